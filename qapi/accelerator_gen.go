@@ -18,12 +18,12 @@ type KVMInfo struct {
 }
 
 func (x *KVMInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("KVMInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("KVMInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "enabled":
-			x.Enabled = d.Bool()
+			d.Bool(&x.Enabled)
 		case "present":
-			x.Present = d.Bool()
+			d.Bool(&x.Present)
 		default:
 			d.Unknown()
 		}
@@ -110,12 +110,12 @@ type AcceleratorInfo struct {
 }
 
 func (x *AcceleratorInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("AcceleratorInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AcceleratorInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "enabled":
-			x.Enabled = Accelerator(d.String())
+			d.String((*string)(&x.Enabled))
 		case "present":
-			x.Present = codec.List(d, codec.DecodeString[Accelerator])
+			codec.List(d, &x.Present, codec.DecodeString[Accelerator])
 		default:
 			d.Unknown()
 		}

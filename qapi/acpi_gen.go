@@ -94,18 +94,18 @@ type ACPIOSTInfo struct {
 }
 
 func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ACPIOSTInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ACPIOSTInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+			d.OptString(&x.Device)
 		case "slot":
-			x.Slot = d.String()
+			d.String(&x.Slot)
 		case "slot-type":
-			x.SlotType = ACPISlotType(d.String())
+			d.String((*string)(&x.SlotType))
 		case "source":
-			x.Source = codec.Int[int64](d)
+			d.Int64(&x.Source)
 		case "status":
-			x.Status = codec.Int[int64](d)
+			d.Int64(&x.Status)
 		default:
 			d.Unknown()
 		}
@@ -122,7 +122,7 @@ func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
 	var result []ACPIOSTInfo
 	err := c.conn.Execute(ctx, "query-acpi-ospm-status", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ACPIOSTInfo).decode)
+		codec.List(d, &result, (*ACPIOSTInfo).decode)
 	}))
 	return result, err
 }
@@ -139,8 +139,8 @@ type ACPIDeviceOstEvent struct {
 }
 
 func (x *ACPIDeviceOstEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("ACPIDeviceOstEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ACPIDeviceOstEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "info":
 			x.Info.decode(d)
 		default:

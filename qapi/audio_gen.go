@@ -34,22 +34,22 @@ type AudiodevPerDirectionOptions struct {
 }
 
 func (x *AudiodevPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -69,12 +69,12 @@ type AudiodevGenericOptions struct {
 	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevGenericOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevGenericOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPerDirectionOptions).decode)
 	default:
 		return false
 	}
@@ -82,8 +82,8 @@ func (x *AudiodevGenericOptions) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevGenericOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevGenericOptions"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevGenericOptions"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -114,14 +114,14 @@ type AudiodevDbus struct {
 	Nsamples *uint32 `json:"nsamples,omitzero"`
 }
 
-func (x *AudiodevDbus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevDbus) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "nsamples":
-		x.Nsamples = codec.Ptr(d, x.Nsamples, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Nsamples, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -129,8 +129,8 @@ func (x *AudiodevDbus) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevDbus) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevDbus"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevDbus"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -188,28 +188,28 @@ type AudiodevAlsaPerDirectionOptions struct {
 }
 
 func (x *AudiodevAlsaPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevAlsaPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevAlsaPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "dev":
-			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+			d.OptString(&x.Dev)
 		case "period-length":
-			x.PeriodLength = codec.Ptr(d, x.PeriodLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.PeriodLength, codec.Uint[uint32])
 		case "try-poll":
-			x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+			d.OptBool(&x.TryPoll)
 		default:
 			d.Unknown()
 		}
@@ -232,14 +232,14 @@ type AudiodevAlsa struct {
 	Threshold *uint32 `json:"threshold,omitzero"`
 }
 
-func (x *AudiodevAlsa) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevAlsa) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevAlsaPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevAlsaPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevAlsaPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevAlsaPerDirectionOptions).decode)
 	case "threshold":
-		x.Threshold = codec.Ptr(d, x.Threshold, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Threshold, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -247,8 +247,8 @@ func (x *AudiodevAlsa) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevAlsa) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevAlsa"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevAlsa"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -294,16 +294,16 @@ type AudiodevSndio struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevSndio) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevSndio) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "dev":
-		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+		d.OptString(&x.Dev)
 	case "latency":
-		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Latency, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -311,8 +311,8 @@ func (x *AudiodevSndio) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevSndio) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevSndio"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevSndio"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -370,24 +370,24 @@ type AudiodevCoreaudioPerDirectionOptions struct {
 }
 
 func (x *AudiodevCoreaudioPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevCoreaudioPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevCoreaudioPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "buffer-count":
-			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferCount, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -408,12 +408,12 @@ type AudiodevCoreaudio struct {
 	Out *AudiodevCoreaudioPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevCoreaudio) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevCoreaudio) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevCoreaudioPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevCoreaudioPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevCoreaudioPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevCoreaudioPerDirectionOptions).decode)
 	default:
 		return false
 	}
@@ -421,8 +421,8 @@ func (x *AudiodevCoreaudio) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevCoreaudio) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevCoreaudio"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevCoreaudio"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -463,14 +463,14 @@ type AudiodevDsound struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevDsound) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevDsound) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "latency":
-		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Latency, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -478,8 +478,8 @@ func (x *AudiodevDsound) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevDsound) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevDsound"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevDsound"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -541,32 +541,32 @@ type AudiodevJackPerDirectionOptions struct {
 }
 
 func (x *AudiodevJackPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevJackPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevJackPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "server-name":
-			x.ServerName = codec.Ptr(d, x.ServerName, codec.DecodeString[string])
+			d.OptString(&x.ServerName)
 		case "client-name":
-			x.ClientName = codec.Ptr(d, x.ClientName, codec.DecodeString[string])
+			d.OptString(&x.ClientName)
 		case "connect-ports":
-			x.ConnectPorts = codec.Ptr(d, x.ConnectPorts, codec.DecodeString[string])
+			d.OptString(&x.ConnectPorts)
 		case "start-server":
-			x.StartServer = codec.Ptr(d, x.StartServer, codec.DecodeBool[bool])
+			d.OptBool(&x.StartServer)
 		case "exact-name":
-			x.ExactName = codec.Ptr(d, x.ExactName, codec.DecodeBool[bool])
+			d.OptBool(&x.ExactName)
 		default:
 			d.Unknown()
 		}
@@ -587,12 +587,12 @@ type AudiodevJack struct {
 	Out *AudiodevJackPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevJack) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevJack) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevJackPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevJackPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevJackPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevJackPerDirectionOptions).decode)
 	default:
 		return false
 	}
@@ -600,8 +600,8 @@ func (x *AudiodevJack) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevJack) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevJack"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevJack"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -656,28 +656,28 @@ type AudiodevOssPerDirectionOptions struct {
 }
 
 func (x *AudiodevOssPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevOssPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevOssPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "dev":
-			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+			d.OptString(&x.Dev)
 		case "buffer-count":
-			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferCount, codec.Uint[uint32])
 		case "try-poll":
-			x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+			d.OptBool(&x.TryPoll)
 		default:
 			d.Unknown()
 		}
@@ -705,18 +705,18 @@ type AudiodevOss struct {
 	DspPolicy *uint32 `json:"dsp-policy,omitzero"`
 }
 
-func (x *AudiodevOss) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevOss) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevOssPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevOssPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevOssPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevOssPerDirectionOptions).decode)
 	case "try-mmap":
-		x.TryMmap = codec.Ptr(d, x.TryMmap, codec.DecodeBool[bool])
+		d.OptBool(&x.TryMmap)
 	case "exclusive":
-		x.Exclusive = codec.Ptr(d, x.Exclusive, codec.DecodeBool[bool])
+		d.OptBool(&x.Exclusive)
 	case "dsp-policy":
-		x.DspPolicy = codec.Ptr(d, x.DspPolicy, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.DspPolicy, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -724,8 +724,8 @@ func (x *AudiodevOss) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevOss) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevOss"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevOss"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -790,28 +790,28 @@ type AudiodevPaPerDirectionOptions struct {
 }
 
 func (x *AudiodevPaPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevPaPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevPaPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		case "stream-name":
-			x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
+			d.OptString(&x.StreamName)
 		case "latency":
-			x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Latency, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -834,14 +834,14 @@ type AudiodevPa struct {
 	Server *string `json:"server,omitzero"`
 }
 
-func (x *AudiodevPa) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevPa) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPaPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPaPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPaPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPaPerDirectionOptions).decode)
 	case "server":
-		x.Server = codec.Ptr(d, x.Server, codec.DecodeString[string])
+		d.OptString(&x.Server)
 	default:
 		return false
 	}
@@ -849,8 +849,8 @@ func (x *AudiodevPa) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevPa) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevPa"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevPa"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -909,28 +909,28 @@ type AudiodevPipewirePerDirectionOptions struct {
 }
 
 func (x *AudiodevPipewirePerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevPipewirePerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevPipewirePerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		case "stream-name":
-			x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
+			d.OptString(&x.StreamName)
 		case "latency":
-			x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Latency, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -951,12 +951,12 @@ type AudiodevPipewire struct {
 	Out *AudiodevPipewirePerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevPipewire) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevPipewire) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPipewirePerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPipewirePerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPipewirePerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPipewirePerDirectionOptions).decode)
 	default:
 		return false
 	}
@@ -964,8 +964,8 @@ func (x *AudiodevPipewire) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevPipewire) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevPipewire"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevPipewire"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1016,24 +1016,24 @@ type AudiodevSdlPerDirectionOptions struct {
 }
 
 func (x *AudiodevSdlPerDirectionOptions) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevSdlPerDirectionOptions"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AudiodevSdlPerDirectionOptions"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mixing-engine":
-			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+			d.OptBool(&x.MixingEngine)
 		case "fixed-settings":
-			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+			d.OptBool(&x.FixedSettings)
 		case "frequency":
-			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Frequency, codec.Uint[uint32])
 		case "channels":
-			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Channels, codec.Uint[uint32])
 		case "voices":
-			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Voices, codec.Uint[uint32])
 		case "format":
-			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+			codec.Ptr(d, &x.Format, codec.DecodeString[AudioFormat])
 		case "buffer-length":
-			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferLength, codec.Uint[uint32])
 		case "buffer-count":
-			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BufferCount, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -1054,12 +1054,12 @@ type AudiodevSdl struct {
 	Out *AudiodevSdlPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevSdl) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevSdl) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevSdlPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevSdlPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevSdlPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevSdlPerDirectionOptions).decode)
 	default:
 		return false
 	}
@@ -1067,8 +1067,8 @@ func (x *AudiodevSdl) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevSdl) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevSdl"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevSdl"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1109,14 +1109,14 @@ type AudiodevWav struct {
 	Path *string `json:"path,omitzero"`
 }
 
-func (x *AudiodevWav) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *AudiodevWav) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "in":
-		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+		codec.Ptr(d, &x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "path":
-		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+		d.OptString(&x.Path)
 	default:
 		return false
 	}
@@ -1124,8 +1124,8 @@ func (x *AudiodevWav) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevWav) decode(d *codec.Decoder) {
-	for ok := d.Object("AudiodevWav"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("AudiodevWav"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1292,12 +1292,12 @@ func (x *Audiodev) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeAudiodev(e)
 }
 
-func (x *Audiodev) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *Audiodev) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	case "timer-period":
-		x.TimerPeriod = codec.Ptr(d, x.TimerPeriod, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.TimerPeriod, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -1329,55 +1329,107 @@ func (x *Audiodev) decode(d *codec.Decoder) {
 	switch AudiodevDriver(u.Tag) {
 	case AudiodevDriverNone:
 		var v AudiodevNone
-		u.Variant(x.member, (*AudiodevGenericOptions)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*AudiodevGenericOptions)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverAlsa:
 		var v AudiodevAlsa
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverCoreaudio:
 		var v AudiodevCoreaudio
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverDbus:
 		var v AudiodevDbus
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverDsound:
 		var v AudiodevDsound
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverJack:
 		var v AudiodevJack
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverOss:
 		var v AudiodevOss
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverPa:
 		var v AudiodevPa
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverPipewire:
 		var v AudiodevPipewire
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverSdl:
 		var v AudiodevSdl
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverSndio:
 		var v AudiodevSndio
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverSpice:
 		var v AudiodevSpice
-		u.Variant(x.member, (*AudiodevGenericOptions)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*AudiodevGenericOptions)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case AudiodevDriverWav:
 		var v AudiodevWav
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	default:
 		x.Driver = unknownVariant(&u, x.member)
@@ -1443,7 +1495,7 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
 	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*Audiodev).decode)
+		codec.List(d, &result, (*Audiodev).decode)
 	}))
 	return result, err
 }

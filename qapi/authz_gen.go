@@ -80,10 +80,10 @@ type ObjectOptionsAuthzList struct {
 	Rules []QAuthZListRule `json:"rules,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzList) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsAuthzList) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[QAuthZListPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[QAuthZListPolicy])
 	case "rules":
 		d.Value(&x.Rules)
 	default:
@@ -125,12 +125,12 @@ type ObjectOptionsAuthzListfile struct {
 	Refresh *bool `json:"refresh,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzListfile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsAuthzListfile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "filename":
-		x.Filename = d.String()
+		d.String(&x.Filename)
 	case "refresh":
-		x.Refresh = codec.Ptr(d, x.Refresh, codec.DecodeBool[bool])
+		d.OptBool(&x.Refresh)
 	default:
 		return false
 	}
@@ -184,10 +184,10 @@ type ObjectOptionsAuthzPam struct {
 	Service string `json:"service"`
 }
 
-func (x *ObjectOptionsAuthzPam) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsAuthzPam) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "service":
-		x.Service = d.String()
+		d.String(&x.Service)
 	default:
 		return false
 	}
@@ -219,10 +219,10 @@ type ObjectOptionsAuthzSimple struct {
 	Identity string `json:"identity"`
 }
 
-func (x *ObjectOptionsAuthzSimple) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsAuthzSimple) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "identity":
-		x.Identity = d.String()
+		d.String(&x.Identity)
 	default:
 		return false
 	}

@@ -36,24 +36,24 @@ type SnapshotInfo struct {
 }
 
 func (x *SnapshotInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SnapshotInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SnapshotInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "vm-state-size":
-			x.VMStateSize = codec.Int[int64](d)
+			d.Int64(&x.VMStateSize)
 		case "date-sec":
-			x.DateSec = codec.Int[int64](d)
+			d.Int64(&x.DateSec)
 		case "date-nsec":
-			x.DateNsec = codec.Int[int64](d)
+			d.Int64(&x.DateNsec)
 		case "vm-clock-sec":
-			x.VMClockSec = codec.Int[int64](d)
+			d.Int64(&x.VMClockSec)
 		case "vm-clock-nsec":
-			x.VMClockNsec = codec.Int[int64](d)
+			d.Int64(&x.VMClockNsec)
 		case "icount":
-			x.Icount = codec.Ptr(d, x.Icount, codec.DecodeInt[int64])
+			d.OptInt64(&x.Icount)
 		default:
 			d.Unknown()
 		}
@@ -90,7 +90,7 @@ func (x *ImageInfoSpecificQCow2Encryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeImageInfoSpecificQCow2Encryption(e)
 }
 
-func (x *ImageInfoSpecificQCow2Encryption) member(d *codec.Decoder) bool {
+func (x *ImageInfoSpecificQCow2Encryption) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -122,7 +122,11 @@ func (x *ImageInfoSpecificQCow2Encryption) decode(d *codec.Decoder) {
 		x.Format = ImageInfoSpecificQCow2EncryptionAes{}
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v ImageInfoSpecificQCow2EncryptionLUKS
-		u.Variant(x.member, (*QCryptoBlockInfoLUKS)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockInfoLUKS)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -204,28 +208,28 @@ type ImageInfoSpecificQcow2 struct {
 }
 
 func (x *ImageInfoSpecificQcow2) decode(d *codec.Decoder) {
-	for ok := d.Object("ImageInfoSpecificQcow2"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ImageInfoSpecificQcow2"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "compat":
-			x.Compat = d.String()
+			d.String(&x.Compat)
 		case "data-file":
-			x.DataFile = codec.Ptr(d, x.DataFile, codec.DecodeString[string])
+			d.OptString(&x.DataFile)
 		case "data-file-raw":
-			x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
+			d.OptBool(&x.DataFileRaw)
 		case "extended-l2":
-			x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
+			d.OptBool(&x.ExtendedL2)
 		case "lazy-refcounts":
-			x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
+			d.OptBool(&x.LazyRefcounts)
 		case "corrupt":
-			x.Corrupt = codec.Ptr(d, x.Corrupt, codec.DecodeBool[bool])
+			d.OptBool(&x.Corrupt)
 		case "refcount-bits":
-			x.RefcountBits = codec.Int[int64](d)
+			d.Int64(&x.RefcountBits)
 		case "encrypt":
-			x.Encrypt = codec.Ptr(d, x.Encrypt, (*ImageInfoSpecificQCow2Encryption).decode)
+			codec.Ptr(d, &x.Encrypt, (*ImageInfoSpecificQCow2Encryption).decode)
 		case "bitmaps":
-			x.Bitmaps = codec.List(d, (*Qcow2BitmapInfo).decode)
+			codec.List(d, &x.Bitmaps, (*Qcow2BitmapInfo).decode)
 		case "compression-type":
-			x.CompressionType = Qcow2CompressionType(d.String())
+			d.String((*string)(&x.CompressionType))
 		default:
 			d.Unknown()
 		}
@@ -277,16 +281,16 @@ type ImageInfoSpecificVmdk struct {
 }
 
 func (x *ImageInfoSpecificVmdk) decode(d *codec.Decoder) {
-	for ok := d.Object("ImageInfoSpecificVmdk"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ImageInfoSpecificVmdk"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "create-type":
-			x.CreateType = d.String()
+			d.String(&x.CreateType)
 		case "cid":
-			x.Cid = codec.Int[int64](d)
+			d.Int64(&x.Cid)
 		case "parent-cid":
-			x.ParentCid = codec.Int[int64](d)
+			d.Int64(&x.ParentCid)
 		case "extents":
-			x.Extents = codec.List(d, (*VmdkExtentInfo).decode)
+			codec.List(d, &x.Extents, (*VmdkExtentInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -374,36 +378,36 @@ type VmdkExtentInfo struct {
 }
 
 func (x *VmdkExtentInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VmdkExtentInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VmdkExtentInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "filename":
-			x.Filename = d.String()
+			d.String(&x.Filename)
 		case "format":
-			x.Format = d.String()
+			d.String(&x.Format)
 		case "virtual-size":
-			x.VirtualSize = codec.Int[int64](d)
+			d.Int64(&x.VirtualSize)
 		case "cluster-size":
-			x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
+			d.OptInt64(&x.ClusterSize)
 		case "compressed":
-			x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
+			d.OptBool(&x.Compressed)
 		case "dirty-flag":
-			x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
+			d.OptBool(&x.DirtyFlag)
 		case "actual-size":
-			x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
+			d.OptInt64(&x.ActualSize)
 		case "encrypted":
-			x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
+			d.OptBool(&x.Encrypted)
 		case "backing-filename":
-			x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
+			d.OptString(&x.BackingFilename)
 		case "full-backing-filename":
-			x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
+			d.OptString(&x.FullBackingFilename)
 		case "backing-filename-format":
-			x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
+			d.OptString(&x.BackingFilenameFormat)
 		case "snapshots":
-			x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
+			codec.List(d, &x.Snapshots, (*SnapshotInfo).decode)
 		case "backing-image":
-			x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
+			codec.Ptr(d, &x.BackingImage, (*ImageInfo).decode)
 		case "format-specific":
-			x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
+			codec.Ptr(d, &x.FormatSpecific, (*ImageInfoSpecific).decode)
 		default:
 			d.Unknown()
 		}
@@ -438,10 +442,10 @@ type ImageInfoSpecificRBD struct {
 }
 
 func (x *ImageInfoSpecificRBD) decode(d *codec.Decoder) {
-	for ok := d.Object("ImageInfoSpecificRBD"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ImageInfoSpecificRBD"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "encryption-format":
-			x.EncryptionFormat = codec.Ptr(d, x.EncryptionFormat, codec.DecodeString[RBDImageEncryptionFormat])
+			codec.Ptr(d, &x.EncryptionFormat, codec.DecodeString[RBDImageEncryptionFormat])
 		default:
 			d.Unknown()
 		}
@@ -471,10 +475,10 @@ type ImageInfoSpecificFile struct {
 }
 
 func (x *ImageInfoSpecificFile) decode(d *codec.Decoder) {
-	for ok := d.Object("ImageInfoSpecificFile"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ImageInfoSpecificFile"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "extent-size-hint":
-			x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
+			d.OptUint64(&x.ExtentSizeHint)
 		default:
 			d.Unknown()
 		}
@@ -551,7 +555,7 @@ func (x *ImageInfoSpecific) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeImageInfoSpecific(e)
 }
 
-func (x *ImageInfoSpecific) member(d *codec.Decoder) bool {
+func (x *ImageInfoSpecific) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -580,23 +584,63 @@ func (x *ImageInfoSpecific) decode(d *codec.Decoder) {
 	switch ImageInfoSpecificKind(u.Tag) {
 	case ImageInfoSpecificKindQcow2:
 		var v ImageInfoSpecificQcow2
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ImageInfoSpecificKindVmdk:
 		var v ImageInfoSpecificVmdk
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ImageInfoSpecificKindLUKS:
 		var v ImageInfoSpecificLUKS
-		u.Data(x.member, (*QCryptoBlockInfoLUKS)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*QCryptoBlockInfoLUKS)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ImageInfoSpecificKindRBD:
 		var v ImageInfoSpecificRBD
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ImageInfoSpecificKindFile:
 		var v ImageInfoSpecificFile
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -673,32 +717,32 @@ type BlockLimitsInfo struct {
 }
 
 func (x *BlockLimitsInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockLimitsInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockLimitsInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "request-alignment":
-			x.RequestAlignment = codec.Uint[uint32](d)
+			codec.Uint(&x.RequestAlignment, d)
 		case "max-discard":
-			x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeUint[uint64])
+			d.OptUint64(&x.MaxDiscard)
 		case "discard-alignment":
-			x.DiscardAlignment = codec.Ptr(d, x.DiscardAlignment, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.DiscardAlignment, codec.Uint[uint32])
 		case "max-write-zeroes":
-			x.MaxWriteZeroes = codec.Ptr(d, x.MaxWriteZeroes, codec.DecodeUint[uint64])
+			d.OptUint64(&x.MaxWriteZeroes)
 		case "write-zeroes-alignment":
-			x.WriteZeroesAlignment = codec.Ptr(d, x.WriteZeroesAlignment, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.WriteZeroesAlignment, codec.Uint[uint32])
 		case "opt-transfer":
-			x.OptTransfer = codec.Ptr(d, x.OptTransfer, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.OptTransfer, codec.Uint[uint32])
 		case "max-transfer":
-			x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.MaxTransfer, codec.Uint[uint32])
 		case "max-hw-transfer":
-			x.MaxHwTransfer = codec.Ptr(d, x.MaxHwTransfer, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.MaxHwTransfer, codec.Uint[uint32])
 		case "max-iov":
-			x.MaxIov = codec.Int[int64](d)
+			d.Int64(&x.MaxIov)
 		case "max-hw-iov":
-			x.MaxHwIov = codec.Ptr(d, x.MaxHwIov, codec.DecodeInt[int64])
+			d.OptInt64(&x.MaxHwIov)
 		case "min-mem-alignment":
-			x.MinMemAlignment = codec.Uint[uint64](d)
+			d.Uint64(&x.MinMemAlignment)
 		case "opt-mem-alignment":
-			x.OptMemAlignment = codec.Uint[uint64](d)
+			d.Uint64(&x.OptMemAlignment)
 		default:
 			d.Unknown()
 		}
@@ -748,38 +792,38 @@ type ImageInfo struct {
 }
 
 func (x *ImageInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ImageInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ImageInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "filename":
-			x.Filename = d.String()
+			d.String(&x.Filename)
 		case "format":
-			x.Format = d.String()
+			d.String(&x.Format)
 		case "dirty-flag":
-			x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
+			d.OptBool(&x.DirtyFlag)
 		case "actual-size":
-			x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
+			d.OptInt64(&x.ActualSize)
 		case "virtual-size":
-			x.VirtualSize = codec.Int[int64](d)
+			d.Int64(&x.VirtualSize)
 		case "cluster-size":
-			x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
+			d.OptInt64(&x.ClusterSize)
 		case "encrypted":
-			x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
+			d.OptBool(&x.Encrypted)
 		case "compressed":
-			x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
+			d.OptBool(&x.Compressed)
 		case "backing-filename":
-			x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
+			d.OptString(&x.BackingFilename)
 		case "full-backing-filename":
-			x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
+			d.OptString(&x.FullBackingFilename)
 		case "backing-filename-format":
-			x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
+			d.OptString(&x.BackingFilenameFormat)
 		case "snapshots":
-			x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
+			codec.List(d, &x.Snapshots, (*SnapshotInfo).decode)
 		case "limits":
-			x.Limits = codec.Ptr(d, x.Limits, (*BlockLimitsInfo).decode)
+			codec.Ptr(d, &x.Limits, (*BlockLimitsInfo).decode)
 		case "format-specific":
-			x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
+			codec.Ptr(d, &x.FormatSpecific, (*ImageInfoSpecific).decode)
 		case "backing-image":
-			x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
+			codec.Ptr(d, &x.BackingImage, (*ImageInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -985,14 +1029,14 @@ type BlockdevCacheInfo struct {
 }
 
 func (x *BlockdevCacheInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCacheInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockdevCacheInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "writeback":
-			x.Writeback = d.Bool()
+			d.Bool(&x.Writeback)
 		case "direct":
-			x.Direct = d.Bool()
+			d.Bool(&x.Direct)
 		case "no-flush":
-			x.NoFlush = d.Bool()
+			d.Bool(&x.NoFlush)
 		default:
 			d.Unknown()
 		}
@@ -1012,12 +1056,12 @@ type BlockdevChild struct {
 }
 
 func (x *BlockdevChild) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevChild"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockdevChild"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "child":
-			x.Child = d.String()
+			d.String(&x.Child)
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		default:
 			d.Unknown()
 		}
@@ -1109,78 +1153,78 @@ type BlockDeviceInfo struct {
 }
 
 func (x *BlockDeviceInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDeviceInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDeviceInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "file":
-			x.File = d.String()
+			d.String(&x.File)
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "ro":
-			x.Ro = d.Bool()
+			d.Bool(&x.Ro)
 		case "drv":
-			x.Drv = d.String()
+			d.String(&x.Drv)
 		case "backing_file":
-			x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+			d.OptString(&x.BackingFile)
 		case "backing_file_depth":
-			x.BackingFileDepth = codec.Int[int64](d)
+			d.Int64(&x.BackingFileDepth)
 		case "children":
-			x.Children = codec.List(d, (*BlockdevChild).decode)
+			codec.List(d, &x.Children, (*BlockdevChild).decode)
 		case "active":
-			x.Active = d.Bool()
+			d.Bool(&x.Active)
 		case "encrypted":
-			x.Encrypted = d.Bool()
+			d.Bool(&x.Encrypted)
 		case "detect_zeroes":
-			x.DetectZeroes = BlockdevDetectZeroesOptions(d.String())
+			d.String((*string)(&x.DetectZeroes))
 		case "bps":
-			x.BPS = codec.Int[int64](d)
+			d.Int64(&x.BPS)
 		case "bps_rd":
-			x.BPSRd = codec.Int[int64](d)
+			d.Int64(&x.BPSRd)
 		case "bps_wr":
-			x.BPSWr = codec.Int[int64](d)
+			d.Int64(&x.BPSWr)
 		case "iops":
-			x.IOPS = codec.Int[int64](d)
+			d.Int64(&x.IOPS)
 		case "iops_rd":
-			x.IOPSRd = codec.Int[int64](d)
+			d.Int64(&x.IOPSRd)
 		case "iops_wr":
-			x.IOPSWr = codec.Int[int64](d)
+			d.Int64(&x.IOPSWr)
 		case "image":
 			x.Image.decode(d)
 		case "bps_max":
-			x.BPSMax = codec.Ptr(d, x.BPSMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSMax)
 		case "bps_rd_max":
-			x.BPSRdMax = codec.Ptr(d, x.BPSRdMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSRdMax)
 		case "bps_wr_max":
-			x.BPSWrMax = codec.Ptr(d, x.BPSWrMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSWrMax)
 		case "iops_max":
-			x.IOPSMax = codec.Ptr(d, x.IOPSMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSMax)
 		case "iops_rd_max":
-			x.IOPSRdMax = codec.Ptr(d, x.IOPSRdMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSRdMax)
 		case "iops_wr_max":
-			x.IOPSWrMax = codec.Ptr(d, x.IOPSWrMax, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSWrMax)
 		case "bps_max_length":
-			x.BPSMaxLength = codec.Ptr(d, x.BPSMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSMaxLength)
 		case "bps_rd_max_length":
-			x.BPSRdMaxLength = codec.Ptr(d, x.BPSRdMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSRdMaxLength)
 		case "bps_wr_max_length":
-			x.BPSWrMaxLength = codec.Ptr(d, x.BPSWrMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.BPSWrMaxLength)
 		case "iops_max_length":
-			x.IOPSMaxLength = codec.Ptr(d, x.IOPSMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSMaxLength)
 		case "iops_rd_max_length":
-			x.IOPSRdMaxLength = codec.Ptr(d, x.IOPSRdMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSRdMaxLength)
 		case "iops_wr_max_length":
-			x.IOPSWrMaxLength = codec.Ptr(d, x.IOPSWrMaxLength, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSWrMaxLength)
 		case "iops_size":
-			x.IOPSSize = codec.Ptr(d, x.IOPSSize, codec.DecodeInt[int64])
+			d.OptInt64(&x.IOPSSize)
 		case "group":
-			x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
+			d.OptString(&x.Group)
 		case "cache":
 			x.Cache.decode(d)
 		case "write_threshold":
-			x.WriteThreshold = codec.Int[int64](d)
+			d.Int64(&x.WriteThreshold)
 		case "dirty-bitmaps":
-			x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
+			codec.List(d, &x.DirtyBitmaps, (*BlockDirtyInfo).decode)
 		case "encryption_key_missing":
-			x.EncryptionKeyMissing = d.Bool()
+			d.Bool(&x.EncryptionKeyMissing)
 		default:
 			d.Unknown()
 		}
@@ -1257,24 +1301,24 @@ type BlockDirtyInfo struct {
 }
 
 func (x *BlockDirtyInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDirtyInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDirtyInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		case "count":
-			x.Count = codec.Int[int64](d)
+			d.Int64(&x.Count)
 		case "granularity":
-			x.Granularity = codec.Uint[uint32](d)
+			codec.Uint(&x.Granularity, d)
 		case "recording":
-			x.Recording = d.Bool()
+			d.Bool(&x.Recording)
 		case "busy":
-			x.Busy = d.Bool()
+			d.Bool(&x.Busy)
 		case "persistent":
-			x.Persistent = d.Bool()
+			d.Bool(&x.Persistent)
 		case "inconsistent":
-			x.Inconsistent = codec.Ptr(d, x.Inconsistent, codec.DecodeBool[bool])
+			d.OptBool(&x.Inconsistent)
 		case "status":
-			x.Status = DirtyBitmapStatus(d.String())
+			d.String((*string)(&x.Status))
 		default:
 			d.Unknown()
 		}
@@ -1319,14 +1363,14 @@ type Qcow2BitmapInfo struct {
 }
 
 func (x *Qcow2BitmapInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("Qcow2BitmapInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("Qcow2BitmapInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "granularity":
-			x.Granularity = codec.Uint[uint32](d)
+			codec.Uint(&x.Granularity, d)
 		case "flags":
-			x.Flags = codec.List(d, codec.DecodeString[Qcow2BitmapInfoFlags])
+			codec.List(d, &x.Flags, codec.DecodeString[Qcow2BitmapInfoFlags])
 		default:
 			d.Unknown()
 		}
@@ -1345,12 +1389,12 @@ type BlockLatencyHistogramInfo struct {
 }
 
 func (x *BlockLatencyHistogramInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockLatencyHistogramInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockLatencyHistogramInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "boundaries":
-			x.Boundaries = codec.List(d, codec.DecodeUint[uint64])
+			codec.List(d, &x.Boundaries, codec.Uint[uint64])
 		case "bins":
-			x.Bins = codec.List(d, codec.DecodeUint[uint64])
+			codec.List(d, &x.Bins, codec.Uint[uint64])
 		default:
 			d.Unknown()
 		}
@@ -1388,26 +1432,26 @@ type BlockInfo struct {
 }
 
 func (x *BlockInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "qdev":
-			x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+			d.OptString(&x.Qdev)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "removable":
-			x.Removable = d.Bool()
+			d.Bool(&x.Removable)
 		case "locked":
-			x.Locked = d.Bool()
+			d.Bool(&x.Locked)
 		case "inserted":
-			x.Inserted = codec.Ptr(d, x.Inserted, (*BlockDeviceInfo).decode)
+			codec.Ptr(d, &x.Inserted, (*BlockDeviceInfo).decode)
 		case "tray_open":
-			x.TrayOpen = codec.Ptr(d, x.TrayOpen, codec.DecodeBool[bool])
+			d.OptBool(&x.TrayOpen)
 		case "io-status":
-			x.IOStatus = codec.Ptr(d, x.IOStatus, codec.DecodeString[BlockDeviceIOStatus])
+			codec.Ptr(d, &x.IOStatus, codec.DecodeString[BlockDeviceIOStatus])
 		case "dirty-bitmaps":
-			x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
+			codec.List(d, &x.DirtyBitmaps, (*BlockDirtyInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -1462,7 +1506,7 @@ type QueryBlockArgs struct {
 func (c *Client) QueryBlock(ctx context.Context, args ...QueryBlockArgs) ([]BlockInfo, error) {
 	var result []BlockInfo
 	err := c.conn.Execute(ctx, "query-block", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*BlockInfo).decode)
+		codec.List(d, &result, (*BlockInfo).decode)
 	}))
 	return result, err
 }
@@ -1507,40 +1551,40 @@ type BlockDeviceTimedStats struct {
 }
 
 func (x *BlockDeviceTimedStats) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDeviceTimedStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDeviceTimedStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "interval_length":
-			x.IntervalLength = codec.Int[int64](d)
+			d.Int64(&x.IntervalLength)
 		case "min_rd_latency_ns":
-			x.MinRdLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MinRdLatencyNs)
 		case "max_rd_latency_ns":
-			x.MaxRdLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MaxRdLatencyNs)
 		case "avg_rd_latency_ns":
-			x.AvgRdLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.AvgRdLatencyNs)
 		case "min_wr_latency_ns":
-			x.MinWrLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MinWrLatencyNs)
 		case "max_wr_latency_ns":
-			x.MaxWrLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MaxWrLatencyNs)
 		case "avg_wr_latency_ns":
-			x.AvgWrLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.AvgWrLatencyNs)
 		case "min_zone_append_latency_ns":
-			x.MinZoneAppendLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MinZoneAppendLatencyNs)
 		case "max_zone_append_latency_ns":
-			x.MaxZoneAppendLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MaxZoneAppendLatencyNs)
 		case "avg_zone_append_latency_ns":
-			x.AvgZoneAppendLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.AvgZoneAppendLatencyNs)
 		case "min_flush_latency_ns":
-			x.MinFlushLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MinFlushLatencyNs)
 		case "max_flush_latency_ns":
-			x.MaxFlushLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.MaxFlushLatencyNs)
 		case "avg_flush_latency_ns":
-			x.AvgFlushLatencyNs = codec.Int[int64](d)
+			d.Int64(&x.AvgFlushLatencyNs)
 		case "avg_rd_queue_depth":
-			x.AvgRdQueueDepth = d.Float()
+			d.Float(&x.AvgRdQueueDepth)
 		case "avg_wr_queue_depth":
-			x.AvgWrQueueDepth = d.Float()
+			d.Float(&x.AvgWrQueueDepth)
 		case "avg_zone_append_queue_depth":
-			x.AvgZoneAppendQueueDepth = d.Float()
+			d.Float(&x.AvgZoneAppendQueueDepth)
 		default:
 			d.Unknown()
 		}
@@ -1633,82 +1677,82 @@ type BlockDeviceStats struct {
 }
 
 func (x *BlockDeviceStats) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDeviceStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDeviceStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "rd_bytes":
-			x.RdBytes = codec.Int[int64](d)
+			d.Int64(&x.RdBytes)
 		case "wr_bytes":
-			x.WrBytes = codec.Int[int64](d)
+			d.Int64(&x.WrBytes)
 		case "zone_append_bytes":
-			x.ZoneAppendBytes = codec.Int[int64](d)
+			d.Int64(&x.ZoneAppendBytes)
 		case "unmap_bytes":
-			x.UnmapBytes = codec.Int[int64](d)
+			d.Int64(&x.UnmapBytes)
 		case "rd_operations":
-			x.RdOperations = codec.Int[int64](d)
+			d.Int64(&x.RdOperations)
 		case "wr_operations":
-			x.WrOperations = codec.Int[int64](d)
+			d.Int64(&x.WrOperations)
 		case "zone_append_operations":
-			x.ZoneAppendOperations = codec.Int[int64](d)
+			d.Int64(&x.ZoneAppendOperations)
 		case "flush_operations":
-			x.FlushOperations = codec.Int[int64](d)
+			d.Int64(&x.FlushOperations)
 		case "unmap_operations":
-			x.UnmapOperations = codec.Int[int64](d)
+			d.Int64(&x.UnmapOperations)
 		case "rd_total_time_ns":
-			x.RdTotalTimeNs = codec.Int[int64](d)
+			d.Int64(&x.RdTotalTimeNs)
 		case "wr_total_time_ns":
-			x.WrTotalTimeNs = codec.Int[int64](d)
+			d.Int64(&x.WrTotalTimeNs)
 		case "zone_append_total_time_ns":
-			x.ZoneAppendTotalTimeNs = codec.Int[int64](d)
+			d.Int64(&x.ZoneAppendTotalTimeNs)
 		case "flush_total_time_ns":
-			x.FlushTotalTimeNs = codec.Int[int64](d)
+			d.Int64(&x.FlushTotalTimeNs)
 		case "unmap_total_time_ns":
-			x.UnmapTotalTimeNs = codec.Int[int64](d)
+			d.Int64(&x.UnmapTotalTimeNs)
 		case "wr_highest_offset":
-			x.WrHighestOffset = codec.Int[int64](d)
+			d.Int64(&x.WrHighestOffset)
 		case "rd_merged":
-			x.RdMerged = codec.Int[int64](d)
+			d.Int64(&x.RdMerged)
 		case "wr_merged":
-			x.WrMerged = codec.Int[int64](d)
+			d.Int64(&x.WrMerged)
 		case "zone_append_merged":
-			x.ZoneAppendMerged = codec.Int[int64](d)
+			d.Int64(&x.ZoneAppendMerged)
 		case "unmap_merged":
-			x.UnmapMerged = codec.Int[int64](d)
+			d.Int64(&x.UnmapMerged)
 		case "idle_time_ns":
-			x.IdleTimeNs = codec.Ptr(d, x.IdleTimeNs, codec.DecodeInt[int64])
+			d.OptInt64(&x.IdleTimeNs)
 		case "failed_rd_operations":
-			x.FailedRdOperations = codec.Int[int64](d)
+			d.Int64(&x.FailedRdOperations)
 		case "failed_wr_operations":
-			x.FailedWrOperations = codec.Int[int64](d)
+			d.Int64(&x.FailedWrOperations)
 		case "failed_zone_append_operations":
-			x.FailedZoneAppendOperations = codec.Int[int64](d)
+			d.Int64(&x.FailedZoneAppendOperations)
 		case "failed_flush_operations":
-			x.FailedFlushOperations = codec.Int[int64](d)
+			d.Int64(&x.FailedFlushOperations)
 		case "failed_unmap_operations":
-			x.FailedUnmapOperations = codec.Int[int64](d)
+			d.Int64(&x.FailedUnmapOperations)
 		case "invalid_rd_operations":
-			x.InvalidRdOperations = codec.Int[int64](d)
+			d.Int64(&x.InvalidRdOperations)
 		case "invalid_wr_operations":
-			x.InvalidWrOperations = codec.Int[int64](d)
+			d.Int64(&x.InvalidWrOperations)
 		case "invalid_zone_append_operations":
-			x.InvalidZoneAppendOperations = codec.Int[int64](d)
+			d.Int64(&x.InvalidZoneAppendOperations)
 		case "invalid_flush_operations":
-			x.InvalidFlushOperations = codec.Int[int64](d)
+			d.Int64(&x.InvalidFlushOperations)
 		case "invalid_unmap_operations":
-			x.InvalidUnmapOperations = codec.Int[int64](d)
+			d.Int64(&x.InvalidUnmapOperations)
 		case "account_invalid":
-			x.AccountInvalid = d.Bool()
+			d.Bool(&x.AccountInvalid)
 		case "account_failed":
-			x.AccountFailed = d.Bool()
+			d.Bool(&x.AccountFailed)
 		case "timed_stats":
-			x.TimedStats = codec.List(d, (*BlockDeviceTimedStats).decode)
+			codec.List(d, &x.TimedStats, (*BlockDeviceTimedStats).decode)
 		case "rd_latency_histogram":
-			x.RdLatencyHistogram = codec.Ptr(d, x.RdLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+			codec.Ptr(d, &x.RdLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
 		case "wr_latency_histogram":
-			x.WrLatencyHistogram = codec.Ptr(d, x.WrLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+			codec.Ptr(d, &x.WrLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
 		case "zone_append_latency_histogram":
-			x.ZoneAppendLatencyHistogram = codec.Ptr(d, x.ZoneAppendLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+			codec.Ptr(d, &x.ZoneAppendLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
 		case "flush_latency_histogram":
-			x.FlushLatencyHistogram = codec.Ptr(d, x.FlushLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+			codec.Ptr(d, &x.FlushLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -1729,14 +1773,14 @@ type BlockStatsSpecificFile struct {
 	DiscardBytesOk uint64 `json:"discard-bytes-ok"`
 }
 
-func (x *BlockStatsSpecificFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockStatsSpecificFile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "discard-nb-ok":
-		x.DiscardNbOk = codec.Uint[uint64](d)
+		d.Uint64(&x.DiscardNbOk)
 	case "discard-nb-failed":
-		x.DiscardNbFailed = codec.Uint[uint64](d)
+		d.Uint64(&x.DiscardNbFailed)
 	case "discard-bytes-ok":
-		x.DiscardBytesOk = codec.Uint[uint64](d)
+		d.Uint64(&x.DiscardBytesOk)
 	default:
 		return false
 	}
@@ -1744,8 +1788,8 @@ func (x *BlockStatsSpecificFile) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockStatsSpecificFile) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockStatsSpecificFile"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockStatsSpecificFile"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1781,14 +1825,14 @@ type BlockStatsSpecificNvme struct {
 	UnalignedAccesses uint64 `json:"unaligned-accesses"`
 }
 
-func (x *BlockStatsSpecificNvme) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockStatsSpecificNvme) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "completion-errors":
-		x.CompletionErrors = codec.Uint[uint64](d)
+		d.Uint64(&x.CompletionErrors)
 	case "aligned-accesses":
-		x.AlignedAccesses = codec.Uint[uint64](d)
+		d.Uint64(&x.AlignedAccesses)
 	case "unaligned-accesses":
-		x.UnalignedAccesses = codec.Uint[uint64](d)
+		d.Uint64(&x.UnalignedAccesses)
 	default:
 		return false
 	}
@@ -1796,8 +1840,8 @@ func (x *BlockStatsSpecificNvme) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockStatsSpecificNvme) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockStatsSpecificNvme"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockStatsSpecificNvme"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1868,7 +1912,7 @@ func (x *BlockStatsSpecific) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockStatsSpecific(e)
 }
 
-func (x *BlockStatsSpecific) member(d *codec.Decoder) bool {
+func (x *BlockStatsSpecific) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -1927,7 +1971,11 @@ func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
 		x.Driver = BlockStatsSpecificDmg{}
 	case BlockdevDriverFile:
 		var v BlockStatsSpecificFile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
 		u.Empty(x.member)
@@ -1943,7 +1991,11 @@ func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
 		x.Driver = BlockStatsSpecificHostCdrom{}
 	case BlockdevDriverHostDevice:
 		var v BlockStatsSpecificHostDevice
-		u.Variant(x.member, (*BlockStatsSpecificFile)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockStatsSpecificFile)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverHTTP:
 		u.Empty(x.member)
@@ -1974,7 +2026,11 @@ func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
 		x.Driver = BlockStatsSpecificNullCo{}
 	case BlockdevDriverNvme:
 		var v BlockStatsSpecificNvme
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
 		u.Empty(x.member)
@@ -2691,22 +2747,22 @@ type BlockStats struct {
 }
 
 func (x *BlockStats) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+			d.OptString(&x.Device)
 		case "qdev":
-			x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+			d.OptString(&x.Qdev)
 		case "node-name":
-			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+			d.OptString(&x.NodeName)
 		case "stats":
 			x.Stats.decode(d)
 		case "driver-specific":
-			x.DriverSpecific = codec.Ptr(d, x.DriverSpecific, (*BlockStatsSpecific).decode)
+			codec.Ptr(d, &x.DriverSpecific, (*BlockStatsSpecific).decode)
 		case "parent":
-			x.Parent = codec.Ptr(d, x.Parent, (*BlockStats).decode)
+			codec.Ptr(d, &x.Parent, (*BlockStats).decode)
 		case "backing":
-			x.Backing = codec.Ptr(d, x.Backing, (*BlockStats).decode)
+			codec.Ptr(d, &x.Backing, (*BlockStats).decode)
 		default:
 			d.Unknown()
 		}
@@ -2733,7 +2789,7 @@ type QueryBlockstatsArgs struct {
 func (c *Client) QueryBlockstats(ctx context.Context, args ...QueryBlockstatsArgs) ([]BlockStats, error) {
 	var result []BlockStats
 	err := c.conn.Execute(ctx, "query-blockstats", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*BlockStats).decode)
+		codec.List(d, &result, (*BlockStats).decode)
 	}))
 	return result, err
 }
@@ -2880,10 +2936,10 @@ type BlockJobInfoMirror struct {
 	ActivelySynced bool `json:"actively-synced"`
 }
 
-func (x *BlockJobInfoMirror) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockJobInfoMirror) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "actively-synced":
-		x.ActivelySynced = d.Bool()
+		d.Bool(&x.ActivelySynced)
 	default:
 		return false
 	}
@@ -2891,8 +2947,8 @@ func (x *BlockJobInfoMirror) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockJobInfoMirror) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobInfoMirror"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockJobInfoMirror"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2983,32 +3039,32 @@ func (x *BlockJobInfo) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobInfo(e)
 }
 
-func (x *BlockJobInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockJobInfo) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "device":
-		x.Device = d.String()
+		d.String(&x.Device)
 	case "len":
-		x.Len = codec.Int[int64](d)
+		d.Int64(&x.Len)
 	case "offset":
-		x.Offset = codec.Int[int64](d)
+		d.Int64(&x.Offset)
 	case "busy":
-		x.Busy = d.Bool()
+		d.Bool(&x.Busy)
 	case "paused":
-		x.Paused = d.Bool()
+		d.Bool(&x.Paused)
 	case "speed":
-		x.Speed = codec.Int[int64](d)
+		d.Int64(&x.Speed)
 	case "io-status":
-		x.IOStatus = BlockDeviceIOStatus(d.String())
+		d.String((*string)(&x.IOStatus))
 	case "ready":
-		x.Ready = d.Bool()
+		d.Bool(&x.Ready)
 	case "status":
-		x.Status = JobStatus(d.String())
+		d.String((*string)(&x.Status))
 	case "auto-finalize":
-		x.AutoFinalize = d.Bool()
+		d.Bool(&x.AutoFinalize)
 	case "auto-dismiss":
-		x.AutoDismiss = d.Bool()
+		d.Bool(&x.AutoDismiss)
 	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		d.OptString(&x.Error)
 	default:
 		return false
 	}
@@ -3046,7 +3102,11 @@ func (x *BlockJobInfo) decode(d *codec.Decoder) {
 		x.Type = BlockJobInfoStream{}
 	case JobTypeMirror:
 		var v BlockJobInfoMirror
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case JobTypeBackup:
 		u.Empty(x.member)
@@ -3211,7 +3271,7 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 	var result []BlockJobInfo
 	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*BlockJobInfo).decode)
+		codec.List(d, &result, (*BlockJobInfo).decode)
 	}))
 	return result, err
 }
@@ -3664,7 +3724,7 @@ type QueryNamedBlockNodesArgs struct {
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args ...QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
 	var result []BlockDeviceInfo
 	err := c.conn.Execute(ctx, "query-named-block-nodes", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*BlockDeviceInfo).decode)
+		codec.List(d, &result, (*BlockDeviceInfo).decode)
 	}))
 	return result, err
 }
@@ -3709,14 +3769,14 @@ type XDbgBlockGraphNode struct {
 }
 
 func (x *XDbgBlockGraphNode) decode(d *codec.Decoder) {
-	for ok := d.Object("XDbgBlockGraphNode"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("XDbgBlockGraphNode"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Uint[uint64](d)
+			d.Uint64(&x.ID)
 		case "type":
-			x.Type = XDbgBlockGraphNodeType(d.String())
+			d.String((*string)(&x.Type))
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -3775,18 +3835,18 @@ type XDbgBlockGraphEdge struct {
 }
 
 func (x *XDbgBlockGraphEdge) decode(d *codec.Decoder) {
-	for ok := d.Object("XDbgBlockGraphEdge"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("XDbgBlockGraphEdge"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "parent":
-			x.Parent = codec.Uint[uint64](d)
+			d.Uint64(&x.Parent)
 		case "child":
-			x.Child = codec.Uint[uint64](d)
+			d.Uint64(&x.Child)
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "perm":
-			x.Perm = codec.List(d, codec.DecodeString[BlockPermission])
+			codec.List(d, &x.Perm, codec.DecodeString[BlockPermission])
 		case "shared-perm":
-			x.SharedPerm = codec.List(d, codec.DecodeString[BlockPermission])
+			codec.List(d, &x.SharedPerm, codec.DecodeString[BlockPermission])
 		default:
 			d.Unknown()
 		}
@@ -3804,12 +3864,12 @@ type XDbgBlockGraph struct {
 }
 
 func (x *XDbgBlockGraph) decode(d *codec.Decoder) {
-	for ok := d.Object("XDbgBlockGraph"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("XDbgBlockGraph"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "nodes":
-			x.Nodes = codec.List(d, (*XDbgBlockGraphNode).decode)
+			codec.List(d, &x.Nodes, (*XDbgBlockGraphNode).decode)
 		case "edges":
-			x.Edges = codec.List(d, (*XDbgBlockGraphEdge).decode)
+			codec.List(d, &x.Edges, (*XDbgBlockGraphEdge).decode)
 		default:
 			d.Unknown()
 		}
@@ -3953,13 +4013,17 @@ type BlockDirtyBitmapOrStr interface {
 func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, d *codec.Decoder) {
 	switch d.Alternate() {
 	case '"':
-		*x = Str(d.String())
+		var v Str
+		d.String((*string)(&v))
+		*x = v
 	case '{':
 		var v BlockDirtyBitmap
 		d.Value(&v)
 		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -3977,14 +4041,14 @@ type BlockDirtyBitmapMerge struct {
 }
 
 func (x *BlockDirtyBitmapMerge) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDirtyBitmapMerge"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDirtyBitmapMerge"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node":
-			x.Node = d.String()
+			d.String(&x.Node)
 		case "target":
-			x.Target = d.String()
+			d.String(&x.Target)
 		case "bitmaps":
-			x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
+			codec.List(d, &x.Bitmaps, decodeBlockDirtyBitmapOrStr)
 		default:
 			d.Unknown()
 		}
@@ -4107,10 +4171,10 @@ type BlockDirtyBitmapSHA256 struct {
 }
 
 func (x *BlockDirtyBitmapSHA256) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockDirtyBitmapSHA256"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockDirtyBitmapSHA256"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "sha256":
-			x.SHA256 = d.String()
+			d.String(&x.SHA256)
 		default:
 			d.Unknown()
 		}
@@ -4380,48 +4444,48 @@ type ObjectOptionsThrottleGroup struct {
 	XIOPSSize *int64 `json:"x-iops-size,omitzero"`
 }
 
-func (x *ObjectOptionsThrottleGroup) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsThrottleGroup) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "limits":
 		d.Value(&x.Limits)
 	case "x-iops-total":
-		x.XIOPSTotal = codec.Ptr(d, x.XIOPSTotal, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSTotal)
 	case "x-iops-total-max":
-		x.XIOPSTotalMax = codec.Ptr(d, x.XIOPSTotalMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSTotalMax)
 	case "x-iops-total-max-length":
-		x.XIOPSTotalMaxLength = codec.Ptr(d, x.XIOPSTotalMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSTotalMaxLength)
 	case "x-iops-read":
-		x.XIOPSRead = codec.Ptr(d, x.XIOPSRead, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSRead)
 	case "x-iops-read-max":
-		x.XIOPSReadMax = codec.Ptr(d, x.XIOPSReadMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSReadMax)
 	case "x-iops-read-max-length":
-		x.XIOPSReadMaxLength = codec.Ptr(d, x.XIOPSReadMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSReadMaxLength)
 	case "x-iops-write":
-		x.XIOPSWrite = codec.Ptr(d, x.XIOPSWrite, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSWrite)
 	case "x-iops-write-max":
-		x.XIOPSWriteMax = codec.Ptr(d, x.XIOPSWriteMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSWriteMax)
 	case "x-iops-write-max-length":
-		x.XIOPSWriteMaxLength = codec.Ptr(d, x.XIOPSWriteMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSWriteMaxLength)
 	case "x-bps-total":
-		x.XBPSTotal = codec.Ptr(d, x.XBPSTotal, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSTotal)
 	case "x-bps-total-max":
-		x.XBPSTotalMax = codec.Ptr(d, x.XBPSTotalMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSTotalMax)
 	case "x-bps-total-max-length":
-		x.XBPSTotalMaxLength = codec.Ptr(d, x.XBPSTotalMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSTotalMaxLength)
 	case "x-bps-read":
-		x.XBPSRead = codec.Ptr(d, x.XBPSRead, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSRead)
 	case "x-bps-read-max":
-		x.XBPSReadMax = codec.Ptr(d, x.XBPSReadMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSReadMax)
 	case "x-bps-read-max-length":
-		x.XBPSReadMaxLength = codec.Ptr(d, x.XBPSReadMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSReadMaxLength)
 	case "x-bps-write":
-		x.XBPSWrite = codec.Ptr(d, x.XBPSWrite, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSWrite)
 	case "x-bps-write-max":
-		x.XBPSWriteMax = codec.Ptr(d, x.XBPSWriteMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSWriteMax)
 	case "x-bps-write-max-length":
-		x.XBPSWriteMaxLength = codec.Ptr(d, x.XBPSWriteMaxLength, codec.DecodeInt[int64])
+		d.OptInt64(&x.XBPSWriteMaxLength)
 	case "x-iops-size":
-		x.XIOPSSize = codec.Ptr(d, x.XIOPSSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.XIOPSSize)
 	default:
 		return false
 	}
@@ -4719,10 +4783,10 @@ type BlockJobChangeOptionsMirror struct {
 	CopyMode MirrorCopyMode `json:"copy-mode"`
 }
 
-func (x *BlockJobChangeOptionsMirror) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockJobChangeOptionsMirror) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "copy-mode":
-		x.CopyMode = MirrorCopyMode(d.String())
+		d.String((*string)(&x.CopyMode))
 	default:
 		return false
 	}
@@ -4780,10 +4844,10 @@ func (x *BlockJobChangeOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobChangeOptions(e)
 }
 
-func (x *BlockJobChangeOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockJobChangeOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	default:
 		return false
 	}
@@ -4821,7 +4885,11 @@ func (x *BlockJobChangeOptions) decode(d *codec.Decoder) {
 		x.Type = BlockJobChangeOptionsStream{}
 	case JobTypeMirror:
 		var v BlockJobChangeOptionsMirror
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case JobTypeBackup:
 		u.Empty(x.member)
@@ -5296,22 +5364,22 @@ type BlockdevOptionsFile struct {
 	XCheckCacheDropped *bool `json:"x-check-cache-dropped,omitzero"`
 }
 
-func (x *BlockdevOptionsFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsFile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "filename":
-		x.Filename = d.String()
+		d.String(&x.Filename)
 	case "pr-manager":
-		x.PrManager = codec.Ptr(d, x.PrManager, codec.DecodeString[string])
+		d.OptString(&x.PrManager)
 	case "locking":
-		x.Locking = codec.Ptr(d, x.Locking, codec.DecodeString[OnOffAuto])
+		codec.Ptr(d, &x.Locking, codec.DecodeString[OnOffAuto])
 	case "aio":
-		x.Aio = codec.Ptr(d, x.Aio, codec.DecodeString[BlockdevAioOptions])
+		codec.Ptr(d, &x.Aio, codec.DecodeString[BlockdevAioOptions])
 	case "aio-max-batch":
-		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
+		d.OptInt64(&x.AioMaxBatch)
 	case "drop-cache":
-		x.DropCache = codec.Ptr(d, x.DropCache, codec.DecodeBool[bool])
+		d.OptBool(&x.DropCache)
 	case "x-check-cache-dropped":
-		x.XCheckCacheDropped = codec.Ptr(d, x.XCheckCacheDropped, codec.DecodeBool[bool])
+		d.OptBool(&x.XCheckCacheDropped)
 	default:
 		return false
 	}
@@ -5383,14 +5451,14 @@ type BlockdevOptionsNull struct {
 	ReadZeroes *bool `json:"read-zeroes,omitzero"`
 }
 
-func (x *BlockdevOptionsNull) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsNull) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "size":
-		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+		d.OptInt64(&x.Size)
 	case "latency-ns":
-		x.LatencyNs = codec.Ptr(d, x.LatencyNs, codec.DecodeUint[uint64])
+		d.OptUint64(&x.LatencyNs)
 	case "read-zeroes":
-		x.ReadZeroes = codec.Ptr(d, x.ReadZeroes, codec.DecodeBool[bool])
+		d.OptBool(&x.ReadZeroes)
 	default:
 		return false
 	}
@@ -5422,12 +5490,12 @@ type BlockdevOptionsNvme struct {
 	Namespace int64 `json:"namespace"`
 }
 
-func (x *BlockdevOptionsNvme) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsNvme) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "device":
-		x.Device = d.String()
+		d.String(&x.Device)
 	case "namespace":
-		x.Namespace = codec.Int[int64](d)
+		d.Int64(&x.Namespace)
 	default:
 		return false
 	}
@@ -5470,18 +5538,18 @@ type BlockdevOptionsVvfat struct {
 	Rw *bool `json:"rw,omitzero"`
 }
 
-func (x *BlockdevOptionsVvfat) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsVvfat) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dir":
-		x.Dir = d.String()
+		d.String(&x.Dir)
 	case "fat-type":
-		x.FatType = codec.Ptr(d, x.FatType, codec.DecodeInt[int64])
+		d.OptInt64(&x.FatType)
 	case "floppy":
-		x.Floppy = codec.Ptr(d, x.Floppy, codec.DecodeBool[bool])
+		d.OptBool(&x.Floppy)
 	case "label":
-		x.Label = codec.Ptr(d, x.Label, codec.DecodeString[string])
+		d.OptString(&x.Label)
 	case "rw":
-		x.Rw = codec.Ptr(d, x.Rw, codec.DecodeBool[bool])
+		d.OptBool(&x.Rw)
 	default:
 		return false
 	}
@@ -5523,8 +5591,8 @@ type BlockdevOptionsGenericFormat struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsGenericFormat) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsGenericFormat) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	default:
@@ -5534,8 +5602,8 @@ func (x *BlockdevOptionsGenericFormat) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsGenericFormat) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsGenericFormat"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsGenericFormat"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -5595,12 +5663,12 @@ type BlockdevOptionsLUKS struct {
 	Header BlockdevRef `json:"header,omitzero"`
 }
 
-func (x *BlockdevOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	case "header":
 		decodeBlockdevRef(&x.Header, d)
 	default:
@@ -5610,8 +5678,8 @@ func (x *BlockdevOptionsLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsLUKS) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsLUKS"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsLUKS"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -5688,8 +5756,8 @@ type BlockdevOptionsGenericCOWFormat struct {
 	Backing BlockdevRefOrNull `json:"backing,omitzero"`
 }
 
-func (x *BlockdevOptionsGenericCOWFormat) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsGenericCOWFormat) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "backing":
@@ -5701,8 +5769,8 @@ func (x *BlockdevOptionsGenericCOWFormat) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsGenericCOWFormat) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsGenericCOWFormat"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsGenericCOWFormat"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -5829,9 +5897,13 @@ func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, d *codec.Decoder) {
 		d.Value(&v)
 		*x = v
 	case '"':
-		*x = Qcow2OverlapCheckMode(d.String())
+		var v Qcow2OverlapCheckMode
+		d.String((*string)(&v))
+		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -5883,7 +5955,7 @@ func (x *BlockdevQcowEncryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeBlockdevQcowEncryption(e)
 }
 
-func (x *BlockdevQcowEncryption) member(d *codec.Decoder) bool {
+func (x *BlockdevQcowEncryption) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -5912,7 +5984,11 @@ func (x *BlockdevQcowEncryption) decode(d *codec.Decoder) {
 	switch BlockdevQcowEncryptionFormat(u.Tag) {
 	case BlockdevQcowEncryptionFormatAes:
 		var v BlockdevQcowEncryptionAes
-		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsQCow)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -5965,14 +6041,14 @@ type BlockdevOptionsQcow struct {
 	Encrypt *BlockdevQcowEncryption `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsQcow) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "backing":
 		decodeBlockdevRefOrNull(&x.Backing, d)
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*BlockdevQcowEncryption).decode)
+		codec.Ptr(d, &x.Encrypt, (*BlockdevQcowEncryption).decode)
 	default:
 		return false
 	}
@@ -5980,8 +6056,8 @@ func (x *BlockdevOptionsQcow) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQcow) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsQcow"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsQcow"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -6097,7 +6173,7 @@ func (x *BlockdevQcow2Encryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeBlockdevQcow2Encryption(e)
 }
 
-func (x *BlockdevQcow2Encryption) member(d *codec.Decoder) bool {
+func (x *BlockdevQcow2Encryption) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -6126,11 +6202,19 @@ func (x *BlockdevQcow2Encryption) decode(d *codec.Decoder) {
 	switch BlockdevQcow2EncryptionFormat(u.Tag) {
 	case BlockdevQcow2EncryptionFormatAes:
 		var v BlockdevQcow2EncryptionAes
-		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsQCow)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v BlockdevQcow2EncryptionLUKS
-		u.Variant(x.member, (*QCryptoBlockOptionsLUKS)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsLUKS)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -6201,14 +6285,14 @@ type BlockdevOptionsPreallocate struct {
 	PreallocSize *int64 `json:"prealloc-size,omitzero"`
 }
 
-func (x *BlockdevOptionsPreallocate) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsPreallocate) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "prealloc-align":
-		x.PreallocAlign = codec.Ptr(d, x.PreallocAlign, codec.DecodeInt[int64])
+		d.OptInt64(&x.PreallocAlign)
 	case "prealloc-size":
-		x.PreallocSize = codec.Ptr(d, x.PreallocSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.PreallocSize)
 	default:
 		return false
 	}
@@ -6216,8 +6300,8 @@ func (x *BlockdevOptionsPreallocate) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsPreallocate) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsPreallocate"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsPreallocate"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -6331,36 +6415,36 @@ type BlockdevOptionsQcow2 struct {
 	DataFile BlockdevRef `json:"data-file,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsQcow2) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "backing":
 		decodeBlockdevRefOrNull(&x.Backing, d)
 	case "lazy-refcounts":
-		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
+		d.OptBool(&x.LazyRefcounts)
 	case "pass-discard-request":
-		x.PassDiscardRequest = codec.Ptr(d, x.PassDiscardRequest, codec.DecodeBool[bool])
+		d.OptBool(&x.PassDiscardRequest)
 	case "pass-discard-snapshot":
-		x.PassDiscardSnapshot = codec.Ptr(d, x.PassDiscardSnapshot, codec.DecodeBool[bool])
+		d.OptBool(&x.PassDiscardSnapshot)
 	case "pass-discard-other":
-		x.PassDiscardOther = codec.Ptr(d, x.PassDiscardOther, codec.DecodeBool[bool])
+		d.OptBool(&x.PassDiscardOther)
 	case "discard-no-unref":
-		x.DiscardNoUnref = codec.Ptr(d, x.DiscardNoUnref, codec.DecodeBool[bool])
+		d.OptBool(&x.DiscardNoUnref)
 	case "overlap-check":
 		decodeQcow2OverlapChecks(&x.OverlapCheck, d)
 	case "cache-size":
-		x.CacheSize = codec.Ptr(d, x.CacheSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.CacheSize)
 	case "l2-cache-size":
-		x.L2CacheSize = codec.Ptr(d, x.L2CacheSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.L2CacheSize)
 	case "l2-cache-entry-size":
-		x.L2CacheEntrySize = codec.Ptr(d, x.L2CacheEntrySize, codec.DecodeInt[int64])
+		d.OptInt64(&x.L2CacheEntrySize)
 	case "refcount-cache-size":
-		x.RefcountCacheSize = codec.Ptr(d, x.RefcountCacheSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.RefcountCacheSize)
 	case "cache-clean-interval":
-		x.CacheCleanInterval = codec.Ptr(d, x.CacheCleanInterval, codec.DecodeInt[int64])
+		d.OptInt64(&x.CacheCleanInterval)
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*BlockdevQcow2Encryption).decode)
+		codec.Ptr(d, &x.Encrypt, (*BlockdevQcow2Encryption).decode)
 	case "data-file":
 		decodeBlockdevRef(&x.DataFile, d)
 	default:
@@ -6370,8 +6454,8 @@ func (x *BlockdevOptionsQcow2) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQcow2) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsQcow2"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsQcow2"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -6538,12 +6622,12 @@ type SSHHostKeyCheckHash struct {
 	Hash string `json:"hash"`
 }
 
-func (x *SSHHostKeyCheckHash) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SSHHostKeyCheckHash) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "type":
-		x.Type = SSHHostKeyCheckHashType(d.String())
+		d.String((*string)(&x.Type))
 	case "hash":
-		x.Hash = d.String()
+		d.String(&x.Hash)
 	default:
 		return false
 	}
@@ -6593,7 +6677,7 @@ func (x *SSHHostKeyCheck) encodeMembers(e *codec.Encoder) {
 	x.Mode.encodeSSHHostKeyCheck(e)
 }
 
-func (x *SSHHostKeyCheck) member(d *codec.Decoder) bool {
+func (x *SSHHostKeyCheck) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -6625,7 +6709,11 @@ func (x *SSHHostKeyCheck) decode(d *codec.Decoder) {
 		x.Mode = SSHHostKeyCheckNone{}
 	case SSHHostKeyCheckModeHash:
 		var v SSHHostKeyCheckHash
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Mode = v
 	case SSHHostKeyCheckModeKnownHosts:
 		u.Empty(x.member)
@@ -6693,16 +6781,16 @@ type BlockdevOptionsSSH struct {
 	HostKeyCheck *SSHHostKeyCheck `json:"host-key-check,omitzero"`
 }
 
-func (x *BlockdevOptionsSSH) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsSSH) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "server":
 		x.Server.decode(d)
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	case "user":
-		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
+		d.OptString(&x.User)
 	case "host-key-check":
-		x.HostKeyCheck = codec.Ptr(d, x.HostKeyCheck, (*SSHHostKeyCheck).decode)
+		codec.Ptr(d, &x.HostKeyCheck, (*SSHHostKeyCheck).decode)
 	default:
 		return false
 	}
@@ -6998,32 +7086,32 @@ type BlockdevOptionsBlkdebug struct {
 	UnshareChildPerms []BlockPermission `json:"unshare-child-perms,omitzero"`
 }
 
-func (x *BlockdevOptionsBlkdebug) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsBlkdebug) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "image":
 		decodeBlockdevRef(&x.Image, d)
 	case "config":
-		x.Config = codec.Ptr(d, x.Config, codec.DecodeString[string])
+		d.OptString(&x.Config)
 	case "align":
-		x.Align = codec.Ptr(d, x.Align, codec.DecodeInt[int64])
+		d.OptInt64(&x.Align)
 	case "max-transfer":
-		x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.MaxTransfer, codec.Int[int32])
 	case "opt-write-zero":
-		x.OptWriteZero = codec.Ptr(d, x.OptWriteZero, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.OptWriteZero, codec.Int[int32])
 	case "max-write-zero":
-		x.MaxWriteZero = codec.Ptr(d, x.MaxWriteZero, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.MaxWriteZero, codec.Int[int32])
 	case "opt-discard":
-		x.OptDiscard = codec.Ptr(d, x.OptDiscard, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.OptDiscard, codec.Int[int32])
 	case "max-discard":
-		x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.MaxDiscard, codec.Int[int32])
 	case "inject-error":
 		d.Value(&x.InjectError)
 	case "set-state":
 		d.Value(&x.SetState)
 	case "take-child-perms":
-		x.TakeChildPerms = codec.List(d, codec.DecodeString[BlockPermission])
+		codec.List(d, &x.TakeChildPerms, codec.DecodeString[BlockPermission])
 	case "unshare-child-perms":
-		x.UnshareChildPerms = codec.List(d, codec.DecodeString[BlockPermission])
+		codec.List(d, &x.UnshareChildPerms, codec.DecodeString[BlockPermission])
 	default:
 		return false
 	}
@@ -7031,8 +7119,8 @@ func (x *BlockdevOptionsBlkdebug) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkdebug) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsBlkdebug"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsBlkdebug"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -7143,18 +7231,18 @@ type BlockdevOptionsBlklogwrites struct {
 	LogSuperUpdateInterval *uint64 `json:"log-super-update-interval,omitzero"`
 }
 
-func (x *BlockdevOptionsBlklogwrites) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsBlklogwrites) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "log":
 		decodeBlockdevRef(&x.Log, d)
 	case "log-sector-size":
-		x.LogSectorSize = codec.Ptr(d, x.LogSectorSize, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.LogSectorSize, codec.Uint[uint32])
 	case "log-append":
-		x.LogAppend = codec.Ptr(d, x.LogAppend, codec.DecodeBool[bool])
+		d.OptBool(&x.LogAppend)
 	case "log-super-update-interval":
-		x.LogSuperUpdateInterval = codec.Ptr(d, x.LogSuperUpdateInterval, codec.DecodeUint[uint64])
+		d.OptUint64(&x.LogSuperUpdateInterval)
 	default:
 		return false
 	}
@@ -7162,8 +7250,8 @@ func (x *BlockdevOptionsBlklogwrites) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlklogwrites) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsBlklogwrites"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsBlklogwrites"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -7245,8 +7333,8 @@ type BlockdevOptionsBlkverify struct {
 	Raw BlockdevRef `json:"raw"`
 }
 
-func (x *BlockdevOptionsBlkverify) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsBlkverify) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "test":
 		decodeBlockdevRef(&x.Test, d)
 	case "raw":
@@ -7258,8 +7346,8 @@ func (x *BlockdevOptionsBlkverify) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkverify) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsBlkverify"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsBlkverify"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -7329,8 +7417,8 @@ type BlockdevOptionsBlkreplay struct {
 	Image BlockdevRef `json:"image"`
 }
 
-func (x *BlockdevOptionsBlkreplay) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsBlkreplay) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "image":
 		decodeBlockdevRef(&x.Image, d)
 	default:
@@ -7340,8 +7428,8 @@ func (x *BlockdevOptionsBlkreplay) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkreplay) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsBlkreplay"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsBlkreplay"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -7444,18 +7532,18 @@ type BlockdevOptionsQuorum struct {
 	ReadPattern *QuorumReadPattern `json:"read-pattern,omitzero"`
 }
 
-func (x *BlockdevOptionsQuorum) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsQuorum) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "blkverify":
-		x.Blkverify = codec.Ptr(d, x.Blkverify, codec.DecodeBool[bool])
+		d.OptBool(&x.Blkverify)
 	case "children":
-		x.Children = codec.List(d, decodeBlockdevRef)
+		codec.List(d, &x.Children, decodeBlockdevRef)
 	case "vote-threshold":
-		x.VoteThreshold = codec.Int[int64](d)
+		d.Int64(&x.VoteThreshold)
 	case "rewrite-corrupted":
-		x.RewriteCorrupted = codec.Ptr(d, x.RewriteCorrupted, codec.DecodeBool[bool])
+		d.OptBool(&x.RewriteCorrupted)
 	case "read-pattern":
-		x.ReadPattern = codec.Ptr(d, x.ReadPattern, codec.DecodeString[QuorumReadPattern])
+		codec.Ptr(d, &x.ReadPattern, codec.DecodeString[QuorumReadPattern])
 	default:
 		return false
 	}
@@ -7463,8 +7551,8 @@ func (x *BlockdevOptionsQuorum) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQuorum) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsQuorum"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsQuorum"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -7546,10 +7634,10 @@ type BlockdevOptionsIOUring struct {
 	Filename string `json:"filename"`
 }
 
-func (x *BlockdevOptionsIOUring) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsIOUring) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "filename":
-		x.Filename = d.String()
+		d.String(&x.Filename)
 	default:
 		return false
 	}
@@ -7602,10 +7690,10 @@ type BlockdevOptionsNvmeIOUring struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsNvmeIOUring) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsNvmeIOUring) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	default:
 		return false
 	}
@@ -7639,10 +7727,10 @@ type BlockdevOptionsVirtioBlkVfioPCI struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVfioPCI) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsVirtioBlkVfioPCI) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	default:
 		return false
 	}
@@ -7676,10 +7764,10 @@ type BlockdevOptionsVirtioBlkVhostUser struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostUser) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsVirtioBlkVhostUser) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	default:
 		return false
 	}
@@ -7714,10 +7802,10 @@ type BlockdevOptionsVirtioBlkVhostVdpa struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostVdpa) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsVirtioBlkVhostVdpa) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	default:
 		return false
 	}
@@ -7821,26 +7909,26 @@ type BlockdevOptionsIscsi struct {
 	Timeout *int64 `json:"timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsIscsi) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsIscsi) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "transport":
-		x.Transport = IscsiTransport(d.String())
+		d.String((*string)(&x.Transport))
 	case "portal":
-		x.Portal = d.String()
+		d.String(&x.Portal)
 	case "target":
-		x.Target = d.String()
+		d.String(&x.Target)
 	case "lun":
-		x.LUN = codec.Ptr(d, x.LUN, codec.DecodeInt[int64])
+		d.OptInt64(&x.LUN)
 	case "user":
-		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
+		d.OptString(&x.User)
 	case "password-secret":
-		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.PasswordSecret)
 	case "initiator-name":
-		x.InitiatorName = codec.Ptr(d, x.InitiatorName, codec.DecodeString[string])
+		d.OptString(&x.InitiatorName)
 	case "header-digest":
-		x.HeaderDigest = codec.Ptr(d, x.HeaderDigest, codec.DecodeString[IscsiHeaderDigest])
+		codec.Ptr(d, &x.HeaderDigest, codec.DecodeString[IscsiHeaderDigest])
 	case "timeout":
-		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+		d.OptInt64(&x.Timeout)
 	default:
 		return false
 	}
@@ -7966,10 +8054,10 @@ type RBDEncryptionOptionsLUKS struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = d.String()
+		d.String(&x.KeySecret)
 	default:
 		return false
 	}
@@ -8003,10 +8091,10 @@ type RBDEncryptionOptionsLuks2 struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLuks2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionOptionsLuks2) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = d.String()
+		d.String(&x.KeySecret)
 	default:
 		return false
 	}
@@ -8040,10 +8128,10 @@ type RBDEncryptionOptionsLUKSAny struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKSAny) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionOptionsLUKSAny) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = d.String()
+		d.String(&x.KeySecret)
 	default:
 		return false
 	}
@@ -8079,12 +8167,12 @@ type RBDEncryptionCreateOptionsLUKS struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionCreateOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = d.String()
+		d.String(&x.KeySecret)
 	case "cipher-alg":
-		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+		codec.Ptr(d, &x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	default:
 		return false
 	}
@@ -8123,12 +8211,12 @@ type RBDEncryptionCreateOptionsLuks2 struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLuks2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionCreateOptionsLuks2) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = d.String()
+		d.String(&x.KeySecret)
 	case "cipher-alg":
-		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+		codec.Ptr(d, &x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	default:
 		return false
 	}
@@ -8187,10 +8275,10 @@ func (x *RBDEncryptionOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeRBDEncryptionOptions(e)
 }
 
-func (x *RBDEncryptionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *RBDEncryptionOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "parent":
-		x.Parent = codec.Ptr(d, x.Parent, (*RBDEncryptionOptions).decode)
+		codec.Ptr(d, &x.Parent, (*RBDEncryptionOptions).decode)
 	default:
 		return false
 	}
@@ -8222,15 +8310,27 @@ func (x *RBDEncryptionOptions) decode(d *codec.Decoder) {
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionOptionsLuks2
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
 		var v RBDEncryptionOptionsLUKSAny
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -8282,7 +8382,7 @@ func (x *RBDEncryptionCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeRBDEncryptionCreateOptions(e)
 }
 
-func (x *RBDEncryptionCreateOptions) member(d *codec.Decoder) bool {
+func (x *RBDEncryptionCreateOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -8311,11 +8411,19 @@ func (x *RBDEncryptionCreateOptions) decode(d *codec.Decoder) {
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionCreateOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionCreateOptionsLuks2
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
 		u.Empty(x.member)
@@ -8383,28 +8491,28 @@ type BlockdevOptionsRBD struct {
 	Server []InetSocketAddressBase `json:"server,omitzero"`
 }
 
-func (x *BlockdevOptionsRBD) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsRBD) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pool":
-		x.Pool = d.String()
+		d.String(&x.Pool)
 	case "namespace":
-		x.Namespace = codec.Ptr(d, x.Namespace, codec.DecodeString[string])
+		d.OptString(&x.Namespace)
 	case "image":
-		x.Image = d.String()
+		d.String(&x.Image)
 	case "conf":
-		x.Conf = codec.Ptr(d, x.Conf, codec.DecodeString[string])
+		d.OptString(&x.Conf)
 	case "snapshot":
-		x.Snapshot = codec.Ptr(d, x.Snapshot, codec.DecodeString[string])
+		d.OptString(&x.Snapshot)
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*RBDEncryptionOptions).decode)
+		codec.Ptr(d, &x.Encrypt, (*RBDEncryptionOptions).decode)
 	case "user":
-		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
+		d.OptString(&x.User)
 	case "auth-client-required":
-		x.AuthClientRequired = codec.List(d, codec.DecodeString[RBDAuthMode])
+		codec.List(d, &x.AuthClientRequired, codec.DecodeString[RBDAuthMode])
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	case "server":
-		x.Server = codec.List(d, (*InetSocketAddressBase).decode)
+		codec.List(d, &x.Server, (*InetSocketAddressBase).decode)
 	default:
 		return false
 	}
@@ -8493,14 +8601,14 @@ type BlockdevOptionsReplication struct {
 	TopID *string `json:"top-id,omitzero"`
 }
 
-func (x *BlockdevOptionsReplication) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsReplication) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "mode":
-		x.Mode = ReplicationMode(d.String())
+		d.String((*string)(&x.Mode))
 	case "top-id":
-		x.TopID = codec.Ptr(d, x.TopID, codec.DecodeString[string])
+		d.OptString(&x.TopID)
 	default:
 		return false
 	}
@@ -8508,8 +8616,8 @@ func (x *BlockdevOptionsReplication) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsReplication) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsReplication"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsReplication"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -8628,24 +8736,24 @@ type BlockdevOptionsNFS struct {
 	Debug *int64 `json:"debug,omitzero"`
 }
 
-func (x *BlockdevOptionsNFS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsNFS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "server":
 		d.Value(&x.Server)
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	case "user":
-		x.User = codec.Ptr(d, x.User, codec.DecodeInt[int64])
+		d.OptInt64(&x.User)
 	case "group":
-		x.Group = codec.Ptr(d, x.Group, codec.DecodeInt[int64])
+		d.OptInt64(&x.Group)
 	case "tcp-syn-count":
-		x.TCPSynCount = codec.Ptr(d, x.TCPSynCount, codec.DecodeInt[int64])
+		d.OptInt64(&x.TCPSynCount)
 	case "readahead-size":
-		x.ReadaheadSize = codec.Ptr(d, x.ReadaheadSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.ReadaheadSize)
 	case "page-cache-size":
-		x.PageCacheSize = codec.Ptr(d, x.PageCacheSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.PageCacheSize)
 	case "debug":
-		x.Debug = codec.Ptr(d, x.Debug, codec.DecodeInt[int64])
+		d.OptInt64(&x.Debug)
 	default:
 		return false
 	}
@@ -8717,28 +8825,28 @@ type BlockdevOptionsHTTP struct {
 	ForceRange *bool `json:"force-range,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTP) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsHTTP) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "url":
-		x.URL = d.String()
+		d.String(&x.URL)
 	case "readahead":
-		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
+		d.OptInt64(&x.Readahead)
 	case "timeout":
-		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+		d.OptInt64(&x.Timeout)
 	case "username":
-		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+		d.OptString(&x.Username)
 	case "password-secret":
-		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.PasswordSecret)
 	case "proxy-username":
-		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
+		d.OptString(&x.ProxyUsername)
 	case "proxy-password-secret":
-		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.ProxyPasswordSecret)
 	case "cookie":
-		x.Cookie = codec.Ptr(d, x.Cookie, codec.DecodeString[string])
+		d.OptString(&x.Cookie)
 	case "cookie-secret":
-		x.CookieSecret = codec.Ptr(d, x.CookieSecret, codec.DecodeString[string])
+		d.OptString(&x.CookieSecret)
 	case "force-range":
-		x.ForceRange = codec.Ptr(d, x.ForceRange, codec.DecodeBool[bool])
+		d.OptBool(&x.ForceRange)
 	default:
 		return false
 	}
@@ -8838,30 +8946,30 @@ type BlockdevOptionsHTTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTPS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsHTTPS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "url":
-		x.URL = d.String()
+		d.String(&x.URL)
 	case "readahead":
-		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
+		d.OptInt64(&x.Readahead)
 	case "timeout":
-		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+		d.OptInt64(&x.Timeout)
 	case "username":
-		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+		d.OptString(&x.Username)
 	case "password-secret":
-		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.PasswordSecret)
 	case "proxy-username":
-		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
+		d.OptString(&x.ProxyUsername)
 	case "proxy-password-secret":
-		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.ProxyPasswordSecret)
 	case "cookie":
-		x.Cookie = codec.Ptr(d, x.Cookie, codec.DecodeString[string])
+		d.OptString(&x.Cookie)
 	case "cookie-secret":
-		x.CookieSecret = codec.Ptr(d, x.CookieSecret, codec.DecodeString[string])
+		d.OptString(&x.CookieSecret)
 	case "force-range":
-		x.ForceRange = codec.Ptr(d, x.ForceRange, codec.DecodeBool[bool])
+		d.OptBool(&x.ForceRange)
 	case "sslverify":
-		x.Sslverify = codec.Ptr(d, x.Sslverify, codec.DecodeBool[bool])
+		d.OptBool(&x.Sslverify)
 	default:
 		return false
 	}
@@ -8954,22 +9062,22 @@ type BlockdevOptionsFTP struct {
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
 }
 
-func (x *BlockdevOptionsFTP) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsFTP) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "url":
-		x.URL = d.String()
+		d.String(&x.URL)
 	case "readahead":
-		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
+		d.OptInt64(&x.Readahead)
 	case "timeout":
-		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+		d.OptInt64(&x.Timeout)
 	case "username":
-		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+		d.OptString(&x.Username)
 	case "password-secret":
-		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.PasswordSecret)
 	case "proxy-username":
-		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
+		d.OptString(&x.ProxyUsername)
 	case "proxy-password-secret":
-		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.ProxyPasswordSecret)
 	default:
 		return false
 	}
@@ -9052,24 +9160,24 @@ type BlockdevOptionsFTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsFTPS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsFTPS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "url":
-		x.URL = d.String()
+		d.String(&x.URL)
 	case "readahead":
-		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
+		d.OptInt64(&x.Readahead)
 	case "timeout":
-		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+		d.OptInt64(&x.Timeout)
 	case "username":
-		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+		d.OptString(&x.Username)
 	case "password-secret":
-		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.PasswordSecret)
 	case "proxy-username":
-		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
+		d.OptString(&x.ProxyUsername)
 	case "proxy-password-secret":
-		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
+		d.OptString(&x.ProxyPasswordSecret)
 	case "sslverify":
-		x.Sslverify = codec.Ptr(d, x.Sslverify, codec.DecodeBool[bool])
+		d.OptBool(&x.Sslverify)
 	default:
 		return false
 	}
@@ -9158,22 +9266,22 @@ type BlockdevOptionsNBD struct {
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsNBD) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsNBD) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "server":
 		x.Server.decode(d)
 	case "export":
-		x.Export = codec.Ptr(d, x.Export, codec.DecodeString[string])
+		d.OptString(&x.Export)
 	case "tls-creds":
-		x.TLSCreds = codec.Ptr(d, x.TLSCreds, codec.DecodeString[string])
+		d.OptString(&x.TLSCreds)
 	case "tls-hostname":
-		x.TLSHostname = codec.Ptr(d, x.TLSHostname, codec.DecodeString[string])
+		d.OptString(&x.TLSHostname)
 	case "x-dirty-bitmap":
-		x.XDirtyBitmap = codec.Ptr(d, x.XDirtyBitmap, codec.DecodeString[string])
+		d.OptString(&x.XDirtyBitmap)
 	case "reconnect-delay":
-		x.ReconnectDelay = codec.Ptr(d, x.ReconnectDelay, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.ReconnectDelay, codec.Uint[uint32])
 	case "open-timeout":
-		x.OpenTimeout = codec.Ptr(d, x.OpenTimeout, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.OpenTimeout, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -9227,14 +9335,14 @@ type BlockdevOptionsRaw struct {
 	Size *int64 `json:"size,omitzero"`
 }
 
-func (x *BlockdevOptionsRaw) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsRaw) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "offset":
-		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
+		d.OptInt64(&x.Offset)
 	case "size":
-		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+		d.OptInt64(&x.Size)
 	default:
 		return false
 	}
@@ -9242,8 +9350,8 @@ func (x *BlockdevOptionsRaw) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsRaw) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsRaw"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsRaw"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -9321,10 +9429,10 @@ type BlockdevOptionsThrottle struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsThrottle) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsThrottle) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "throttle-group":
-		x.ThrottleGroup = d.String()
+		d.String(&x.ThrottleGroup)
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	default:
@@ -9334,8 +9442,8 @@ func (x *BlockdevOptionsThrottle) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsThrottle) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsThrottle"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsThrottle"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -9409,12 +9517,12 @@ type BlockdevOptionsCopyOnRead struct {
 	Bottom *string `json:"bottom,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyOnRead) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsCopyOnRead) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "bottom":
-		x.Bottom = codec.Ptr(d, x.Bottom, codec.DecodeString[string])
+		d.OptString(&x.Bottom)
 	default:
 		return false
 	}
@@ -9422,8 +9530,8 @@ func (x *BlockdevOptionsCopyOnRead) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsCopyOnRead) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsCopyOnRead"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsCopyOnRead"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -9539,8 +9647,8 @@ type BlockdevOptionsCopyBeforeWrite struct {
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "target":
@@ -9548,11 +9656,11 @@ func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder) bool {
 	case "bitmap":
 		d.Value(&x.Bitmap)
 	case "on-cbw-error":
-		x.OnCbwError = codec.Ptr(d, x.OnCbwError, codec.DecodeString[OnCbwError])
+		codec.Ptr(d, &x.OnCbwError, codec.DecodeString[OnCbwError])
 	case "cbw-timeout":
-		x.CbwTimeout = codec.Ptr(d, x.CbwTimeout, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.CbwTimeout, codec.Uint[uint32])
 	case "min-cluster-size":
-		x.MinClusterSize = codec.Ptr(d, x.MinClusterSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.MinClusterSize)
 	default:
 		return false
 	}
@@ -9560,8 +9668,8 @@ func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsCopyBeforeWrite) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevOptionsCopyBeforeWrite"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevOptionsCopyBeforeWrite"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -9728,24 +9836,24 @@ func (x *BlockdevOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevOptions(e)
 }
 
-func (x *BlockdevOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "node-name":
-		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+		d.OptString(&x.NodeName)
 	case "discard":
-		x.Discard = codec.Ptr(d, x.Discard, codec.DecodeString[BlockdevDiscardOptions])
+		codec.Ptr(d, &x.Discard, codec.DecodeString[BlockdevDiscardOptions])
 	case "cache":
 		d.Value(&x.Cache)
 	case "active":
-		x.Active = codec.Ptr(d, x.Active, codec.DecodeBool[bool])
+		d.OptBool(&x.Active)
 	case "read-only":
-		x.ReadOnly = codec.Ptr(d, x.ReadOnly, codec.DecodeBool[bool])
+		d.OptBool(&x.ReadOnly)
 	case "auto-read-only":
-		x.AutoReadOnly = codec.Ptr(d, x.AutoReadOnly, codec.DecodeBool[bool])
+		d.OptBool(&x.AutoReadOnly)
 	case "force-share":
-		x.ForceShare = codec.Ptr(d, x.ForceShare, codec.DecodeBool[bool])
+		d.OptBool(&x.ForceShare)
 	case "detect-zeroes":
-		x.DetectZeroes = codec.Ptr(d, x.DetectZeroes, codec.DecodeString[BlockdevDetectZeroesOptions])
+		codec.Ptr(d, &x.DetectZeroes, codec.DecodeString[BlockdevDetectZeroesOptions])
 	default:
 		return false
 	}
@@ -9777,195 +9885,387 @@ func (x *BlockdevOptions) decode(d *codec.Decoder) {
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
 		var v BlockdevOptionsBlkdebug
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverBlklogwrites:
 		var v BlockdevOptionsBlklogwrites
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverBlkreplay:
 		var v BlockdevOptionsBlkreplay
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverBlkverify:
 		var v BlockdevOptionsBlkverify
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverBochs:
 		var v BlockdevOptionsBochs
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverCloop:
 		var v BlockdevOptionsCloop
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverCompress:
 		var v BlockdevOptionsCompress
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverCopyBeforeWrite:
 		var v BlockdevOptionsCopyBeforeWrite
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverCopyOnRead:
 		var v BlockdevOptionsCopyOnRead
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverDmg:
 		var v BlockdevOptionsDmg
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverFile:
 		var v BlockdevOptionsFile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
 		var v BlockdevOptionsSnapshotAccess
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverFTP:
 		var v BlockdevOptionsFTP
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverFTPS:
 		var v BlockdevOptionsFTPS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverHostCdrom:
 		var v BlockdevOptionsHostCdrom
-		u.Variant(x.member, (*BlockdevOptionsFile)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsFile)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverHostDevice:
 		var v BlockdevOptionsHostDevice
-		u.Variant(x.member, (*BlockdevOptionsFile)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsFile)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverHTTP:
 		var v BlockdevOptionsHTTP
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverHTTPS:
 		var v BlockdevOptionsHTTPS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverIOUring:
 		var v BlockdevOptionsIOUring
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverIscsi:
 		var v BlockdevOptionsIscsi
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverLUKS:
 		var v BlockdevOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNBD:
 		var v BlockdevOptionsNBD
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNFS:
 		var v BlockdevOptionsNFS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNullAio:
 		var v BlockdevOptionsNullAio
-		u.Variant(x.member, (*BlockdevOptionsNull)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsNull)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNullCo:
 		var v BlockdevOptionsNullCo
-		u.Variant(x.member, (*BlockdevOptionsNull)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsNull)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNvme:
 		var v BlockdevOptionsNvme
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
 		var v BlockdevOptionsNvmeIOUring
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverParallels:
 		var v BlockdevOptionsParallels
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverPreallocate:
 		var v BlockdevOptionsPreallocate
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQcow:
 		var v BlockdevOptionsQcow
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevOptionsQcow2
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevOptionsQed
-		u.Variant(x.member, (*BlockdevOptionsGenericCOWFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericCOWFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQuorum:
 		var v BlockdevOptionsQuorum
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverRaw:
 		var v BlockdevOptionsRaw
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverRBD:
 		var v BlockdevOptionsRBD
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverReplication:
 		var v BlockdevOptionsReplication
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSSH:
 		var v BlockdevOptionsSSH
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverThrottle:
 		var v BlockdevOptionsThrottle
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVdi:
 		var v BlockdevOptionsVdi
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevOptionsVhdx
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
 		var v BlockdevOptionsVirtioBlkVfioPCI
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostUser:
 		var v BlockdevOptionsVirtioBlkVhostUser
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostVdpa:
 		var v BlockdevOptionsVirtioBlkVhostVdpa
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVmdk:
 		var v BlockdevOptionsVmdk
-		u.Variant(x.member, (*BlockdevOptionsGenericCOWFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericCOWFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevOptionsVpc
-		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*BlockdevOptionsGenericFormat)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVvfat:
 		var v BlockdevOptionsVvfat
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverGluster:
 		var v BlockdevOptionsGluster
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSheepdog:
 		var v BlockdevOptionsSheepdog
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	default:
 		x.Driver = unknownVariant(&u, x.member)
@@ -10722,9 +11022,13 @@ func decodeBlockdevRef(x *BlockdevRef, d *codec.Decoder) {
 		v.decode(d)
 		*x = v
 	case '"':
-		*x = Str(d.String())
+		var v Str
+		d.String((*string)(&v))
+		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -10744,13 +11048,17 @@ func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, d *codec.Decoder) {
 		v.decode(d)
 		*x = v
 	case '"':
-		*x = Str(d.String())
+		var v Str
+		d.String((*string)(&v))
+		*x = v
 	case 'n':
 		var v Null
 		d.Null()
 		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -10865,18 +11173,18 @@ type BlockdevCreateOptionsFile struct {
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsFile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "filename":
-		x.Filename = d.String()
+		d.String(&x.Filename)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	case "nocow":
-		x.Nocow = codec.Ptr(d, x.Nocow, codec.DecodeBool[bool])
+		d.OptBool(&x.Nocow)
 	case "extent-size-hint":
-		x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ExtentSizeHint)
 	default:
 		return false
 	}
@@ -10962,32 +11270,32 @@ type BlockdevCreateOptionsLUKS struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	case "cipher-alg":
-		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+		codec.Ptr(d, &x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	case "cipher-mode":
-		x.CipherMode = codec.Ptr(d, x.CipherMode, codec.DecodeString[QCryptoCipherMode])
+		codec.Ptr(d, &x.CipherMode, codec.DecodeString[QCryptoCipherMode])
 	case "ivgen-alg":
-		x.IvgenAlg = codec.Ptr(d, x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
+		codec.Ptr(d, &x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
 	case "ivgen-hash-alg":
-		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
+		codec.Ptr(d, &x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		x.HashAlg = codec.Ptr(d, x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
+		codec.Ptr(d, &x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "iter-time":
-		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
+		d.OptInt64(&x.IterTime)
 	case "detached-header":
-		x.DetachedHeader = codec.Ptr(d, x.DetachedHeader, codec.DecodeBool[bool])
+		d.OptBool(&x.DetachedHeader)
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "header":
 		decodeBlockdevRef(&x.Header, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	default:
 		return false
 	}
@@ -10995,8 +11303,8 @@ func (x *BlockdevCreateOptionsLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsLUKS) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsLUKS"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsLUKS"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11100,12 +11408,12 @@ type BlockdevCreateOptionsNFS struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsNFS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsNFS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "location":
 		d.Value(&x.Location)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	default:
 		return false
 	}
@@ -11141,14 +11449,14 @@ type BlockdevCreateOptionsParallels struct {
 	ClusterSize *uint64 `json:"cluster-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsParallels) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsParallels) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ClusterSize)
 	default:
 		return false
 	}
@@ -11156,8 +11464,8 @@ func (x *BlockdevCreateOptionsParallels) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsParallels) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsParallels"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsParallels"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11236,16 +11544,16 @@ type BlockdevCreateOptionsQcow struct {
 	Encrypt *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsQcow) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "backing-file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		d.OptString(&x.BackingFile)
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockCreateOptions).decode)
+		codec.Ptr(d, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
 	default:
 		return false
 	}
@@ -11253,8 +11561,8 @@ func (x *BlockdevCreateOptionsQcow) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQcow) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsQcow"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsQcow"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11409,36 +11717,36 @@ type BlockdevCreateOptionsQcow2 struct {
 	CompressionType *Qcow2CompressionType `json:"compression-type,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsQcow2) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "data-file":
 		decodeBlockdevRef(&x.DataFile, d)
 	case "data-file-raw":
-		x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
+		d.OptBool(&x.DataFileRaw)
 	case "extended-l2":
-		x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
+		d.OptBool(&x.ExtendedL2)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "version":
-		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[BlockdevQcow2Version])
+		codec.Ptr(d, &x.Version, codec.DecodeString[BlockdevQcow2Version])
 	case "backing-file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		d.OptString(&x.BackingFile)
 	case "backing-fmt":
-		x.BackingFmt = codec.Ptr(d, x.BackingFmt, codec.DecodeString[BlockdevDriver])
+		codec.Ptr(d, &x.BackingFmt, codec.DecodeString[BlockdevDriver])
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockCreateOptions).decode)
+		codec.Ptr(d, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
 	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ClusterSize)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	case "lazy-refcounts":
-		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
+		d.OptBool(&x.LazyRefcounts)
 	case "refcount-bits":
-		x.RefcountBits = codec.Ptr(d, x.RefcountBits, codec.DecodeInt[int64])
+		d.OptInt64(&x.RefcountBits)
 	case "compression-type":
-		x.CompressionType = codec.Ptr(d, x.CompressionType, codec.DecodeString[Qcow2CompressionType])
+		codec.Ptr(d, &x.CompressionType, codec.DecodeString[Qcow2CompressionType])
 	default:
 		return false
 	}
@@ -11446,8 +11754,8 @@ func (x *BlockdevCreateOptionsQcow2) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQcow2) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsQcow2"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsQcow2"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11563,20 +11871,20 @@ type BlockdevCreateOptionsQed struct {
 	TableSize *int64 `json:"table-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQed) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsQed) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "backing-file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		d.OptString(&x.BackingFile)
 	case "backing-fmt":
-		x.BackingFmt = codec.Ptr(d, x.BackingFmt, codec.DecodeString[BlockdevDriver])
+		codec.Ptr(d, &x.BackingFmt, codec.DecodeString[BlockdevDriver])
 	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ClusterSize)
 	case "table-size":
-		x.TableSize = codec.Ptr(d, x.TableSize, codec.DecodeInt[int64])
+		d.OptInt64(&x.TableSize)
 	default:
 		return false
 	}
@@ -11584,8 +11892,8 @@ func (x *BlockdevCreateOptionsQed) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQed) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsQed"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsQed"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11674,16 +11982,16 @@ type BlockdevCreateOptionsRBD struct {
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsRBD) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsRBD) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "location":
 		d.Value(&x.Location)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ClusterSize)
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*RBDEncryptionCreateOptions).decode)
+		codec.Ptr(d, &x.Encrypt, (*RBDEncryptionCreateOptions).decode)
 	default:
 		return false
 	}
@@ -11804,26 +12112,26 @@ type BlockdevCreateOptionsVmdk struct {
 	ZeroedGrain *bool `json:"zeroed-grain,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVmdk) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsVmdk) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "extents":
-		x.Extents = codec.List(d, decodeBlockdevRef)
+		codec.List(d, &x.Extents, decodeBlockdevRef)
 	case "subformat":
-		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVmdkSubformat])
+		codec.Ptr(d, &x.Subformat, codec.DecodeString[BlockdevVmdkSubformat])
 	case "backing-file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		d.OptString(&x.BackingFile)
 	case "adapter-type":
-		x.AdapterType = codec.Ptr(d, x.AdapterType, codec.DecodeString[BlockdevVmdkAdapterType])
+		codec.Ptr(d, &x.AdapterType, codec.DecodeString[BlockdevVmdkAdapterType])
 	case "hwversion":
-		x.Hwversion = codec.Ptr(d, x.Hwversion, codec.DecodeString[string])
+		d.OptString(&x.Hwversion)
 	case "toolsversion":
-		x.Toolsversion = codec.Ptr(d, x.Toolsversion, codec.DecodeString[string])
+		d.OptString(&x.Toolsversion)
 	case "zeroed-grain":
-		x.ZeroedGrain = codec.Ptr(d, x.ZeroedGrain, codec.DecodeBool[bool])
+		d.OptBool(&x.ZeroedGrain)
 	default:
 		return false
 	}
@@ -11831,8 +12139,8 @@ func (x *BlockdevCreateOptionsVmdk) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVmdk) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsVmdk"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsVmdk"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -11925,12 +12233,12 @@ type BlockdevCreateOptionsSSH struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsSSH) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsSSH) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "location":
 		d.Value(&x.Location)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	default:
 		return false
 	}
@@ -11966,14 +12274,14 @@ type BlockdevCreateOptionsVdi struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVdi) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsVdi) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	default:
 		return false
 	}
@@ -11981,8 +12289,8 @@ func (x *BlockdevCreateOptionsVdi) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVdi) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsVdi"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsVdi"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -12091,20 +12399,20 @@ type BlockdevCreateOptionsVhdx struct {
 	BlockStateZero *bool `json:"block-state-zero,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVhdx) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsVhdx) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "log-size":
-		x.LogSize = codec.Ptr(d, x.LogSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.LogSize)
 	case "block-size":
-		x.BlockSize = codec.Ptr(d, x.BlockSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.BlockSize)
 	case "subformat":
-		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVhdxSubformat])
+		codec.Ptr(d, &x.Subformat, codec.DecodeString[BlockdevVhdxSubformat])
 	case "block-state-zero":
-		x.BlockStateZero = codec.Ptr(d, x.BlockStateZero, codec.DecodeBool[bool])
+		d.OptBool(&x.BlockStateZero)
 	default:
 		return false
 	}
@@ -12112,8 +12420,8 @@ func (x *BlockdevCreateOptionsVhdx) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVhdx) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsVhdx"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsVhdx"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -12226,16 +12534,16 @@ type BlockdevCreateOptionsVpc struct {
 	ForceSize *bool `json:"force-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVpc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsVpc) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
 		decodeBlockdevRef(&x.File, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "subformat":
-		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVpcSubformat])
+		codec.Ptr(d, &x.Subformat, codec.DecodeString[BlockdevVpcSubformat])
 	case "force-size":
-		x.ForceSize = codec.Ptr(d, x.ForceSize, codec.DecodeBool[bool])
+		d.OptBool(&x.ForceSize)
 	default:
 		return false
 	}
@@ -12243,8 +12551,8 @@ func (x *BlockdevCreateOptionsVpc) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVpc) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockdevCreateOptionsVpc"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockdevCreateOptionsVpc"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -12362,7 +12670,7 @@ func (x *BlockdevCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevCreateOptions(e)
 }
 
-func (x *BlockdevCreateOptions) member(d *codec.Decoder) bool {
+func (x *BlockdevCreateOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -12421,7 +12729,11 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevCreateOptionsDmg{}
 	case BlockdevDriverFile:
 		var v BlockdevCreateOptionsFile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
 		u.Empty(x.member)
@@ -12452,14 +12764,22 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevCreateOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevCreateOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNBD:
 		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNBD{}
 	case BlockdevDriverNFS:
 		var v BlockdevCreateOptionsNFS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNullAio:
 		u.Empty(x.member)
@@ -12475,22 +12795,38 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevCreateOptionsNvmeIOUring{}
 	case BlockdevDriverParallels:
 		var v BlockdevCreateOptionsParallels
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverPreallocate:
 		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsPreallocate{}
 	case BlockdevDriverQcow:
 		var v BlockdevCreateOptionsQcow
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevCreateOptionsQcow2
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevCreateOptionsQed
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQuorum:
 		u.Empty(x.member)
@@ -12500,25 +12836,41 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevCreateOptionsRaw{}
 	case BlockdevDriverRBD:
 		var v BlockdevCreateOptionsRBD
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverReplication:
 		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsReplication{}
 	case BlockdevDriverSSH:
 		var v BlockdevCreateOptionsSSH
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverThrottle:
 		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsThrottle{}
 	case BlockdevDriverVdi:
 		var v BlockdevCreateOptionsVdi
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevCreateOptionsVhdx
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
 		u.Empty(x.member)
@@ -12531,22 +12883,38 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevCreateOptionsVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
 		var v BlockdevCreateOptionsVmdk
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevCreateOptionsVpc
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverVvfat:
 		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsVvfat{}
 	case BlockdevDriverGluster:
 		var v BlockdevCreateOptionsGluster
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverSheepdog:
 		var v BlockdevCreateOptionsSheepdog
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	default:
 		x.Driver = unknownVariant(&u, x.member)
@@ -13141,20 +13509,20 @@ type BlockdevAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevAmendOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "state":
-		x.State = QCryptoBlockLUKSKeyslotState(d.String())
+		d.String((*string)(&x.State))
 	case "new-secret":
-		x.NewSecret = codec.Ptr(d, x.NewSecret, codec.DecodeString[string])
+		d.OptString(&x.NewSecret)
 	case "old-secret":
-		x.OldSecret = codec.Ptr(d, x.OldSecret, codec.DecodeString[string])
+		d.OptString(&x.OldSecret)
 	case "keyslot":
-		x.Keyslot = codec.Ptr(d, x.Keyslot, codec.DecodeInt[int64])
+		d.OptInt64(&x.Keyslot)
 	case "iter-time":
-		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
+		d.OptInt64(&x.IterTime)
 	case "secret":
-		x.Secret = codec.Ptr(d, x.Secret, codec.DecodeString[string])
+		d.OptString(&x.Secret)
 	default:
 		return false
 	}
@@ -13200,10 +13568,10 @@ type BlockdevAmendOptionsQcow2 struct {
 	Encrypt *QCryptoBlockAmendOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsQcow2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevAmendOptionsQcow2) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockAmendOptions).decode)
+		codec.Ptr(d, &x.Encrypt, (*QCryptoBlockAmendOptions).decode)
 	default:
 		return false
 	}
@@ -13277,7 +13645,7 @@ func (x *BlockdevAmendOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevAmendOptions(e)
 }
 
-func (x *BlockdevAmendOptions) member(d *codec.Decoder) bool {
+func (x *BlockdevAmendOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -13366,7 +13734,11 @@ func (x *BlockdevAmendOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevAmendOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevAmendOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverNBD:
 		u.Empty(x.member)
@@ -13397,7 +13769,11 @@ func (x *BlockdevAmendOptions) decode(d *codec.Decoder) {
 		x.Driver = BlockdevAmendOptionsQcow{}
 	case BlockdevDriverQcow2:
 		var v BlockdevAmendOptionsQcow2
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Driver = v
 	case BlockdevDriverQed:
 		u.Empty(x.member)
@@ -14154,20 +14530,20 @@ type BlockImageCorruptedEvent struct {
 }
 
 func (x *BlockImageCorruptedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockImageCorruptedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockImageCorruptedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "node-name":
-			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+			d.OptString(&x.NodeName)
 		case "msg":
-			x.Msg = d.String()
+			d.String(&x.Msg)
 		case "offset":
-			x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
+			d.OptInt64(&x.Offset)
 		case "size":
-			x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+			d.OptInt64(&x.Size)
 		case "fatal":
-			x.Fatal = d.Bool()
+			d.Bool(&x.Fatal)
 		default:
 			d.Unknown()
 		}
@@ -14243,22 +14619,22 @@ type BlockIOErrorEvent struct {
 }
 
 func (x *BlockIOErrorEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockIOErrorEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockIOErrorEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "qom-path":
-			x.QOMPath = d.String()
+			d.String(&x.QOMPath)
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "node-name":
-			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+			d.OptString(&x.NodeName)
 		case "operation":
-			x.Operation = IOOperationType(d.String())
+			d.String((*string)(&x.Operation))
 		case "action":
-			x.Action = BlockErrorAction(d.String())
+			d.String((*string)(&x.Action))
 		case "nospace":
-			x.Nospace = codec.Ptr(d, x.Nospace, codec.DecodeBool[bool])
+			d.OptBool(&x.Nospace)
 		case "reason":
-			x.Reason = d.String()
+			d.String(&x.Reason)
 		default:
 			d.Unknown()
 		}
@@ -14314,20 +14690,20 @@ type BlockJobCompletedEvent struct {
 }
 
 func (x *BlockJobCompletedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobCompletedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockJobCompletedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = JobType(d.String())
+			d.String((*string)(&x.Type))
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "len":
-			x.Len = codec.Int[int64](d)
+			d.Int64(&x.Len)
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		case "speed":
-			x.Speed = codec.Int[int64](d)
+			d.Int64(&x.Speed)
 		case "error":
-			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+			d.OptString(&x.Error)
 		default:
 			d.Unknown()
 		}
@@ -14391,18 +14767,18 @@ type BlockJobCancelledEvent struct {
 }
 
 func (x *BlockJobCancelledEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobCancelledEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockJobCancelledEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = JobType(d.String())
+			d.String((*string)(&x.Type))
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "len":
-			x.Len = codec.Int[int64](d)
+			d.Int64(&x.Len)
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		case "speed":
-			x.Speed = codec.Int[int64](d)
+			d.Int64(&x.Speed)
 		default:
 			d.Unknown()
 		}
@@ -14450,14 +14826,14 @@ type BlockJobErrorEvent struct {
 }
 
 func (x *BlockJobErrorEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobErrorEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockJobErrorEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "operation":
-			x.Operation = IOOperationType(d.String())
+			d.String((*string)(&x.Operation))
 		case "action":
-			x.Action = BlockErrorAction(d.String())
+			d.String((*string)(&x.Action))
 		default:
 			d.Unknown()
 		}
@@ -14506,18 +14882,18 @@ type BlockJobReadyEvent struct {
 }
 
 func (x *BlockJobReadyEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobReadyEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockJobReadyEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = JobType(d.String())
+			d.String((*string)(&x.Type))
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "len":
-			x.Len = codec.Int[int64](d)
+			d.Int64(&x.Len)
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		case "speed":
-			x.Speed = codec.Int[int64](d)
+			d.Int64(&x.Speed)
 		default:
 			d.Unknown()
 		}
@@ -14560,12 +14936,12 @@ type BlockJobPendingEvent struct {
 }
 
 func (x *BlockJobPendingEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockJobPendingEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockJobPendingEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = JobType(d.String())
+			d.String((*string)(&x.Type))
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		default:
 			d.Unknown()
 		}
@@ -14644,14 +15020,14 @@ type BlockWriteThresholdEvent struct {
 }
 
 func (x *BlockWriteThresholdEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockWriteThresholdEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockWriteThresholdEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "amount-exceeded":
-			x.AmountExceeded = codec.Uint[uint64](d)
+			d.Uint64(&x.AmountExceeded)
 		case "write-threshold":
-			x.WriteThreshold = codec.Uint[uint64](d)
+			d.Uint64(&x.WriteThreshold)
 		default:
 			d.Unknown()
 		}
@@ -14733,14 +15109,14 @@ type XBlockdevSetIothreadArgs struct {
 }
 
 func (x *XBlockdevSetIothreadArgs) decode(d *codec.Decoder) {
-	for ok := d.Object("XBlockdevSetIothreadArgs"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("XBlockdevSetIothreadArgs"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "iothread":
 			decodeStrOrNull(&x.Iothread, d)
 		case "force":
-			x.Force = codec.Ptr(d, x.Force, codec.DecodeBool[bool])
+			d.OptBool(&x.Force)
 		default:
 			d.Unknown()
 		}
@@ -14830,14 +15206,14 @@ type QuorumFailureEvent struct {
 }
 
 func (x *QuorumFailureEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("QuorumFailureEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QuorumFailureEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "reference":
-			x.Reference = d.String()
+			d.String(&x.Reference)
 		case "sector-num":
-			x.SectorNum = codec.Int[int64](d)
+			d.Int64(&x.SectorNum)
 		case "sectors-count":
-			x.SectorsCount = codec.Int[int64](d)
+			d.Int64(&x.SectorsCount)
 		default:
 			d.Unknown()
 		}
@@ -14889,18 +15265,18 @@ type QuorumReportBadEvent struct {
 }
 
 func (x *QuorumReportBadEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("QuorumReportBadEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QuorumReportBadEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = QuorumOpType(d.String())
+			d.String((*string)(&x.Type))
 		case "error":
-			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+			d.OptString(&x.Error)
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "sector-num":
-			x.SectorNum = codec.Int[int64](d)
+			d.Int64(&x.SectorNum)
 		case "sectors-count":
-			x.SectorsCount = codec.Int[int64](d)
+			d.Int64(&x.SectorsCount)
 		default:
 			d.Unknown()
 		}
@@ -15035,18 +15411,18 @@ type BlockdevOptionsGluster struct {
 	Logfile *string `json:"logfile,omitzero"`
 }
 
-func (x *BlockdevOptionsGluster) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsGluster) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "volume":
-		x.Volume = d.String()
+		d.String(&x.Volume)
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	case "server":
-		x.Server = codec.List(d, (*SocketAddress).decode)
+		codec.List(d, &x.Server, (*SocketAddress).decode)
 	case "debug":
-		x.Debug = codec.Ptr(d, x.Debug, codec.DecodeInt[int64])
+		d.OptInt64(&x.Debug)
 	case "logfile":
-		x.Logfile = codec.Ptr(d, x.Logfile, codec.DecodeString[string])
+		d.OptString(&x.Logfile)
 	default:
 		return false
 	}
@@ -15094,14 +15470,14 @@ type BlockdevCreateOptionsGluster struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsGluster) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsGluster) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "location":
 		d.Value(&x.Location)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	default:
 		return false
 	}
@@ -15146,16 +15522,16 @@ type BlockdevOptionsSheepdog struct {
 	Tag *string `json:"tag,omitzero"`
 }
 
-func (x *BlockdevOptionsSheepdog) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevOptionsSheepdog) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "server":
 		x.Server.decode(d)
 	case "vdi":
-		x.Vdi = d.String()
+		d.String(&x.Vdi)
 	case "snap-id":
-		x.SnapID = codec.Ptr(d, x.SnapID, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.SnapID, codec.Uint[uint32])
 	case "tag":
-		x.Tag = codec.Ptr(d, x.Tag, codec.DecodeString[string])
+		d.OptString(&x.Tag)
 	default:
 		return false
 	}
@@ -15238,10 +15614,10 @@ type SheepdogRedundancyFull struct {
 	Copies int64 `json:"copies"`
 }
 
-func (x *SheepdogRedundancyFull) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SheepdogRedundancyFull) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "copies":
-		x.Copies = codec.Int[int64](d)
+		d.Int64(&x.Copies)
 	default:
 		return false
 	}
@@ -15278,12 +15654,12 @@ type SheepdogRedundancyErasureCoded struct {
 	ParityStrips int64 `json:"parity-strips"`
 }
 
-func (x *SheepdogRedundancyErasureCoded) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SheepdogRedundancyErasureCoded) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "data-strips":
-		x.DataStrips = codec.Int[int64](d)
+		d.Int64(&x.DataStrips)
 	case "parity-strips":
-		x.ParityStrips = codec.Int[int64](d)
+		d.Int64(&x.ParityStrips)
 	default:
 		return false
 	}
@@ -15337,7 +15713,7 @@ func (x *SheepdogRedundancy) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeSheepdogRedundancy(e)
 }
 
-func (x *SheepdogRedundancy) member(d *codec.Decoder) bool {
+func (x *SheepdogRedundancy) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -15366,11 +15742,19 @@ func (x *SheepdogRedundancy) decode(d *codec.Decoder) {
 	switch SheepdogRedundancyType(u.Tag) {
 	case SheepdogRedundancyTypeFull:
 		var v SheepdogRedundancyFull
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SheepdogRedundancyTypeErasureCoded:
 		var v SheepdogRedundancyErasureCoded
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -15417,20 +15801,20 @@ type BlockdevCreateOptionsSheepdog struct {
 	ObjectSize *uint64 `json:"object-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsSheepdog) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockdevCreateOptionsSheepdog) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "location":
 		d.Value(&x.Location)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "backing-file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		d.OptString(&x.BackingFile)
 	case "preallocation":
-		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+		codec.Ptr(d, &x.Preallocation, codec.DecodeString[PreallocMode])
 	case "redundancy":
-		x.Redundancy = codec.Ptr(d, x.Redundancy, (*SheepdogRedundancy).decode)
+		codec.Ptr(d, &x.Redundancy, (*SheepdogRedundancy).decode)
 	case "object-size":
-		x.ObjectSize = codec.Ptr(d, x.ObjectSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ObjectSize)
 	default:
 		return false
 	}

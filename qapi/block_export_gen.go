@@ -84,16 +84,16 @@ type BlockExportOptionsNBD struct {
 	AllocationDepth *bool `json:"allocation-depth,omitzero"`
 }
 
-func (x *BlockExportOptionsNBD) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockExportOptionsNBD) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		d.OptString(&x.Name)
 	case "description":
-		x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
+		d.OptString(&x.Description)
 	case "bitmaps":
-		x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
+		codec.List(d, &x.Bitmaps, decodeBlockDirtyBitmapOrStr)
 	case "allocation-depth":
-		x.AllocationDepth = codec.Ptr(d, x.AllocationDepth, codec.DecodeBool[bool])
+		d.OptBool(&x.AllocationDepth)
 	default:
 		return false
 	}
@@ -101,8 +101,8 @@ func (x *BlockExportOptionsNBD) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockExportOptionsNBD) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockExportOptionsNBD"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("BlockExportOptionsNBD"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -168,14 +168,14 @@ type BlockExportOptionsVhostUserBlk struct {
 	NumQueues *uint16 `json:"num-queues,omitzero"`
 }
 
-func (x *BlockExportOptionsVhostUserBlk) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockExportOptionsVhostUserBlk) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "addr":
 		x.Addr.decode(d)
 	case "logical-block-size":
-		x.LogicalBlockSize = codec.Ptr(d, x.LogicalBlockSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.LogicalBlockSize)
 	case "num-queues":
-		x.NumQueues = codec.Ptr(d, x.NumQueues, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.NumQueues, codec.Uint[uint16])
 	default:
 		return false
 	}
@@ -249,14 +249,14 @@ type BlockExportOptionsFuse struct {
 	AllowOther *FuseExportAllowOther `json:"allow-other,omitzero"`
 }
 
-func (x *BlockExportOptionsFuse) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockExportOptionsFuse) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "mountpoint":
-		x.Mountpoint = d.String()
+		d.String(&x.Mountpoint)
 	case "growable":
-		x.Growable = codec.Ptr(d, x.Growable, codec.DecodeBool[bool])
+		d.OptBool(&x.Growable)
 	case "allow-other":
-		x.AllowOther = codec.Ptr(d, x.AllowOther, codec.DecodeString[FuseExportAllowOther])
+		codec.Ptr(d, &x.AllowOther, codec.DecodeString[FuseExportAllowOther])
 	default:
 		return false
 	}
@@ -305,18 +305,18 @@ type BlockExportOptionsVduseBlk struct {
 	Serial *string `json:"serial,omitzero"`
 }
 
-func (x *BlockExportOptionsVduseBlk) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockExportOptionsVduseBlk) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "name":
-		x.Name = d.String()
+		d.String(&x.Name)
 	case "num-queues":
-		x.NumQueues = codec.Ptr(d, x.NumQueues, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.NumQueues, codec.Uint[uint16])
 	case "queue-size":
-		x.QueueSize = codec.Ptr(d, x.QueueSize, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.QueueSize, codec.Uint[uint16])
 	case "logical-block-size":
-		x.LogicalBlockSize = codec.Ptr(d, x.LogicalBlockSize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.LogicalBlockSize)
 	case "serial":
-		x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
+		d.OptString(&x.Serial)
 	default:
 		return false
 	}
@@ -534,22 +534,22 @@ func (x *BlockExportOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockExportOptions(e)
 }
 
-func (x *BlockExportOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *BlockExportOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	case "fixed-iothread":
-		x.FixedIothread = codec.Ptr(d, x.FixedIothread, codec.DecodeBool[bool])
+		d.OptBool(&x.FixedIothread)
 	case "iothread":
 		decodeBlockExportIothreads(&x.Iothread, d)
 	case "node-name":
-		x.NodeName = d.String()
+		d.String(&x.NodeName)
 	case "writable":
-		x.Writable = codec.Ptr(d, x.Writable, codec.DecodeBool[bool])
+		d.OptBool(&x.Writable)
 	case "writethrough":
-		x.Writethrough = codec.Ptr(d, x.Writethrough, codec.DecodeBool[bool])
+		d.OptBool(&x.Writethrough)
 	case "allow-inactive":
-		x.AllowInactive = codec.Ptr(d, x.AllowInactive, codec.DecodeBool[bool])
+		d.OptBool(&x.AllowInactive)
 	default:
 		return false
 	}
@@ -581,19 +581,35 @@ func (x *BlockExportOptions) decode(d *codec.Decoder) {
 	switch BlockExportType(u.Tag) {
 	case BlockExportTypeNBD:
 		var v BlockExportOptionsNBD
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case BlockExportTypeVhostUserBlk:
 		var v BlockExportOptionsVhostUserBlk
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case BlockExportTypeFuse:
 		var v BlockExportOptionsFuse
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case BlockExportTypeVduseBlk:
 		var v BlockExportOptionsVduseBlk
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -627,13 +643,17 @@ type BlockExportIothreads interface {
 func decodeBlockExportIothreads(x *BlockExportIothreads, d *codec.Decoder) {
 	switch d.Alternate() {
 	case '"':
-		*x = Str(d.String())
+		var v Str
+		d.String((*string)(&v))
+		*x = v
 	case '[':
 		var v StrList
-		v = codec.List(d, codec.DecodeString[string])
+		codec.List(d, (*[]string)(&v), codec.DecodeString[string])
 		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -684,10 +704,10 @@ type BlockExportDeletedEvent struct {
 }
 
 func (x *BlockExportDeletedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockExportDeletedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockExportDeletedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		default:
 			d.Unknown()
 		}
@@ -731,16 +751,16 @@ type BlockExportInfo struct {
 }
 
 func (x *BlockExportInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BlockExportInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BlockExportInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "type":
-			x.Type = BlockExportType(d.String())
+			d.String((*string)(&x.Type))
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "shutting-down":
-			x.ShuttingDown = d.Bool()
+			d.Bool(&x.ShuttingDown)
 		default:
 			d.Unknown()
 		}
@@ -754,7 +774,7 @@ func (x *BlockExportInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {
 	var result []BlockExportInfo
 	err := c.conn.Execute(ctx, "query-block-exports", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*BlockExportInfo).decode)
+		codec.List(d, &result, (*BlockExportInfo).decode)
 	}))
 	return result, err
 }

@@ -88,12 +88,12 @@ type PRManagerInfo struct {
 }
 
 func (x *PRManagerInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PRManagerInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PRManagerInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "connected":
-			x.Connected = d.Bool()
+			d.Bool(&x.Connected)
 		default:
 			d.Unknown()
 		}
@@ -107,7 +107,7 @@ func (x *PRManagerInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 	var result []PRManagerInfo
 	err := c.conn.Execute(ctx, "query-pr-managers", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*PRManagerInfo).decode)
+		codec.List(d, &result, (*PRManagerInfo).decode)
 	}))
 	return result, err
 }
@@ -311,14 +311,14 @@ type DeviceTrayMovedEvent struct {
 }
 
 func (x *DeviceTrayMovedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("DeviceTrayMovedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DeviceTrayMovedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "tray-open":
-			x.TrayOpen = d.Bool()
+			d.Bool(&x.TrayOpen)
 		default:
 			d.Unknown()
 		}
@@ -363,12 +363,12 @@ type PrManagerStatusChangedEvent struct {
 }
 
 func (x *PrManagerStatusChangedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("PrManagerStatusChangedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PrManagerStatusChangedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "connected":
-			x.Connected = d.Bool()
+			d.Bool(&x.Connected)
 		default:
 			d.Unknown()
 		}

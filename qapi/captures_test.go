@@ -2,17 +2,23 @@ package qapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/qapi"
 )
 
 // TestCaptures decodes all that real servers were heard to say, and encodes it
@@ -54,7 +60,49 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-// TestExamples does the same with the examples in QEMU's documentation that
+// TestCapturesByReflection decodes what real servers replied by calls, with generated code, and by
+// reflection: both give the same.
+func TestCapturesByReflection(t *testing.T) {
+	methods := loadBindings(t).Commands
+	compared := 0
+	for _, release := range []string{"7.2", "10.0"} {
+		dir := wiretest.Data(t, "captures", release)
+		replies, err := filepath.Glob(filepath.Join(dir, "query", "*.json"))
+		require.NoError(t, err)
+		for _, path := range append(replies, filepath.Join(dir, "query-qmp-schema.json")) {
+			name, _, _ := strings.Cut(filepath.Base(path), ".")
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			var m wiretest.Message
+			require.NoError(t, json.Unmarshal(text, &m), path)
+			method := methods[name]
+			if m.Return == nil || method.Result == nil || method.Args == reflect.TypeFor[qapi.StatsFilter]() { // a union, which zero is not
+				continue
+			}
+			want := reflect.New(method.Result)
+			require.NoError(t, jsonv2.Unmarshal(m.Return, want.Interface()), path)
+			got := call(t, answering(t, `{"return": `+string(bytes.TrimSpace(m.Return))+"}"), method)
+			require.Empty(t, cmp.Diff(want.Elem().Interface(), got, cmpopts.EquateEmpty()), path)
+			compared++
+		}
+	}
+	assert.Greater(t, compared, 100)
+}
+
+// call calls a method of a client that succeeds, with zero for its arguments, and returns the result.
+func call(t *testing.T, c *qapi.Client, m wiretest.Method) any {
+	t.Helper()
+	method := reflect.ValueOf(c).MethodByName(m.Name)
+	in := []reflect.Value{reflect.ValueOf(t.Context())}
+	if m.Args != nil {
+		in = append(in, reflect.Zero(m.Args))
+	}
+	out := method.Call(in)
+	require.Nil(t, out[1].Interface(), m.Name)
+	return out[0].Interface()
+}
+
+// TestExamples does the same as TestCaptures with the examples in QEMU's documentation that
 // are JSON and fit its schema, requests among them.
 func TestExamples(t *testing.T) {
 	f, err := os.Open(wiretest.Data(t, "examples", "10.0.jsonl"))

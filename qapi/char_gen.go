@@ -26,14 +26,14 @@ type ChardevInfo struct {
 }
 
 func (x *ChardevInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ChardevInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ChardevInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "label":
-			x.Label = d.String()
+			d.String(&x.Label)
 		case "filename":
-			x.Filename = d.String()
+			d.String(&x.Filename)
 		case "frontend-open":
-			x.FrontendOpen = d.Bool()
+			d.Bool(&x.FrontendOpen)
 		default:
 			d.Unknown()
 		}
@@ -62,7 +62,7 @@ func (x ChardevInfo) LogValue() slog.Value {
 func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 	var result []ChardevInfo
 	err := c.conn.Execute(ctx, "query-chardev", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ChardevInfo).decode)
+		codec.List(d, &result, (*ChardevInfo).decode)
 	}))
 	return result, err
 }
@@ -76,10 +76,10 @@ type ChardevBackendInfo struct {
 }
 
 func (x *ChardevBackendInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ChardevBackendInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ChardevBackendInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -93,7 +93,7 @@ func (x *ChardevBackendInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo, error) {
 	var result []ChardevBackendInfo
 	err := c.conn.Execute(ctx, "query-chardev-backends", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ChardevBackendInfo).decode)
+		codec.List(d, &result, (*ChardevBackendInfo).decode)
 	}))
 	return result, err
 }
@@ -179,7 +179,7 @@ type RingbufReadArgs struct {
 func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string, error) {
 	var result string
 	err := c.conn.Execute(ctx, "ringbuf-read", args, codec.Into(func(d *codec.Decoder) {
-		result = d.String()
+		d.String(&result)
 	}))
 	return result, err
 }
@@ -774,7 +774,7 @@ func (x *ChardevBackend) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeChardevBackend(e)
 }
 
-func (x *ChardevBackend) member(d *codec.Decoder) bool {
+func (x *ChardevBackend) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -803,141 +803,279 @@ func (x *ChardevBackend) decode(d *codec.Decoder) {
 	switch ChardevBackendKind(u.Tag) {
 	case ChardevBackendKindFile:
 		var v ChardevBackendFile
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindSerial:
 		var v ChardevBackendSerial
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindParallel:
 		var v ChardevBackendParallel
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindPipe:
 		var v ChardevBackendPipe
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindSocket:
 		var v ChardevBackendSocket
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindUDP:
 		var v ChardevBackendUDP
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindPty:
 		var v ChardevBackendPty
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindNull:
 		var v ChardevBackendNull
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindMux:
 		var v ChardevBackendMux
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindHub:
 		var v ChardevBackendHub
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindMsmouse:
 		var v ChardevBackendMsmouse
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindWctablet:
 		var v ChardevBackendWctablet
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindBraille:
 		var v ChardevBackendBraille
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindTestdev:
 		var v ChardevBackendTestdev
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindStdio:
 		var v ChardevBackendStdio
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindConsole:
 		var v ChardevBackendConsole
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindSpicevmc:
 		var v ChardevBackendSpicevmc
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindSpiceport:
 		var v ChardevBackendSpiceport
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindQEMUVdagent:
 		var v ChardevBackendQEMUVdagent
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindDbus:
 		var v ChardevBackendDbus
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindVc:
 		var v ChardevBackendVc
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindRingbuf:
 		var v ChardevBackendRingbuf
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case ChardevBackendKindMemory:
 		var v ChardevBackendMemory
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -1143,10 +1281,10 @@ type ChardevReturn struct {
 }
 
 func (x *ChardevReturn) decode(d *codec.Decoder) {
-	for ok := d.Object("ChardevReturn"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ChardevReturn"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pty":
-			x.Pty = codec.Ptr(d, x.Pty, codec.DecodeString[string])
+			d.OptString(&x.Pty)
 		default:
 			d.Unknown()
 		}
@@ -1245,12 +1383,12 @@ type VserportChangeEvent struct {
 }
 
 func (x *VserportChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VserportChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VserportChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "open":
-			x.Open = d.Bool()
+			d.Bool(&x.Open)
 		default:
 			d.Unknown()
 		}

@@ -94,13 +94,17 @@ type StrOrNull interface {
 func decodeStrOrNull(x *StrOrNull, d *codec.Decoder) {
 	switch d.Alternate() {
 	case '"':
-		*x = Str(d.String())
+		var v Str
+		d.String((*string)(&v))
+		*x = v
 	case 'n':
 		var v Null
 		d.Null()
 		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -326,10 +330,10 @@ type HumanReadableText struct {
 }
 
 func (x *HumanReadableText) decode(d *codec.Decoder) {
-	for ok := d.Object("HumanReadableText"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("HumanReadableText"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "human-readable-text":
-			x.HumanReadableText = d.String()
+			d.String(&x.HumanReadableText)
 		default:
 			d.Unknown()
 		}

@@ -61,14 +61,14 @@ type VersionTriple struct {
 }
 
 func (x *VersionTriple) decode(d *codec.Decoder) {
-	for ok := d.Object("VersionTriple"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VersionTriple"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "major":
-			x.Major = codec.Int[int64](d)
+			d.Int64(&x.Major)
 		case "minor":
-			x.Minor = codec.Int[int64](d)
+			d.Int64(&x.Minor)
 		case "micro":
-			x.Micro = codec.Int[int64](d)
+			d.Int64(&x.Micro)
 		default:
 			d.Unknown()
 		}
@@ -86,12 +86,12 @@ type VersionInfo struct {
 }
 
 func (x *VersionInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VersionInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VersionInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "qemu":
 			x.QEMU.decode(d)
 		case "package":
-			x.Package = d.String()
+			d.String(&x.Package)
 		default:
 			d.Unknown()
 		}
@@ -117,10 +117,10 @@ type CommandInfo struct {
 }
 
 func (x *CommandInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CommandInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CommandInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -134,7 +134,7 @@ func (x *CommandInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	var result []CommandInfo
 	err := c.conn.Execute(ctx, "query-commands", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*CommandInfo).decode)
+		codec.List(d, &result, (*CommandInfo).decode)
 	}))
 	return result, err
 }
@@ -202,10 +202,10 @@ type EventInfo struct {
 }
 
 func (x *EventInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("EventInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("EventInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -222,7 +222,7 @@ func (x *EventInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryEvents(ctx context.Context) ([]EventInfo, error) {
 	var result []EventInfo
 	err := c.conn.Execute(ctx, "query-events", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*EventInfo).decode)
+		codec.List(d, &result, (*EventInfo).decode)
 	}))
 	return result, err
 }

@@ -255,10 +255,10 @@ type QCryptoBlockOptionsQCow struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsQCow) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoBlockOptionsQCow) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	default:
 		return false
 	}
@@ -280,10 +280,10 @@ type QCryptoBlockOptionsLUKS struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoBlockOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	default:
 		return false
 	}
@@ -325,24 +325,24 @@ type QCryptoBlockCreateOptionsLUKS struct {
 	DetachedHeader *bool `json:"detached-header,omitzero"`
 }
 
-func (x *QCryptoBlockCreateOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoBlockCreateOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "key-secret":
-		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+		d.OptString(&x.KeySecret)
 	case "cipher-alg":
-		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+		codec.Ptr(d, &x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	case "cipher-mode":
-		x.CipherMode = codec.Ptr(d, x.CipherMode, codec.DecodeString[QCryptoCipherMode])
+		codec.Ptr(d, &x.CipherMode, codec.DecodeString[QCryptoCipherMode])
 	case "ivgen-alg":
-		x.IvgenAlg = codec.Ptr(d, x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
+		codec.Ptr(d, &x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
 	case "ivgen-hash-alg":
-		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
+		codec.Ptr(d, &x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		x.HashAlg = codec.Ptr(d, x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
+		codec.Ptr(d, &x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "iter-time":
-		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
+		d.OptInt64(&x.IterTime)
 	case "detached-header":
-		x.DetachedHeader = codec.Ptr(d, x.DetachedHeader, codec.DecodeBool[bool])
+		d.OptBool(&x.DetachedHeader)
 	default:
 		return false
 	}
@@ -413,7 +413,7 @@ func (x *QCryptoBlockOpenOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockOpenOptions(e)
 }
 
-func (x *QCryptoBlockOpenOptions) member(d *codec.Decoder) bool {
+func (x *QCryptoBlockOpenOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -442,11 +442,19 @@ func (x *QCryptoBlockOpenOptions) decode(d *codec.Decoder) {
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockOpenOptionsQcow
-		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsQCow)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockOpenOptionsLUKS
-		u.Variant(x.member, (*QCryptoBlockOptionsLUKS)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsLUKS)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -529,7 +537,7 @@ func (x *QCryptoBlockCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockCreateOptions(e)
 }
 
-func (x *QCryptoBlockCreateOptions) member(d *codec.Decoder) bool {
+func (x *QCryptoBlockCreateOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -558,11 +566,19 @@ func (x *QCryptoBlockCreateOptions) decode(d *codec.Decoder) {
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockCreateOptionsQcow
-		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*QCryptoBlockOptionsQCow)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockCreateOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -616,16 +632,16 @@ type QCryptoBlockInfoLUKSSlot struct {
 }
 
 func (x *QCryptoBlockInfoLUKSSlot) decode(d *codec.Decoder) {
-	for ok := d.Object("QCryptoBlockInfoLUKSSlot"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QCryptoBlockInfoLUKSSlot"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "active":
-			x.Active = d.Bool()
+			d.Bool(&x.Active)
 		case "iters":
-			x.Iters = codec.Ptr(d, x.Iters, codec.DecodeInt[int64])
+			d.OptInt64(&x.Iters)
 		case "stripes":
-			x.Stripes = codec.Ptr(d, x.Stripes, codec.DecodeInt[int64])
+			d.OptInt64(&x.Stripes)
 		case "key-offset":
-			x.KeyOffset = codec.Int[int64](d)
+			d.Int64(&x.KeyOffset)
 		default:
 			d.Unknown()
 		}
@@ -660,28 +676,28 @@ type QCryptoBlockInfoLUKS struct {
 	Slots []QCryptoBlockInfoLUKSSlot `json:"slots"`
 }
 
-func (x *QCryptoBlockInfoLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoBlockInfoLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cipher-alg":
-		x.CipherAlg = QCryptoCipherAlgo(d.String())
+		d.String((*string)(&x.CipherAlg))
 	case "cipher-mode":
-		x.CipherMode = QCryptoCipherMode(d.String())
+		d.String((*string)(&x.CipherMode))
 	case "ivgen-alg":
-		x.IvgenAlg = QCryptoIVGenAlgo(d.String())
+		d.String((*string)(&x.IvgenAlg))
 	case "ivgen-hash-alg":
-		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
+		codec.Ptr(d, &x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		x.HashAlg = QCryptoHashAlgo(d.String())
+		d.String((*string)(&x.HashAlg))
 	case "detached-header":
-		x.DetachedHeader = d.Bool()
+		d.Bool(&x.DetachedHeader)
 	case "payload-offset":
-		x.PayloadOffset = codec.Int[int64](d)
+		d.Int64(&x.PayloadOffset)
 	case "master-key-iters":
-		x.MasterKeyIters = codec.Int[int64](d)
+		d.Int64(&x.MasterKeyIters)
 	case "uuid":
-		x.UUID = d.String()
+		d.String(&x.UUID)
 	case "slots":
-		x.Slots = codec.List(d, (*QCryptoBlockInfoLUKSSlot).decode)
+		codec.List(d, &x.Slots, (*QCryptoBlockInfoLUKSSlot).decode)
 	default:
 		return false
 	}
@@ -689,8 +705,8 @@ func (x *QCryptoBlockInfoLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *QCryptoBlockInfoLUKS) decode(d *codec.Decoder) {
-	for ok := d.Object("QCryptoBlockInfoLUKS"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("QCryptoBlockInfoLUKS"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -748,7 +764,7 @@ func (x *QCryptoBlockInfo) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockInfo(e)
 }
 
-func (x *QCryptoBlockInfo) member(d *codec.Decoder) bool {
+func (x *QCryptoBlockInfo) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -780,7 +796,11 @@ func (x *QCryptoBlockInfo) decode(d *codec.Decoder) {
 		x.Format = QCryptoBlockInfoQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockInfoLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -863,20 +883,20 @@ type QCryptoBlockAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *QCryptoBlockAmendOptionsLUKS) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoBlockAmendOptionsLUKS) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "state":
-		x.State = QCryptoBlockLUKSKeyslotState(d.String())
+		d.String((*string)(&x.State))
 	case "new-secret":
-		x.NewSecret = codec.Ptr(d, x.NewSecret, codec.DecodeString[string])
+		d.OptString(&x.NewSecret)
 	case "old-secret":
-		x.OldSecret = codec.Ptr(d, x.OldSecret, codec.DecodeString[string])
+		d.OptString(&x.OldSecret)
 	case "keyslot":
-		x.Keyslot = codec.Ptr(d, x.Keyslot, codec.DecodeInt[int64])
+		d.OptInt64(&x.Keyslot)
 	case "iter-time":
-		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
+		d.OptInt64(&x.IterTime)
 	case "secret":
-		x.Secret = codec.Ptr(d, x.Secret, codec.DecodeString[string])
+		d.OptString(&x.Secret)
 	default:
 		return false
 	}
@@ -939,7 +959,7 @@ func (x *QCryptoBlockAmendOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockAmendOptions(e)
 }
 
-func (x *QCryptoBlockAmendOptions) member(d *codec.Decoder) bool {
+func (x *QCryptoBlockAmendOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -971,7 +991,11 @@ func (x *QCryptoBlockAmendOptions) decode(d *codec.Decoder) {
 		x.Format = QCryptoBlockAmendOptionsQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockAmendOptionsLUKS
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Format = v
 	default:
 		x.Format = unknownVariant(&u, x.member)
@@ -1034,20 +1058,20 @@ type ObjectOptionsSecret struct {
 	File *string `json:"file,omitzero"`
 }
 
-func (x *ObjectOptionsSecret) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsSecret) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[QCryptoSecretFormat])
+		codec.Ptr(d, &x.Format, codec.DecodeString[QCryptoSecretFormat])
 	case "keyid":
-		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
+		d.OptString(&x.Keyid)
 	case "iv":
-		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
+		d.OptString(&x.Iv)
 	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+		d.OptBool(&x.Loaded)
 	case "data":
-		x.Data = codec.Ptr(d, x.Data, codec.DecodeString[string])
+		d.OptString(&x.Data)
 	case "file":
-		x.File = codec.Ptr(d, x.File, codec.DecodeString[string])
+		d.OptString(&x.File)
 	default:
 		return false
 	}
@@ -1128,18 +1152,18 @@ type ObjectOptionsSecretKeyring struct {
 	Serial int32 `json:"serial"`
 }
 
-func (x *ObjectOptionsSecretKeyring) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsSecretKeyring) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[QCryptoSecretFormat])
+		codec.Ptr(d, &x.Format, codec.DecodeString[QCryptoSecretFormat])
 	case "keyid":
-		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
+		d.OptString(&x.Keyid)
 	case "iv":
-		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
+		d.OptString(&x.Iv)
 	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+		d.OptBool(&x.Loaded)
 	case "serial":
-		x.Serial = codec.Int[int32](d)
+		codec.Int(&x.Serial, d)
 	default:
 		return false
 	}
@@ -1189,16 +1213,16 @@ type ObjectOptionsTLSCipherSuites struct {
 	Priority *string `json:"priority,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCipherSuites) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsTLSCipherSuites) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "verify-peer":
-		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
+		d.OptBool(&x.VerifyPeer)
 	case "dir":
-		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
+		d.OptString(&x.Dir)
 	case "endpoint":
-		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
+		codec.Ptr(d, &x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+		d.OptString(&x.Priority)
 	default:
 		return false
 	}
@@ -1251,18 +1275,18 @@ type ObjectOptionsTLSCredsAnon struct {
 	Loaded *bool `json:"loaded,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsAnon) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsTLSCredsAnon) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "verify-peer":
-		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
+		d.OptBool(&x.VerifyPeer)
 	case "dir":
-		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
+		d.OptString(&x.Dir)
 	case "endpoint":
-		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
+		codec.Ptr(d, &x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+		d.OptString(&x.Priority)
 	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+		d.OptBool(&x.Loaded)
 	default:
 		return false
 	}
@@ -1320,20 +1344,20 @@ type ObjectOptionsTLSCredsPSK struct {
 	Loaded *bool `json:"loaded,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsPSK) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsTLSCredsPSK) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "verify-peer":
-		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
+		d.OptBool(&x.VerifyPeer)
 	case "dir":
-		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
+		d.OptString(&x.Dir)
 	case "endpoint":
-		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
+		codec.Ptr(d, &x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+		d.OptString(&x.Priority)
 	case "username":
-		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+		d.OptString(&x.Username)
 	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+		d.OptBool(&x.Loaded)
 	default:
 		return false
 	}
@@ -1397,22 +1421,22 @@ type ObjectOptionsTLSCredsX509 struct {
 	Loaded *bool `json:"loaded,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsX509) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsTLSCredsX509) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "verify-peer":
-		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
+		d.OptBool(&x.VerifyPeer)
 	case "dir":
-		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
+		d.OptString(&x.Dir)
 	case "endpoint":
-		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
+		codec.Ptr(d, &x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+		d.OptString(&x.Priority)
 	case "sanity-check":
-		x.SanityCheck = codec.Ptr(d, x.SanityCheck, codec.DecodeBool[bool])
+		d.OptBool(&x.SanityCheck)
 	case "passwordid":
-		x.Passwordid = codec.Ptr(d, x.Passwordid, codec.DecodeString[string])
+		d.OptString(&x.Passwordid)
 	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+		d.OptBool(&x.Loaded)
 	default:
 		return false
 	}
@@ -1534,12 +1558,12 @@ type QCryptoAkCipherOptionsRSA struct {
 	PaddingAlg QCryptoRSAPaddingAlgo `json:"padding-alg"`
 }
 
-func (x *QCryptoAkCipherOptionsRSA) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *QCryptoAkCipherOptionsRSA) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "hash-alg":
-		x.HashAlg = QCryptoHashAlgo(d.String())
+		d.String((*string)(&x.HashAlg))
 	case "padding-alg":
-		x.PaddingAlg = QCryptoRSAPaddingAlgo(d.String())
+		d.String((*string)(&x.PaddingAlg))
 	default:
 		return false
 	}
@@ -1589,7 +1613,7 @@ func (x *QCryptoAkCipherOptions) encodeMembers(e *codec.Encoder) {
 	x.Alg.encodeQCryptoAkCipherOptions(e)
 }
 
-func (x *QCryptoAkCipherOptions) member(d *codec.Decoder) bool {
+func (x *QCryptoAkCipherOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -1618,7 +1642,11 @@ func (x *QCryptoAkCipherOptions) decode(d *codec.Decoder) {
 	switch QCryptoAkCipherAlgo(u.Tag) {
 	case QCryptoAkCipherAlgoRSA:
 		var v QCryptoAkCipherOptionsRSA
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Alg = v
 	default:
 		x.Alg = unknownVariant(&u, x.member)

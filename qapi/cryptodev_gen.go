@@ -109,12 +109,12 @@ type QCryptodevBackendClient struct {
 }
 
 func (x *QCryptodevBackendClient) decode(d *codec.Decoder) {
-	for ok := d.Object("QCryptodevBackendClient"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QCryptodevBackendClient"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "queue":
-			x.Queue = codec.Uint[uint32](d)
+			codec.Uint(&x.Queue, d)
 		case "type":
-			x.Type = QCryptodevBackendType(d.String())
+			d.String((*string)(&x.Type))
 		default:
 			d.Unknown()
 		}
@@ -136,14 +136,14 @@ type QCryptodevInfo struct {
 }
 
 func (x *QCryptodevInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("QCryptodevInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QCryptodevInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "service":
-			x.Service = codec.List(d, codec.DecodeString[QCryptodevBackendServiceType])
+			codec.List(d, &x.Service, codec.DecodeString[QCryptodevBackendServiceType])
 		case "client":
-			x.Client = codec.List(d, (*QCryptodevBackendClient).decode)
+			codec.List(d, &x.Client, (*QCryptodevBackendClient).decode)
 		default:
 			d.Unknown()
 		}
@@ -158,7 +158,7 @@ func (x *QCryptodevInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
 	var result []QCryptodevInfo
 	err := c.conn.Execute(ctx, "query-cryptodev", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*QCryptodevInfo).decode)
+		codec.List(d, &result, (*QCryptodevInfo).decode)
 	}))
 	return result, err
 }

@@ -133,14 +133,14 @@ type DumpQueryResult struct {
 }
 
 func (x *DumpQueryResult) decode(d *codec.Decoder) {
-	for ok := d.Object("DumpQueryResult"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DumpQueryResult"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "status":
-			x.Status = DumpStatus(d.String())
+			d.String((*string)(&x.Status))
 		case "completed":
-			x.Completed = codec.Int[int64](d)
+			d.Int64(&x.Completed)
 		case "total":
-			x.Total = codec.Int[int64](d)
+			d.Int64(&x.Total)
 		default:
 			d.Unknown()
 		}
@@ -171,12 +171,12 @@ type DumpCompletedEvent struct {
 }
 
 func (x *DumpCompletedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("DumpCompletedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DumpCompletedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "result":
 			x.Result.decode(d)
 		case "error":
-			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+			d.OptString(&x.Error)
 		default:
 			d.Unknown()
 		}
@@ -229,10 +229,10 @@ type DumpGuestMemoryCapability struct {
 }
 
 func (x *DumpGuestMemoryCapability) decode(d *codec.Decoder) {
-	for ok := d.Object("DumpGuestMemoryCapability"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DumpGuestMemoryCapability"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "formats":
-			x.Formats = codec.List(d, codec.DecodeString[DumpGuestMemoryFormat])
+			codec.List(d, &x.Formats, codec.DecodeString[DumpGuestMemoryFormat])
 		default:
 			d.Unknown()
 		}

@@ -18,10 +18,10 @@ type EbpfObject struct {
 }
 
 func (x *EbpfObject) decode(d *codec.Decoder) {
-	for ok := d.Object("EbpfObject"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("EbpfObject"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "object":
-			x.Object = d.String()
+			d.String(&x.Object)
 		default:
 			d.Unknown()
 		}

@@ -22,7 +22,7 @@ import (
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
 	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*SchemaInfo).decode)
+		codec.List(d, &result, (*SchemaInfo).decode)
 	}))
 	return result, err
 }
@@ -102,12 +102,12 @@ func (x *SchemaInfo) encodeMembers(e *codec.Encoder) {
 	x.MetaType.encodeSchemaInfo(e)
 }
 
-func (x *SchemaInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfo) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "name":
-		x.Name = d.String()
+		d.String(&x.Name)
 	case "features":
-		x.Features = codec.List(d, codec.DecodeString[string])
+		codec.List(d, &x.Features, codec.DecodeString[string])
 	default:
 		return false
 	}
@@ -139,31 +139,59 @@ func (x *SchemaInfo) decode(d *codec.Decoder) {
 	switch SchemaMetaType(u.Tag) {
 	case SchemaMetaTypeBuiltin:
 		var v SchemaInfoBuiltin
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeEnum:
 		var v SchemaInfoEnum
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeArray:
 		var v SchemaInfoArray
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeObject:
 		var v SchemaInfoObject
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeAlternate:
 		var v SchemaInfoAlternate
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeCommand:
 		var v SchemaInfoCommand
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	case SchemaMetaTypeEvent:
 		var v SchemaInfoEvent
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.MetaType = v
 	default:
 		x.MetaType = unknownVariant(&u, x.member)
@@ -195,10 +223,10 @@ type SchemaInfoBuiltin struct {
 	JSONType JSONType `json:"json-type"`
 }
 
-func (x *SchemaInfoBuiltin) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoBuiltin) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "json-type":
-		x.JSONType = JSONType(d.String())
+		d.String((*string)(&x.JSONType))
 	default:
 		return false
 	}
@@ -206,8 +234,8 @@ func (x *SchemaInfoBuiltin) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoBuiltin) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoBuiltin"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoBuiltin"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -284,12 +312,12 @@ type SchemaInfoEnum struct {
 	Values []string `json:"values"`
 }
 
-func (x *SchemaInfoEnum) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoEnum) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "members":
-		x.Members = codec.List(d, (*SchemaInfoEnumMember).decode)
+		codec.List(d, &x.Members, (*SchemaInfoEnumMember).decode)
 	case "values":
-		x.Values = codec.List(d, codec.DecodeString[string])
+		codec.List(d, &x.Values, codec.DecodeString[string])
 	default:
 		return false
 	}
@@ -297,8 +325,8 @@ func (x *SchemaInfoEnum) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoEnum) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoEnum"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoEnum"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -332,12 +360,12 @@ type SchemaInfoEnumMember struct {
 }
 
 func (x *SchemaInfoEnumMember) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoEnumMember"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SchemaInfoEnumMember"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "features":
-			x.Features = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Features, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -354,10 +382,10 @@ type SchemaInfoArray struct {
 	ElementType string `json:"element-type"`
 }
 
-func (x *SchemaInfoArray) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoArray) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "element-type":
-		x.ElementType = d.String()
+		d.String(&x.ElementType)
 	default:
 		return false
 	}
@@ -365,8 +393,8 @@ func (x *SchemaInfoArray) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoArray) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoArray"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoArray"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -401,14 +429,14 @@ type SchemaInfoObject struct {
 	Variants []SchemaInfoObjectVariant `json:"variants,omitzero"`
 }
 
-func (x *SchemaInfoObject) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoObject) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "members":
-		x.Members = codec.List(d, (*SchemaInfoObjectMember).decode)
+		codec.List(d, &x.Members, (*SchemaInfoObjectMember).decode)
 	case "tag":
-		x.Tag = codec.Ptr(d, x.Tag, codec.DecodeString[string])
+		d.OptString(&x.Tag)
 	case "variants":
-		x.Variants = codec.List(d, (*SchemaInfoObjectVariant).decode)
+		codec.List(d, &x.Variants, (*SchemaInfoObjectVariant).decode)
 	default:
 		return false
 	}
@@ -416,8 +444,8 @@ func (x *SchemaInfoObject) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoObject) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoObject"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoObject"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -477,16 +505,16 @@ type SchemaInfoObjectMember struct {
 }
 
 func (x *SchemaInfoObjectMember) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoObjectMember"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SchemaInfoObjectMember"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "default":
-			x.Default = d.Raw()
+			d.Raw((*[]byte)(&x.Default))
 		case "features":
-			x.Features = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Features, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -519,12 +547,12 @@ type SchemaInfoObjectVariant struct {
 }
 
 func (x *SchemaInfoObjectVariant) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoObjectVariant"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SchemaInfoObjectVariant"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "case":
-			x.Case = d.String()
+			d.String(&x.Case)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		default:
 			d.Unknown()
 		}
@@ -541,10 +569,10 @@ type SchemaInfoAlternate struct {
 	Members []SchemaInfoAlternateMember `json:"members"`
 }
 
-func (x *SchemaInfoAlternate) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoAlternate) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "members":
-		x.Members = codec.List(d, (*SchemaInfoAlternateMember).decode)
+		codec.List(d, &x.Members, (*SchemaInfoAlternateMember).decode)
 	default:
 		return false
 	}
@@ -552,8 +580,8 @@ func (x *SchemaInfoAlternate) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoAlternate) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoAlternate"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoAlternate"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -582,10 +610,10 @@ type SchemaInfoAlternateMember struct {
 }
 
 func (x *SchemaInfoAlternateMember) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoAlternateMember"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SchemaInfoAlternateMember"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		default:
 			d.Unknown()
 		}
@@ -606,14 +634,14 @@ type SchemaInfoCommand struct {
 	AllowOOB *bool `json:"allow-oob,omitzero"`
 }
 
-func (x *SchemaInfoCommand) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoCommand) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "arg-type":
-		x.ArgType = d.String()
+		d.String(&x.ArgType)
 	case "ret-type":
-		x.RetType = d.String()
+		d.String(&x.RetType)
 	case "allow-oob":
-		x.AllowOOB = codec.Ptr(d, x.AllowOOB, codec.DecodeBool[bool])
+		d.OptBool(&x.AllowOOB)
 	default:
 		return false
 	}
@@ -621,8 +649,8 @@ func (x *SchemaInfoCommand) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoCommand) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoCommand"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoCommand"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -656,10 +684,10 @@ type SchemaInfoEvent struct {
 	ArgType string `json:"arg-type"`
 }
 
-func (x *SchemaInfoEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SchemaInfoEvent) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "arg-type":
-		x.ArgType = d.String()
+		d.String(&x.ArgType)
 	default:
 		return false
 	}
@@ -667,8 +695,8 @@ func (x *SchemaInfoEvent) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("SchemaInfoEvent"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SchemaInfoEvent"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}

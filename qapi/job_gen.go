@@ -176,12 +176,12 @@ type JobStatusChangeEvent struct {
 }
 
 func (x *JobStatusChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("JobStatusChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("JobStatusChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "status":
-			x.Status = JobStatus(d.String())
+			d.String((*string)(&x.Status))
 		default:
 			d.Unknown()
 		}
@@ -340,20 +340,20 @@ type JobInfo struct {
 }
 
 func (x *JobInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("JobInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("JobInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "type":
-			x.Type = JobType(d.String())
+			d.String((*string)(&x.Type))
 		case "status":
-			x.Status = JobStatus(d.String())
+			d.String((*string)(&x.Status))
 		case "current-progress":
-			x.CurrentProgress = codec.Int[int64](d)
+			d.Int64(&x.CurrentProgress)
 		case "total-progress":
-			x.TotalProgress = codec.Int[int64](d)
+			d.Int64(&x.TotalProgress)
 		case "error":
-			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+			d.OptString(&x.Error)
 		default:
 			d.Unknown()
 		}
@@ -384,7 +384,7 @@ func (x JobInfo) LogValue() slog.Value {
 func (c *Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {
 	var result []JobInfo
 	err := c.conn.Execute(ctx, "query-jobs", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*JobInfo).decode)
+		codec.List(d, &result, (*JobInfo).decode)
 	}))
 	return result, err
 }

@@ -169,14 +169,14 @@ type CPUInfoS390 struct {
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
 
-func (x *CPUInfoS390) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoS390) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cpu-state":
-		x.CPUState = S390CPUState(d.String())
+		d.String((*string)(&x.CPUState))
 	case "dedicated":
-		x.Dedicated = codec.Ptr(d, x.Dedicated, codec.DecodeBool[bool])
+		d.OptBool(&x.Dedicated)
 	case "entitlement":
-		x.Entitlement = codec.Ptr(d, x.Entitlement, codec.DecodeString[S390CPUEntitlement])
+		codec.Ptr(d, &x.Entitlement, codec.DecodeString[S390CPUEntitlement])
 	default:
 		return false
 	}
@@ -184,8 +184,8 @@ func (x *CPUInfoS390) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoS390) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoS390"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoS390"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -271,20 +271,20 @@ func (x *CPUInfoFast) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeCPUInfoFast(e)
 }
 
-func (x *CPUInfoFast) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoFast) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cpu-index":
-		x.CPUIndex = codec.Int[int64](d)
+		d.Int64(&x.CPUIndex)
 	case "qom-type":
-		x.QOMType = d.String()
+		d.String(&x.QOMType)
 	case "qom-path":
-		x.QOMPath = d.String()
+		d.String(&x.QOMPath)
 	case "thread-id":
-		x.ThreadID = codec.Int[int64](d)
+		d.Int64(&x.ThreadID)
 	case "props":
-		x.Props = codec.Ptr(d, x.Props, (*CPUInstanceProperties).decode)
+		codec.Ptr(d, &x.Props, (*CPUInstanceProperties).decode)
 	case "arch":
-		x.Arch = CPUInfoArch(d.String())
+		d.String((*string)(&x.Arch))
 	default:
 		return false
 	}
@@ -376,7 +376,11 @@ func (x *CPUInfoFast) decode(d *codec.Decoder) {
 		x.Target = CPUInfoFastRx{}
 	case SysEmuTargetS390x:
 		var v CPUInfoFastS390x
-		u.Variant(x.member, (*CPUInfoS390)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*CPUInfoS390)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Target = v
 	case SysEmuTargetSh4:
 		u.Empty(x.member)
@@ -829,7 +833,7 @@ func (CPUInfoFastUnicore32) encodeCPUInfoFast(e *codec.Encoder) {}
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	var result []CPUInfoFast
 	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*CPUInfoFast).decode)
+		codec.List(d, &result, (*CPUInfoFast).decode)
 	}))
 	return result, err
 }
@@ -850,14 +854,14 @@ type CompatProperty struct {
 }
 
 func (x *CompatProperty) decode(d *codec.Decoder) {
-	for ok := d.Object("CompatProperty"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CompatProperty"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "qom-type":
-			x.QOMType = d.String()
+			d.String(&x.QOMType)
 		case "property":
-			x.Property = d.String()
+			d.String(&x.Property)
 		case "value":
-			x.Value = d.String()
+			d.String(&x.Value)
 		default:
 			d.Unknown()
 		}
@@ -909,30 +913,30 @@ type MachineInfo struct {
 }
 
 func (x *MachineInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("MachineInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MachineInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "alias":
-			x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+			d.OptString(&x.Alias)
 		case "is-default":
-			x.IsDefault = codec.Ptr(d, x.IsDefault, codec.DecodeBool[bool])
+			d.OptBool(&x.IsDefault)
 		case "cpu-max":
-			x.CPUMax = codec.Int[int64](d)
+			d.Int64(&x.CPUMax)
 		case "hotpluggable-cpus":
-			x.HotpluggableCPUs = d.Bool()
+			d.Bool(&x.HotpluggableCPUs)
 		case "numa-mem-supported":
-			x.NUMAMemSupported = d.Bool()
+			d.Bool(&x.NUMAMemSupported)
 		case "deprecated":
-			x.Deprecated = d.Bool()
+			d.Bool(&x.Deprecated)
 		case "default-cpu-type":
-			x.DefaultCPUType = codec.Ptr(d, x.DefaultCPUType, codec.DecodeString[string])
+			d.OptString(&x.DefaultCPUType)
 		case "default-ram-id":
-			x.DefaultRAMID = codec.Ptr(d, x.DefaultRAMID, codec.DecodeString[string])
+			d.OptString(&x.DefaultRAMID)
 		case "acpi":
-			x.ACPI = d.Bool()
+			d.Bool(&x.ACPI)
 		case "compat-props":
-			x.CompatProps = codec.List(d, (*CompatProperty).decode)
+			codec.List(d, &x.CompatProps, (*CompatProperty).decode)
 		default:
 			d.Unknown()
 		}
@@ -969,7 +973,7 @@ type QueryMachinesArgs struct {
 func (c *Client) QueryMachines(ctx context.Context, args ...QueryMachinesArgs) ([]MachineInfo, error) {
 	var result []MachineInfo
 	err := c.conn.Execute(ctx, "query-machines", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*MachineInfo).decode)
+		codec.List(d, &result, (*MachineInfo).decode)
 	}))
 	return result, err
 }
@@ -983,10 +987,10 @@ type CurrentMachineParams struct {
 }
 
 func (x *CurrentMachineParams) decode(d *codec.Decoder) {
-	for ok := d.Object("CurrentMachineParams"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CurrentMachineParams"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "wakeup-suspend-support":
-			x.WakeupSuspendSupport = d.Bool()
+			d.Bool(&x.WakeupSuspendSupport)
 		default:
 			d.Unknown()
 		}
@@ -1011,10 +1015,10 @@ type QEMUTargetInfo struct {
 }
 
 func (x *QEMUTargetInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("QEMUTargetInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("QEMUTargetInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "arch":
-			x.Arch = SysEmuTarget(d.String())
+			d.String((*string)(&x.Arch))
 		default:
 			d.Unknown()
 		}
@@ -1039,10 +1043,10 @@ type UUIDInfo struct {
 }
 
 func (x *UUIDInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("UUIDInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("UUIDInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "UUID":
-			x.UUID = d.String()
+			d.String(&x.UUID)
 		default:
 			d.Unknown()
 		}
@@ -1067,10 +1071,10 @@ type GUIDInfo struct {
 }
 
 func (x *GUIDInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GUIDInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GUIDInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "guid":
-			x.GUID = d.String()
+			d.String(&x.GUID)
 		default:
 			d.Unknown()
 		}
@@ -1219,7 +1223,7 @@ func (x *NUMAOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeNUMAOptions(e)
 }
 
-func (x *NUMAOptions) member(d *codec.Decoder) bool {
+func (x *NUMAOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -1248,23 +1252,43 @@ func (x *NUMAOptions) decode(d *codec.Decoder) {
 	switch NUMAOptionsType(u.Tag) {
 	case NUMAOptionsTypeNode:
 		var v NUMAOptionsNode
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NUMAOptionsTypeDist:
 		var v NUMAOptionsDist
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NUMAOptionsTypeCPU:
 		var v NUMAOptionsCPU
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NUMAOptionsTypeHmatLb:
 		var v NUMAOptionsHmatLb
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NUMAOptionsTypeHmatCache:
 		var v NUMAOptionsHmatCache
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -1305,18 +1329,18 @@ type NUMAOptionsNode struct {
 	Initiator *uint16 `json:"initiator,omitzero"`
 }
 
-func (x *NUMAOptionsNode) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NUMAOptionsNode) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "nodeid":
-		x.Nodeid = codec.Ptr(d, x.Nodeid, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.Nodeid, codec.Uint[uint16])
 	case "cpus":
-		x.CPUs = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.CPUs, codec.Uint[uint16])
 	case "mem":
-		x.Mem = codec.Ptr(d, x.Mem, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Mem)
 	case "memdev":
-		x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
+		d.OptString(&x.Memdev)
 	case "initiator":
-		x.Initiator = codec.Ptr(d, x.Initiator, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.Initiator, codec.Uint[uint16])
 	default:
 		return false
 	}
@@ -1365,14 +1389,14 @@ type NUMAOptionsDist struct {
 	Val uint8 `json:"val"`
 }
 
-func (x *NUMAOptionsDist) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NUMAOptionsDist) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "src":
-		x.Src = codec.Uint[uint16](d)
+		codec.Uint(&x.Src, d)
 	case "dst":
-		x.Dst = codec.Uint[uint16](d)
+		codec.Uint(&x.Dst, d)
 	case "val":
-		x.Val = codec.Uint[uint8](d)
+		codec.Uint(&x.Val, d)
 	default:
 		return false
 	}
@@ -1499,26 +1523,26 @@ type NUMAOptionsCPU struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *NUMAOptionsCPU) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NUMAOptionsCPU) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "node-id":
-		x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
+		d.OptInt64(&x.NodeID)
 	case "drawer-id":
-		x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
+		d.OptInt64(&x.DrawerID)
 	case "book-id":
-		x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
+		d.OptInt64(&x.BookID)
 	case "socket-id":
-		x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
+		d.OptInt64(&x.SocketID)
 	case "die-id":
-		x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
+		d.OptInt64(&x.DieID)
 	case "cluster-id":
-		x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
+		d.OptInt64(&x.ClusterID)
 	case "module-id":
-		x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
+		d.OptInt64(&x.ModuleID)
 	case "core-id":
-		x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
+		d.OptInt64(&x.CoreID)
 	case "thread-id":
-		x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
+		d.OptInt64(&x.ThreadID)
 	default:
 		return false
 	}
@@ -1652,20 +1676,20 @@ type NUMAOptionsHmatLb struct {
 	Bandwidth *uint64 `json:"bandwidth,omitzero"`
 }
 
-func (x *NUMAOptionsHmatLb) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NUMAOptionsHmatLb) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "initiator":
-		x.Initiator = codec.Uint[uint16](d)
+		codec.Uint(&x.Initiator, d)
 	case "target":
-		x.Target = codec.Uint[uint16](d)
+		codec.Uint(&x.Target, d)
 	case "hierarchy":
-		x.Hierarchy = HmatLBMemoryHierarchy(d.String())
+		d.String((*string)(&x.Hierarchy))
 	case "data-type":
-		x.DataType = HmatLBDataType(d.String())
+		d.String((*string)(&x.DataType))
 	case "latency":
-		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Latency)
 	case "bandwidth":
-		x.Bandwidth = codec.Ptr(d, x.Bandwidth, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Bandwidth)
 	default:
 		return false
 	}
@@ -1770,20 +1794,20 @@ type NUMAOptionsHmatCache struct {
 	Line uint16 `json:"line"`
 }
 
-func (x *NUMAOptionsHmatCache) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NUMAOptionsHmatCache) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "node-id":
-		x.NodeID = codec.Uint[uint32](d)
+		codec.Uint(&x.NodeID, d)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "level":
-		x.Level = codec.Uint[uint8](d)
+		codec.Uint(&x.Level, d)
 	case "associativity":
-		x.Associativity = HmatCacheAssociativity(d.String())
+		d.String((*string)(&x.Associativity))
 	case "policy":
-		x.Policy = HmatCacheWritePolicy(d.String())
+		d.String((*string)(&x.Policy))
 	case "line":
-		x.Line = codec.Uint[uint16](d)
+		codec.Uint(&x.Line, d)
 	default:
 		return false
 	}
@@ -1904,26 +1928,26 @@ type Memdev struct {
 }
 
 func (x *Memdev) decode(d *codec.Decoder) {
-	for ok := d.Object("Memdev"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("Memdev"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		case "merge":
-			x.Merge = d.Bool()
+			d.Bool(&x.Merge)
 		case "dump":
-			x.Dump = d.Bool()
+			d.Bool(&x.Dump)
 		case "prealloc":
-			x.Prealloc = d.Bool()
+			d.Bool(&x.Prealloc)
 		case "share":
-			x.Share = d.Bool()
+			d.Bool(&x.Share)
 		case "reserve":
-			x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+			d.OptBool(&x.Reserve)
 		case "host-nodes":
-			x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+			codec.List(d, &x.HostNodes, codec.Uint[uint16])
 		case "policy":
-			x.Policy = HostMemPolicy(d.String())
+			d.String((*string)(&x.Policy))
 		default:
 			d.Unknown()
 		}
@@ -1936,7 +1960,7 @@ func (x *Memdev) decode(d *codec.Decoder) {
 func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 	var result []Memdev
 	err := c.conn.Execute(ctx, "query-memdev", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*Memdev).decode)
+		codec.List(d, &result, (*Memdev).decode)
 	}))
 	return result, err
 }
@@ -1967,26 +1991,26 @@ type CPUInstanceProperties struct {
 }
 
 func (x *CPUInstanceProperties) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInstanceProperties"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUInstanceProperties"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node-id":
-			x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
+			d.OptInt64(&x.NodeID)
 		case "drawer-id":
-			x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
+			d.OptInt64(&x.DrawerID)
 		case "book-id":
-			x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
+			d.OptInt64(&x.BookID)
 		case "socket-id":
-			x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
+			d.OptInt64(&x.SocketID)
 		case "die-id":
-			x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
+			d.OptInt64(&x.DieID)
 		case "cluster-id":
-			x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
+			d.OptInt64(&x.ClusterID)
 		case "module-id":
-			x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
+			d.OptInt64(&x.ModuleID)
 		case "core-id":
-			x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
+			d.OptInt64(&x.CoreID)
 		case "thread-id":
-			x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
+			d.OptInt64(&x.ThreadID)
 		default:
 			d.Unknown()
 		}
@@ -2008,16 +2032,16 @@ type HotpluggableCPU struct {
 }
 
 func (x *HotpluggableCPU) decode(d *codec.Decoder) {
-	for ok := d.Object("HotpluggableCPU"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("HotpluggableCPU"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "vcpus-count":
-			x.VcpusCount = codec.Int[int64](d)
+			d.Int64(&x.VcpusCount)
 		case "props":
 			x.Props.decode(d)
 		case "qom-path":
-			x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+			d.OptString(&x.QOMPath)
 		default:
 			d.Unknown()
 		}
@@ -2031,7 +2055,7 @@ func (x *HotpluggableCPU) decode(d *codec.Decoder) {
 func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, error) {
 	var result []HotpluggableCPU
 	err := c.conn.Execute(ctx, "query-hotpluggable-cpus", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*HotpluggableCPU).decode)
+		codec.List(d, &result, (*HotpluggableCPU).decode)
 	}))
 	return result, err
 }
@@ -2072,10 +2096,10 @@ type BalloonInfo struct {
 }
 
 func (x *BalloonInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("BalloonInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BalloonInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "actual":
-			x.Actual = codec.Int[int64](d)
+			d.Int64(&x.Actual)
 		default:
 			d.Unknown()
 		}
@@ -2105,10 +2129,10 @@ type BalloonChangeEvent struct {
 }
 
 func (x *BalloonChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("BalloonChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BalloonChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "actual":
-			x.Actual = codec.Int[int64](d)
+			d.Int64(&x.Actual)
 		default:
 			d.Unknown()
 		}
@@ -2151,12 +2175,12 @@ type HvBalloonInfo struct {
 }
 
 func (x *HvBalloonInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("HvBalloonInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("HvBalloonInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "committed":
-			x.Committed = codec.Uint[uint64](d)
+			d.Uint64(&x.Committed)
 		case "available":
-			x.Available = codec.Uint[uint64](d)
+			d.Uint64(&x.Available)
 		default:
 			d.Unknown()
 		}
@@ -2192,12 +2216,12 @@ type HvBalloonStatusReportEvent struct {
 }
 
 func (x *HvBalloonStatusReportEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("HvBalloonStatusReportEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("HvBalloonStatusReportEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "committed":
-			x.Committed = codec.Uint[uint64](d)
+			d.Uint64(&x.Committed)
 		case "available":
-			x.Available = codec.Uint[uint64](d)
+			d.Uint64(&x.Available)
 		default:
 			d.Unknown()
 		}
@@ -2239,12 +2263,12 @@ type MemoryInfo struct {
 }
 
 func (x *MemoryInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "base-memory":
-			x.BaseMemory = codec.Uint[uint64](d)
+			d.Uint64(&x.BaseMemory)
 		case "plugged-memory":
-			x.PluggedMemory = codec.Ptr(d, x.PluggedMemory, codec.DecodeUint[uint64])
+			d.OptUint64(&x.PluggedMemory)
 		default:
 			d.Unknown()
 		}
@@ -2284,24 +2308,24 @@ type PCDIMMDeviceInfo struct {
 }
 
 func (x *PCDIMMDeviceInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PCDIMMDeviceInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCDIMMDeviceInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "addr":
-			x.Addr = codec.Int[int64](d)
+			d.Int64(&x.Addr)
 		case "size":
-			x.Size = codec.Int[int64](d)
+			d.Int64(&x.Size)
 		case "slot":
-			x.Slot = codec.Int[int64](d)
+			d.Int64(&x.Slot)
 		case "node":
-			x.Node = codec.Int[int64](d)
+			d.Int64(&x.Node)
 		case "memdev":
-			x.Memdev = d.String()
+			d.String(&x.Memdev)
 		case "hotplugged":
-			x.Hotplugged = d.Bool()
+			d.Bool(&x.Hotplugged)
 		case "hotpluggable":
-			x.Hotpluggable = d.Bool()
+			d.Bool(&x.Hotpluggable)
 		default:
 			d.Unknown()
 		}
@@ -2326,16 +2350,16 @@ type MemoryDeviceInfoVirtioPmem struct {
 }
 
 func (x *MemoryDeviceInfoVirtioPmem) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceInfoVirtioPmem"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceInfoVirtioPmem"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "memaddr":
-			x.Memaddr = codec.Uint[uint64](d)
+			d.Uint64(&x.Memaddr)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		case "memdev":
-			x.Memdev = d.String()
+			d.String(&x.Memdev)
 		default:
 			d.Unknown()
 		}
@@ -2378,24 +2402,24 @@ type MemoryDeviceInfoVirtioMem struct {
 }
 
 func (x *MemoryDeviceInfoVirtioMem) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceInfoVirtioMem"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceInfoVirtioMem"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "memaddr":
-			x.Memaddr = codec.Uint[uint64](d)
+			d.Uint64(&x.Memaddr)
 		case "requested-size":
-			x.RequestedSize = codec.Uint[uint64](d)
+			d.Uint64(&x.RequestedSize)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		case "max-size":
-			x.MaxSize = codec.Uint[uint64](d)
+			d.Uint64(&x.MaxSize)
 		case "block-size":
-			x.BlockSize = codec.Uint[uint64](d)
+			d.Uint64(&x.BlockSize)
 		case "node":
-			x.Node = codec.Int[int64](d)
+			d.Int64(&x.Node)
 		case "memdev":
-			x.Memdev = d.String()
+			d.String(&x.Memdev)
 		default:
 			d.Unknown()
 		}
@@ -2432,18 +2456,18 @@ type MemoryDeviceInfoSGXEpc struct {
 }
 
 func (x *MemoryDeviceInfoSGXEpc) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceInfoSGXEpc"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceInfoSGXEpc"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "memaddr":
-			x.Memaddr = codec.Uint[uint64](d)
+			d.Uint64(&x.Memaddr)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		case "node":
-			x.Node = codec.Int[int64](d)
+			d.Int64(&x.Node)
 		case "memdev":
-			x.Memdev = d.String()
+			d.String(&x.Memdev)
 		default:
 			d.Unknown()
 		}
@@ -2478,16 +2502,16 @@ type MemoryDeviceInfoHvBalloon struct {
 }
 
 func (x *MemoryDeviceInfoHvBalloon) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceInfoHvBalloon"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceInfoHvBalloon"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "memaddr":
-			x.Memaddr = codec.Ptr(d, x.Memaddr, codec.DecodeUint[uint64])
+			d.OptUint64(&x.Memaddr)
 		case "max-size":
-			x.MaxSize = codec.Uint[uint64](d)
+			d.Uint64(&x.MaxSize)
 		case "memdev":
-			x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
+			d.OptString(&x.Memdev)
 		default:
 			d.Unknown()
 		}
@@ -2525,18 +2549,18 @@ type MemoryDeviceInfoSpMem struct {
 }
 
 func (x *MemoryDeviceInfoSpMem) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceInfoSpMem"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceInfoSpMem"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "addr":
-			x.Addr = codec.Int[int64](d)
+			d.Int64(&x.Addr)
 		case "size":
-			x.Size = codec.Int[int64](d)
+			d.Int64(&x.Size)
 		case "node":
-			x.Node = codec.Int[int64](d)
+			d.Int64(&x.Node)
 		case "memdev":
-			x.Memdev = d.String()
+			d.String(&x.Memdev)
 		default:
 			d.Unknown()
 		}
@@ -2620,7 +2644,7 @@ func (x *MemoryDeviceInfo) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeMemoryDeviceInfo(e)
 }
 
-func (x *MemoryDeviceInfo) member(d *codec.Decoder) bool {
+func (x *MemoryDeviceInfo) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -2649,31 +2673,87 @@ func (x *MemoryDeviceInfo) decode(d *codec.Decoder) {
 	switch MemoryDeviceInfoKind(u.Tag) {
 	case MemoryDeviceInfoKindDimm:
 		var v MemoryDeviceInfoDimm
-		u.Data(x.member, (*PCDIMMDeviceInfo)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*PCDIMMDeviceInfo)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindNvdimm:
 		var v MemoryDeviceInfoNvdimm
-		u.Data(x.member, (*PCDIMMDeviceInfo)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*PCDIMMDeviceInfo)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioPmem:
 		var v MemoryDeviceInfoVirtioPmem
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioMem:
 		var v MemoryDeviceInfoVirtioMem
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindSGXEpc:
 		var v MemoryDeviceInfoSGXEpc
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindHvBalloon:
 		var v MemoryDeviceInfoHvBalloon
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case MemoryDeviceInfoKindSpMem:
 		var v MemoryDeviceInfoSpMem
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -2750,7 +2830,7 @@ type SGXEPCProperties struct {
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
 	var result []MemoryDeviceInfo
 	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*MemoryDeviceInfo).decode)
+		codec.List(d, &result, (*MemoryDeviceInfo).decode)
 	}))
 	return result, err
 }
@@ -2771,14 +2851,14 @@ type MemoryDeviceSizeChangeEvent struct {
 }
 
 func (x *MemoryDeviceSizeChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryDeviceSizeChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryDeviceSizeChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		case "qom-path":
-			x.QOMPath = d.String()
+			d.String(&x.QOMPath)
 		default:
 			d.Unknown()
 		}
@@ -3023,12 +3103,12 @@ type FirmwareLog struct {
 }
 
 func (x *FirmwareLog) decode(d *codec.Decoder) {
-	for ok := d.Object("FirmwareLog"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("FirmwareLog"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "version":
-			x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+			d.OptString(&x.Version)
 		case "log":
-			x.Log = d.String()
+			d.String(&x.Log)
 		default:
 			d.Unknown()
 		}
@@ -3095,12 +3175,12 @@ type CPUModelInfo struct {
 }
 
 func (x *CPUModelInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUModelInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUModelInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "props":
-			x.Props = d.Raw()
+			d.Raw((*[]byte)(&x.Props))
 		default:
 			d.Unknown()
 		}
@@ -3187,8 +3267,8 @@ type CPUModelBaselineInfo struct {
 }
 
 func (x *CPUModelBaselineInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUModelBaselineInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUModelBaselineInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "model":
 			x.Model.decode(d)
 		default:
@@ -3223,12 +3303,12 @@ type CPUModelCompareInfo struct {
 }
 
 func (x *CPUModelCompareInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUModelCompareInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUModelCompareInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "result":
-			x.Result = CPUModelCompareResult(d.String())
+			d.String((*string)(&x.Result))
 		case "responsible-properties":
-			x.ResponsibleProperties = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.ResponsibleProperties, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -3314,12 +3394,12 @@ type CPUModelExpansionInfo struct {
 }
 
 func (x *CPUModelExpansionInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUModelExpansionInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUModelExpansionInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "model":
 			x.Model.decode(d)
 		case "deprecated-props":
-			x.DeprecatedProps = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.DeprecatedProps, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -3401,22 +3481,22 @@ type CPUDefinitionInfo struct {
 }
 
 func (x *CPUDefinitionInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUDefinitionInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUDefinitionInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "migration-safe":
-			x.MigrationSafe = codec.Ptr(d, x.MigrationSafe, codec.DecodeBool[bool])
+			d.OptBool(&x.MigrationSafe)
 		case "static":
-			x.Static = d.Bool()
+			d.Bool(&x.Static)
 		case "unavailable-features":
-			x.UnavailableFeatures = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.UnavailableFeatures, codec.DecodeString[string])
 		case "typename":
-			x.Typename = d.String()
+			d.String(&x.Typename)
 		case "alias-of":
-			x.AliasOf = codec.Ptr(d, x.AliasOf, codec.DecodeString[string])
+			d.OptString(&x.AliasOf)
 		case "deprecated":
-			x.Deprecated = d.Bool()
+			d.Bool(&x.Deprecated)
 		default:
 			d.Unknown()
 		}
@@ -3430,7 +3510,7 @@ func (x *CPUDefinitionInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, error) {
 	var result []CPUDefinitionInfo
 	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*CPUDefinitionInfo).decode)
+		codec.List(d, &result, (*CPUDefinitionInfo).decode)
 	}))
 	return result, err
 }
@@ -3467,12 +3547,12 @@ type MemUnplugErrorEvent struct {
 }
 
 func (x *MemUnplugErrorEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("MemUnplugErrorEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemUnplugErrorEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = d.String()
+			d.String(&x.Device)
 		case "msg":
-			x.Msg = d.String()
+			d.String(&x.Msg)
 		default:
 			d.Unknown()
 		}
@@ -3644,20 +3724,20 @@ func (x *CPUInfo) encodeMembers(e *codec.Encoder) {
 	x.Arch.encodeCPUInfo(e)
 }
 
-func (x *CPUInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfo) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "CPU":
-		x.CPU = codec.Int[int64](d)
+		d.Int64(&x.CPU)
 	case "current":
-		x.Current = d.Bool()
+		d.Bool(&x.Current)
 	case "halted":
-		x.Halted = d.Bool()
+		d.Bool(&x.Halted)
 	case "qom_path":
-		x.QOMPath = d.String()
+		d.String(&x.QOMPath)
 	case "thread_id":
-		x.ThreadID = codec.Int[int64](d)
+		d.Int64(&x.ThreadID)
 	case "props":
-		x.Props = codec.Ptr(d, x.Props, (*CPUInstanceProperties).decode)
+		codec.Ptr(d, &x.Props, (*CPUInstanceProperties).decode)
 	default:
 		return false
 	}
@@ -3689,31 +3769,59 @@ func (x *CPUInfo) decode(d *codec.Decoder) {
 	switch CPUInfoArch(u.Tag) {
 	case CPUInfoArchX86:
 		var v CPUInfoX86
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchSparc:
 		var v CPUInfoSparc
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchPpc:
 		var v CPUInfoPpc
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchMips:
 		var v CPUInfoMips
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchTricore:
 		var v CPUInfoTricore
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchS390:
 		var v CPUInfoS390
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchRiscv:
 		var v CPUInfoRiscv
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Arch = v
 	case CPUInfoArchOther:
 		u.Empty(x.member)
@@ -3768,10 +3876,10 @@ type CPUInfoX86 struct {
 	Pc int64 `json:"pc"`
 }
 
-func (x *CPUInfoX86) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoX86) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pc":
-		x.Pc = codec.Int[int64](d)
+		d.Int64(&x.Pc)
 	default:
 		return false
 	}
@@ -3779,8 +3887,8 @@ func (x *CPUInfoX86) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoX86) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoX86"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoX86"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3816,12 +3924,12 @@ type CPUInfoSparc struct {
 	Npc int64 `json:"npc"`
 }
 
-func (x *CPUInfoSparc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoSparc) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pc":
-		x.Pc = codec.Int[int64](d)
+		d.Int64(&x.Pc)
 	case "npc":
-		x.Npc = codec.Int[int64](d)
+		d.Int64(&x.Npc)
 	default:
 		return false
 	}
@@ -3829,8 +3937,8 @@ func (x *CPUInfoSparc) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoSparc) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoSparc"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoSparc"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3865,10 +3973,10 @@ type CPUInfoPpc struct {
 	Nip int64 `json:"nip"`
 }
 
-func (x *CPUInfoPpc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoPpc) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "nip":
-		x.Nip = codec.Int[int64](d)
+		d.Int64(&x.Nip)
 	default:
 		return false
 	}
@@ -3876,8 +3984,8 @@ func (x *CPUInfoPpc) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoPpc) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoPpc"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoPpc"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3911,10 +4019,10 @@ type CPUInfoMips struct {
 	PC int64 `json:"PC"`
 }
 
-func (x *CPUInfoMips) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoMips) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "PC":
-		x.PC = codec.Int[int64](d)
+		d.Int64(&x.PC)
 	default:
 		return false
 	}
@@ -3922,8 +4030,8 @@ func (x *CPUInfoMips) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoMips) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoMips"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoMips"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3957,10 +4065,10 @@ type CPUInfoTricore struct {
 	PC int64 `json:"PC"`
 }
 
-func (x *CPUInfoTricore) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoTricore) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "PC":
-		x.PC = codec.Int[int64](d)
+		d.Int64(&x.PC)
 	default:
 		return false
 	}
@@ -3968,8 +4076,8 @@ func (x *CPUInfoTricore) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoTricore) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoTricore"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoTricore"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -4003,10 +4111,10 @@ type CPUInfoRiscv struct {
 	Pc int64 `json:"pc"`
 }
 
-func (x *CPUInfoRiscv) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CPUInfoRiscv) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pc":
-		x.Pc = codec.Int[int64](d)
+		d.Int64(&x.Pc)
 	default:
 		return false
 	}
@@ -4014,8 +4122,8 @@ func (x *CPUInfoRiscv) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoRiscv) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUInfoRiscv"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("CPUInfoRiscv"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -4046,7 +4154,7 @@ func (v CPUInfoRiscv) encodeCPUInfo(e *codec.Encoder) {
 func (c *Client) QueryCPUs(ctx context.Context) ([]CPUInfo, error) {
 	var result []CPUInfo
 	err := c.conn.Execute(ctx, "query-cpus", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*CPUInfo).decode)
+		codec.List(d, &result, (*CPUInfo).decode)
 	}))
 	return result, err
 }

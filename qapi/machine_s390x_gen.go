@@ -78,10 +78,10 @@ type CPUPolarizationChangeEvent struct {
 }
 
 func (x *CPUPolarizationChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUPolarizationChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUPolarizationChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "polarization":
-			x.Polarization = S390CPUPolarization(d.String())
+			d.String((*string)(&x.Polarization))
 		default:
 			d.Unknown()
 		}
@@ -123,10 +123,10 @@ type CPUPolarizationInfo struct {
 }
 
 func (x *CPUPolarizationInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CPUPolarizationInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CPUPolarizationInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "polarization":
-			x.Polarization = S390CPUPolarization(d.String())
+			d.String((*string)(&x.Polarization))
 		default:
 			d.Unknown()
 		}

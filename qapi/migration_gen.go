@@ -59,44 +59,44 @@ type MigrationRAMStats struct {
 }
 
 func (x *MigrationRAMStats) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationRAMStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationRAMStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "transferred":
-			x.Transferred = codec.Int[int64](d)
+			d.Int64(&x.Transferred)
 		case "remaining":
-			x.Remaining = codec.Int[int64](d)
+			d.Int64(&x.Remaining)
 		case "total":
-			x.Total = codec.Int[int64](d)
+			d.Int64(&x.Total)
 		case "duplicate":
-			x.Duplicate = codec.Int[int64](d)
+			d.Int64(&x.Duplicate)
 		case "normal":
-			x.Normal = codec.Int[int64](d)
+			d.Int64(&x.Normal)
 		case "normal-bytes":
-			x.NormalBytes = codec.Int[int64](d)
+			d.Int64(&x.NormalBytes)
 		case "dirty-pages-rate":
-			x.DirtyPagesRate = codec.Int[int64](d)
+			d.Int64(&x.DirtyPagesRate)
 		case "mbps":
-			x.Mbps = d.Float()
+			d.Float(&x.Mbps)
 		case "dirty-sync-count":
-			x.DirtySyncCount = codec.Int[int64](d)
+			d.Int64(&x.DirtySyncCount)
 		case "postcopy-requests":
-			x.PostcopyRequests = codec.Int[int64](d)
+			d.Int64(&x.PostcopyRequests)
 		case "page-size":
-			x.PageSize = codec.Int[int64](d)
+			d.Int64(&x.PageSize)
 		case "multifd-bytes":
-			x.MultifdBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.MultifdBytes)
 		case "pages-per-second":
-			x.PagesPerSecond = codec.Uint[uint64](d)
+			d.Uint64(&x.PagesPerSecond)
 		case "precopy-bytes":
-			x.PrecopyBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.PrecopyBytes)
 		case "downtime-bytes":
-			x.DowntimeBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.DowntimeBytes)
 		case "postcopy-bytes":
-			x.PostcopyBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.PostcopyBytes)
 		case "dirty-sync-missed-zero-copy":
-			x.DirtySyncMissedZeroCopy = codec.Uint[uint64](d)
+			d.Uint64(&x.DirtySyncMissedZeroCopy)
 		case "skipped":
-			x.Skipped = codec.Int[int64](d)
+			d.Int64(&x.Skipped)
 		default:
 			d.Unknown()
 		}
@@ -125,22 +125,22 @@ type XBZRLECacheStats struct {
 }
 
 func (x *XBZRLECacheStats) decode(d *codec.Decoder) {
-	for ok := d.Object("XBZRLECacheStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("XBZRLECacheStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "cache-size":
-			x.CacheSize = codec.Uint[uint64](d)
+			d.Uint64(&x.CacheSize)
 		case "bytes":
-			x.Bytes = codec.Int[int64](d)
+			d.Int64(&x.Bytes)
 		case "pages":
-			x.Pages = codec.Int[int64](d)
+			d.Int64(&x.Pages)
 		case "cache-miss":
-			x.CacheMiss = codec.Int[int64](d)
+			d.Int64(&x.CacheMiss)
 		case "cache-miss-rate":
-			x.CacheMissRate = d.Float()
+			d.Float(&x.CacheMissRate)
 		case "encoding-rate":
-			x.EncodingRate = d.Float()
+			d.Float(&x.EncodingRate)
 		case "overflow":
-			x.Overflow = codec.Int[int64](d)
+			d.Int64(&x.Overflow)
 		default:
 			d.Unknown()
 		}
@@ -169,18 +169,18 @@ type CompressionStats struct {
 }
 
 func (x *CompressionStats) decode(d *codec.Decoder) {
-	for ok := d.Object("CompressionStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CompressionStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pages":
-			x.Pages = codec.Int[int64](d)
+			d.Int64(&x.Pages)
 		case "busy":
-			x.Busy = codec.Int[int64](d)
+			d.Int64(&x.Busy)
 		case "busy-rate":
-			x.BusyRate = d.Float()
+			d.Float(&x.BusyRate)
 		case "compressed-size":
-			x.CompressedSize = codec.Int[int64](d)
+			d.Int64(&x.CompressedSize)
 		case "compression-rate":
-			x.CompressionRate = d.Float()
+			d.Float(&x.CompressionRate)
 		default:
 			d.Unknown()
 		}
@@ -270,10 +270,10 @@ type VfioStats struct {
 }
 
 func (x *VfioStats) decode(d *codec.Decoder) {
-	for ok := d.Object("VfioStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VfioStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "transferred":
-			x.Transferred = codec.Int[int64](d)
+			d.Int64(&x.Transferred)
 		default:
 			d.Unknown()
 		}
@@ -358,56 +358,56 @@ type MigrationInfo struct {
 }
 
 func (x *MigrationInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "status":
-			x.Status = codec.Ptr(d, x.Status, codec.DecodeString[MigrationStatus])
+			codec.Ptr(d, &x.Status, codec.DecodeString[MigrationStatus])
 		case "ram":
-			x.RAM = codec.Ptr(d, x.RAM, (*MigrationRAMStats).decode)
+			codec.Ptr(d, &x.RAM, (*MigrationRAMStats).decode)
 		case "remaining":
-			x.Remaining = codec.Ptr(d, x.Remaining, codec.DecodeInt[int64])
+			d.OptInt64(&x.Remaining)
 		case "vfio":
-			x.Vfio = codec.Ptr(d, x.Vfio, (*VfioStats).decode)
+			codec.Ptr(d, &x.Vfio, (*VfioStats).decode)
 		case "xbzrle-cache":
-			x.XbzrleCache = codec.Ptr(d, x.XbzrleCache, (*XBZRLECacheStats).decode)
+			codec.Ptr(d, &x.XbzrleCache, (*XBZRLECacheStats).decode)
 		case "total-time":
-			x.TotalTime = codec.Ptr(d, x.TotalTime, codec.DecodeInt[int64])
+			d.OptInt64(&x.TotalTime)
 		case "expected-downtime":
-			x.ExpectedDowntime = codec.Ptr(d, x.ExpectedDowntime, codec.DecodeInt[int64])
+			d.OptInt64(&x.ExpectedDowntime)
 		case "downtime":
-			x.Downtime = codec.Ptr(d, x.Downtime, codec.DecodeInt[int64])
+			d.OptInt64(&x.Downtime)
 		case "setup-time":
-			x.SetupTime = codec.Ptr(d, x.SetupTime, codec.DecodeInt[int64])
+			d.OptInt64(&x.SetupTime)
 		case "cpu-throttle-percentage":
-			x.CPUThrottlePercentage = codec.Ptr(d, x.CPUThrottlePercentage, codec.DecodeInt[int64])
+			d.OptInt64(&x.CPUThrottlePercentage)
 		case "error-desc":
-			x.ErrorDesc = codec.Ptr(d, x.ErrorDesc, codec.DecodeString[string])
+			d.OptString(&x.ErrorDesc)
 		case "blocked-reasons":
-			x.BlockedReasons = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.BlockedReasons, codec.DecodeString[string])
 		case "postcopy-blocktime":
-			x.PostcopyBlocktime = codec.Ptr(d, x.PostcopyBlocktime, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.PostcopyBlocktime, codec.Uint[uint32])
 		case "postcopy-vcpu-blocktime":
-			x.PostcopyVcpuBlocktime = codec.List(d, codec.DecodeUint[uint32])
+			codec.List(d, &x.PostcopyVcpuBlocktime, codec.Uint[uint32])
 		case "postcopy-latency":
-			x.PostcopyLatency = codec.Ptr(d, x.PostcopyLatency, codec.DecodeUint[uint64])
+			d.OptUint64(&x.PostcopyLatency)
 		case "postcopy-latency-dist":
-			x.PostcopyLatencyDist = codec.List(d, codec.DecodeUint[uint64])
+			codec.List(d, &x.PostcopyLatencyDist, codec.Uint[uint64])
 		case "postcopy-vcpu-latency":
-			x.PostcopyVcpuLatency = codec.List(d, codec.DecodeUint[uint64])
+			codec.List(d, &x.PostcopyVcpuLatency, codec.Uint[uint64])
 		case "postcopy-non-vcpu-latency":
-			x.PostcopyNonVcpuLatency = codec.Ptr(d, x.PostcopyNonVcpuLatency, codec.DecodeUint[uint64])
+			d.OptUint64(&x.PostcopyNonVcpuLatency)
 		case "socket-address":
-			x.SocketAddress = codec.List(d, (*SocketAddress).decode)
+			codec.List(d, &x.SocketAddress, (*SocketAddress).decode)
 		case "dirty-limit-throttle-time-per-round":
-			x.DirtyLimitThrottleTimePerRound = codec.Ptr(d, x.DirtyLimitThrottleTimePerRound, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DirtyLimitThrottleTimePerRound)
 		case "dirty-limit-ring-full-time":
-			x.DirtyLimitRingFullTime = codec.Ptr(d, x.DirtyLimitRingFullTime, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DirtyLimitRingFullTime)
 		case "disk":
-			x.Disk = codec.Ptr(d, x.Disk, (*MigrationRAMStats).decode)
+			codec.Ptr(d, &x.Disk, (*MigrationRAMStats).decode)
 		case "compression":
-			x.Compression = codec.Ptr(d, x.Compression, (*CompressionStats).decode)
+			codec.Ptr(d, &x.Compression, (*CompressionStats).decode)
 		case "blocked":
-			x.Blocked = d.Bool()
+			d.Bool(&x.Blocked)
 		default:
 			d.Unknown()
 		}
@@ -568,12 +568,12 @@ type MigrationCapabilityStatus struct {
 }
 
 func (x *MigrationCapabilityStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationCapabilityStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationCapabilityStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "capability":
-			x.Capability = MigrationCapability(d.String())
+			d.String((*string)(&x.Capability))
 		case "state":
-			x.State = d.Bool()
+			d.Bool(&x.State)
 		default:
 			d.Unknown()
 		}
@@ -605,7 +605,7 @@ func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapa
 func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapabilityStatus, error) {
 	var result []MigrationCapabilityStatus
 	err := c.conn.Execute(ctx, "query-migrate-capabilities", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*MigrationCapabilityStatus).decode)
+		codec.List(d, &result, (*MigrationCapabilityStatus).decode)
 	}))
 	return result, err
 }
@@ -726,10 +726,10 @@ type BitmapMigrationBitmapAliasTransform struct {
 }
 
 func (x *BitmapMigrationBitmapAliasTransform) decode(d *codec.Decoder) {
-	for ok := d.Object("BitmapMigrationBitmapAliasTransform"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BitmapMigrationBitmapAliasTransform"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "persistent":
-			x.Persistent = codec.Ptr(d, x.Persistent, codec.DecodeBool[bool])
+			d.OptBool(&x.Persistent)
 		default:
 			d.Unknown()
 		}
@@ -751,14 +751,14 @@ type BitmapMigrationBitmapAlias struct {
 }
 
 func (x *BitmapMigrationBitmapAlias) decode(d *codec.Decoder) {
-	for ok := d.Object("BitmapMigrationBitmapAlias"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BitmapMigrationBitmapAlias"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "alias":
-			x.Alias = d.String()
+			d.String(&x.Alias)
 		case "transform":
-			x.Transform = codec.Ptr(d, x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
+			codec.Ptr(d, &x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
 		default:
 			d.Unknown()
 		}
@@ -779,14 +779,14 @@ type BitmapMigrationNodeAlias struct {
 }
 
 func (x *BitmapMigrationNodeAlias) decode(d *codec.Decoder) {
-	for ok := d.Object("BitmapMigrationNodeAlias"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("BitmapMigrationNodeAlias"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node-name":
-			x.NodeName = d.String()
+			d.String(&x.NodeName)
 		case "alias":
-			x.Alias = d.String()
+			d.String(&x.Alias)
 		case "bitmaps":
-			x.Bitmaps = codec.List(d, (*BitmapMigrationBitmapAlias).decode)
+			codec.List(d, &x.Bitmaps, (*BitmapMigrationBitmapAlias).decode)
 		default:
 			d.Unknown()
 		}
@@ -1056,24 +1056,24 @@ type MigrationParameters struct {
 }
 
 func (x *MigrationParameters) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationParameters"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationParameters"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "announce-initial":
-			x.AnnounceInitial = codec.Ptr(d, x.AnnounceInitial, codec.DecodeUint[uint64])
+			d.OptUint64(&x.AnnounceInitial)
 		case "announce-max":
-			x.AnnounceMax = codec.Ptr(d, x.AnnounceMax, codec.DecodeUint[uint64])
+			d.OptUint64(&x.AnnounceMax)
 		case "announce-rounds":
-			x.AnnounceRounds = codec.Ptr(d, x.AnnounceRounds, codec.DecodeUint[uint64])
+			d.OptUint64(&x.AnnounceRounds)
 		case "announce-step":
-			x.AnnounceStep = codec.Ptr(d, x.AnnounceStep, codec.DecodeUint[uint64])
+			d.OptUint64(&x.AnnounceStep)
 		case "throttle-trigger-threshold":
-			x.ThrottleTriggerThreshold = codec.Ptr(d, x.ThrottleTriggerThreshold, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.ThrottleTriggerThreshold, codec.Uint[uint8])
 		case "cpu-throttle-initial":
-			x.CPUThrottleInitial = codec.Ptr(d, x.CPUThrottleInitial, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.CPUThrottleInitial, codec.Uint[uint8])
 		case "cpu-throttle-increment":
-			x.CPUThrottleIncrement = codec.Ptr(d, x.CPUThrottleIncrement, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.CPUThrottleIncrement, codec.Uint[uint8])
 		case "cpu-throttle-tailslow":
-			x.CPUThrottleTailslow = codec.Ptr(d, x.CPUThrottleTailslow, codec.DecodeBool[bool])
+			d.OptBool(&x.CPUThrottleTailslow)
 		case "tls-creds":
 			decodeStrOrNull(&x.TLSCreds, d)
 		case "tls-hostname":
@@ -1081,55 +1081,55 @@ func (x *MigrationParameters) decode(d *codec.Decoder) {
 		case "tls-authz":
 			decodeStrOrNull(&x.TLSAuthz, d)
 		case "max-bandwidth":
-			x.MaxBandwidth = codec.Ptr(d, x.MaxBandwidth, codec.DecodeUint[uint64])
+			d.OptUint64(&x.MaxBandwidth)
 		case "avail-switchover-bandwidth":
-			x.AvailSwitchoverBandwidth = codec.Ptr(d, x.AvailSwitchoverBandwidth, codec.DecodeUint[uint64])
+			d.OptUint64(&x.AvailSwitchoverBandwidth)
 		case "downtime-limit":
-			x.DowntimeLimit = codec.Ptr(d, x.DowntimeLimit, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DowntimeLimit)
 		case "x-checkpoint-delay":
-			x.XCheckpointDelay = codec.Ptr(d, x.XCheckpointDelay, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.XCheckpointDelay, codec.Uint[uint32])
 		case "multifd-channels":
-			x.MultifdChannels = codec.Ptr(d, x.MultifdChannels, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.MultifdChannels, codec.Uint[uint8])
 		case "xbzrle-cache-size":
-			x.XbzrleCacheSize = codec.Ptr(d, x.XbzrleCacheSize, codec.DecodeUint[uint64])
+			d.OptUint64(&x.XbzrleCacheSize)
 		case "max-postcopy-bandwidth":
-			x.MaxPostcopyBandwidth = codec.Ptr(d, x.MaxPostcopyBandwidth, codec.DecodeUint[uint64])
+			d.OptUint64(&x.MaxPostcopyBandwidth)
 		case "max-cpu-throttle":
-			x.MaxCPUThrottle = codec.Ptr(d, x.MaxCPUThrottle, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.MaxCPUThrottle, codec.Uint[uint8])
 		case "multifd-compression":
-			x.MultifdCompression = codec.Ptr(d, x.MultifdCompression, codec.DecodeString[MultiFDCompression])
+			codec.Ptr(d, &x.MultifdCompression, codec.DecodeString[MultiFDCompression])
 		case "multifd-zlib-level":
-			x.MultifdZlibLevel = codec.Ptr(d, x.MultifdZlibLevel, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.MultifdZlibLevel, codec.Uint[uint8])
 		case "multifd-qatzip-level":
-			x.MultifdQatzipLevel = codec.Ptr(d, x.MultifdQatzipLevel, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.MultifdQatzipLevel, codec.Uint[uint8])
 		case "multifd-zstd-level":
-			x.MultifdZstdLevel = codec.Ptr(d, x.MultifdZstdLevel, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.MultifdZstdLevel, codec.Uint[uint8])
 		case "block-bitmap-mapping":
-			x.BlockBitmapMapping = codec.List(d, (*BitmapMigrationNodeAlias).decode)
+			codec.List(d, &x.BlockBitmapMapping, (*BitmapMigrationNodeAlias).decode)
 		case "x-vcpu-dirty-limit-period":
-			x.XVcpuDirtyLimitPeriod = codec.Ptr(d, x.XVcpuDirtyLimitPeriod, codec.DecodeUint[uint64])
+			d.OptUint64(&x.XVcpuDirtyLimitPeriod)
 		case "vcpu-dirty-limit":
-			x.VcpuDirtyLimit = codec.Ptr(d, x.VcpuDirtyLimit, codec.DecodeUint[uint64])
+			d.OptUint64(&x.VcpuDirtyLimit)
 		case "mode":
-			x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[MigMode])
+			codec.Ptr(d, &x.Mode, codec.DecodeString[MigMode])
 		case "zero-page-detection":
-			x.ZeroPageDetection = codec.Ptr(d, x.ZeroPageDetection, codec.DecodeString[ZeroPageDetection])
+			codec.Ptr(d, &x.ZeroPageDetection, codec.DecodeString[ZeroPageDetection])
 		case "direct-io":
-			x.DirectIO = codec.Ptr(d, x.DirectIO, codec.DecodeBool[bool])
+			d.OptBool(&x.DirectIO)
 		case "x-rdma-chunk-size":
-			x.XRdmaChunkSize = codec.Ptr(d, x.XRdmaChunkSize, codec.DecodeUint[uint64])
+			d.OptUint64(&x.XRdmaChunkSize)
 		case "cpr-exec-command":
-			x.CprExecCommand = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.CprExecCommand, codec.DecodeString[string])
 		case "compress-level":
-			x.CompressLevel = codec.Ptr(d, x.CompressLevel, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.CompressLevel, codec.Uint[uint8])
 		case "compress-threads":
-			x.CompressThreads = codec.Ptr(d, x.CompressThreads, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.CompressThreads, codec.Uint[uint8])
 		case "compress-wait-thread":
-			x.CompressWaitThread = codec.Ptr(d, x.CompressWaitThread, codec.DecodeBool[bool])
+			d.OptBool(&x.CompressWaitThread)
 		case "decompress-threads":
-			x.DecompressThreads = codec.Ptr(d, x.DecompressThreads, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.DecompressThreads, codec.Uint[uint8])
 		case "block-incremental":
-			x.BlockIncremental = codec.Ptr(d, x.BlockIncremental, codec.DecodeBool[bool])
+			d.OptBool(&x.BlockIncremental)
 		default:
 			d.Unknown()
 		}
@@ -1323,10 +1323,10 @@ type MigrationEvent struct {
 }
 
 func (x *MigrationEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "status":
-			x.Status = MigrationStatus(d.String())
+			d.String((*string)(&x.Status))
 		default:
 			d.Unknown()
 		}
@@ -1369,10 +1369,10 @@ type MigrationPassEvent struct {
 }
 
 func (x *MigrationPassEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationPassEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationPassEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pass":
-			x.Pass = codec.Int[int64](d)
+			d.Int64(&x.Pass)
 		default:
 			d.Unknown()
 		}
@@ -1517,12 +1517,12 @@ type ColoExitEvent struct {
 }
 
 func (x *ColoExitEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("ColoExitEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ColoExitEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mode":
-			x.Mode = COLOMode(d.String())
+			d.String((*string)(&x.Mode))
 		case "reason":
-			x.Reason = COLOExitReason(d.String())
+			d.String((*string)(&x.Reason))
 		default:
 			d.Unknown()
 		}
@@ -1668,12 +1668,12 @@ type MigrationAddressFile struct {
 	Offset uint64 `json:"offset"`
 }
 
-func (x *MigrationAddressFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *MigrationAddressFile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "filename":
-		x.Filename = d.String()
+		d.String(&x.Filename)
 	case "offset":
-		x.Offset = codec.Uint[uint64](d)
+		d.Uint64(&x.Offset)
 	default:
 		return false
 	}
@@ -1726,10 +1726,10 @@ type MigrationAddressExec struct {
 	Args []string `json:"args"`
 }
 
-func (x *MigrationAddressExec) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *MigrationAddressExec) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "args":
-		x.Args = codec.List(d, codec.DecodeString[string])
+		codec.List(d, &x.Args, codec.DecodeString[string])
 	default:
 		return false
 	}
@@ -1799,7 +1799,7 @@ func (x *MigrationAddress) encodeMembers(e *codec.Encoder) {
 	x.Transport.encodeMigrationAddress(e)
 }
 
-func (x *MigrationAddress) member(d *codec.Decoder) bool {
+func (x *MigrationAddress) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -1832,15 +1832,27 @@ func (x *MigrationAddress) decode(d *codec.Decoder) {
 		x.Transport = v
 	case MigrationAddressTypeExec:
 		var v MigrationAddressExec
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Transport = v
 	case MigrationAddressTypeRdma:
 		var v MigrationAddressRdma
-		u.Variant(x.member, (*InetSocketAddress)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*InetSocketAddress)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Transport = v
 	case MigrationAddressTypeFile:
 		var v MigrationAddressFile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Transport = v
 	default:
 		x.Transport = unknownVariant(&u, x.member)
@@ -2189,12 +2201,12 @@ type ReplicationStatus struct {
 }
 
 func (x *ReplicationStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("ReplicationStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ReplicationStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "error":
-			x.Error = d.Bool()
+			d.Bool(&x.Error)
 		case "desc":
-			x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+			d.OptString(&x.Desc)
 		default:
 			d.Unknown()
 		}
@@ -2238,14 +2250,14 @@ type COLOStatus struct {
 }
 
 func (x *COLOStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("COLOStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("COLOStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mode":
-			x.Mode = COLOMode(d.String())
+			d.String((*string)(&x.Mode))
 		case "last-mode":
-			x.LastMode = COLOMode(d.String())
+			d.String((*string)(&x.LastMode))
 		case "reason":
-			x.Reason = COLOExitReason(d.String())
+			d.String((*string)(&x.Reason))
 		default:
 			d.Unknown()
 		}
@@ -2324,10 +2336,10 @@ type UnplugPrimaryEvent struct {
 }
 
 func (x *UnplugPrimaryEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("UnplugPrimaryEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("UnplugPrimaryEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device-id":
-			x.DeviceID = d.String()
+			d.String(&x.DeviceID)
 		default:
 			d.Unknown()
 		}
@@ -2369,12 +2381,12 @@ type DirtyRateVcpu struct {
 }
 
 func (x *DirtyRateVcpu) decode(d *codec.Decoder) {
-	for ok := d.Object("DirtyRateVcpu"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DirtyRateVcpu"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Int[int64](d)
+			d.Int64(&x.ID)
 		case "dirty-rate":
-			x.DirtyRate = codec.Int[int64](d)
+			d.Int64(&x.DirtyRate)
 		default:
 			d.Unknown()
 		}
@@ -2487,24 +2499,24 @@ type DirtyRateInfo struct {
 }
 
 func (x *DirtyRateInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("DirtyRateInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DirtyRateInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "dirty-rate":
-			x.DirtyRate = codec.Ptr(d, x.DirtyRate, codec.DecodeInt[int64])
+			d.OptInt64(&x.DirtyRate)
 		case "status":
-			x.Status = DirtyRateStatus(d.String())
+			d.String((*string)(&x.Status))
 		case "start-time":
-			x.StartTime = codec.Int[int64](d)
+			d.Int64(&x.StartTime)
 		case "calc-time":
-			x.CalcTime = codec.Int[int64](d)
+			d.Int64(&x.CalcTime)
 		case "calc-time-unit":
-			x.CalcTimeUnit = TimeUnit(d.String())
+			d.String((*string)(&x.CalcTimeUnit))
 		case "sample-pages":
-			x.SamplePages = codec.Uint[uint64](d)
+			d.Uint64(&x.SamplePages)
 		case "mode":
-			x.Mode = DirtyRateMeasureMode(d.String())
+			d.String((*string)(&x.Mode))
 		case "vcpu-dirty-rate":
-			x.VcpuDirtyRate = codec.List(d, (*DirtyRateVcpu).decode)
+			codec.List(d, &x.VcpuDirtyRate, (*DirtyRateVcpu).decode)
 		default:
 			d.Unknown()
 		}
@@ -2571,14 +2583,14 @@ type DirtyLimitInfo struct {
 }
 
 func (x *DirtyLimitInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("DirtyLimitInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DirtyLimitInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "cpu-index":
-			x.CPUIndex = codec.Int[int64](d)
+			d.Int64(&x.CPUIndex)
 		case "limit-rate":
-			x.LimitRate = codec.Uint[uint64](d)
+			d.Uint64(&x.LimitRate)
 		case "current-rate":
-			x.CurrentRate = codec.Uint[uint64](d)
+			d.Uint64(&x.CurrentRate)
 		default:
 			d.Unknown()
 		}
@@ -2634,7 +2646,7 @@ func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args ...CancelVcpuDir
 func (c *Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, error) {
 	var result []DirtyLimitInfo
 	err := c.conn.Execute(ctx, "query-vcpu-dirty-limit", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*DirtyLimitInfo).decode)
+		codec.List(d, &result, (*DirtyLimitInfo).decode)
 	}))
 	return result, err
 }
@@ -2733,12 +2745,12 @@ type MigrationThreadInfo struct {
 }
 
 func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("MigrationThreadInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MigrationThreadInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "thread-id":
-			x.ThreadID = codec.Int[int64](d)
+			d.Int64(&x.ThreadID)
 		default:
 			d.Unknown()
 		}
@@ -2756,7 +2768,7 @@ func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
 	var result []MigrationThreadInfo
 	err := c.conn.Execute(ctx, "query-migrationthreads", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*MigrationThreadInfo).decode)
+		codec.List(d, &result, (*MigrationThreadInfo).decode)
 	}))
 	return result, err
 }
@@ -2823,7 +2835,7 @@ func (c *Client) MigrateSetCacheSize(ctx context.Context, args MigrateSetCacheSi
 func (c *Client) QueryMigrateCacheSize(ctx context.Context) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "query-migrate-cache-size", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }

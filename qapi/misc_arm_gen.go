@@ -20,14 +20,14 @@ type GICCapability struct {
 }
 
 func (x *GICCapability) decode(d *codec.Decoder) {
-	for ok := d.Object("GICCapability"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GICCapability"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "version":
-			x.Version = codec.Int[int64](d)
+			d.Int64(&x.Version)
 		case "emulated":
-			x.Emulated = d.Bool()
+			d.Bool(&x.Emulated)
 		case "kernel":
-			x.Kernel = d.Bool()
+			d.Bool(&x.Kernel)
 		default:
 			d.Unknown()
 		}
@@ -41,7 +41,7 @@ func (x *GICCapability) decode(d *codec.Decoder) {
 func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, error) {
 	var result []GICCapability
 	err := c.conn.Execute(ctx, "query-gic-capabilities", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GICCapability).decode)
+		codec.List(d, &result, (*GICCapability).decode)
 	}))
 	return result, err
 }

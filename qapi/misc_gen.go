@@ -41,10 +41,10 @@ type NameInfo struct {
 }
 
 func (x *NameInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("NameInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NameInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -84,22 +84,22 @@ type IOThreadInfo struct {
 }
 
 func (x *IOThreadInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("IOThreadInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("IOThreadInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "thread-id":
-			x.ThreadID = codec.Int[int64](d)
+			d.Int64(&x.ThreadID)
 		case "poll-max-ns":
-			x.PollMaxNs = codec.Int[int64](d)
+			d.Int64(&x.PollMaxNs)
 		case "poll-grow":
-			x.PollGrow = codec.Int[int64](d)
+			d.Int64(&x.PollGrow)
 		case "poll-shrink":
-			x.PollShrink = codec.Int[int64](d)
+			d.Int64(&x.PollShrink)
 		case "poll-weight":
-			x.PollWeight = codec.Int[int64](d)
+			d.Int64(&x.PollWeight)
 		case "aio-max-batch":
-			x.AioMaxBatch = codec.Int[int64](d)
+			d.Int64(&x.AioMaxBatch)
 		default:
 			d.Unknown()
 		}
@@ -113,7 +113,7 @@ func (x *IOThreadInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 	var result []IOThreadInfo
 	err := c.conn.Execute(ctx, "query-iothreads", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*IOThreadInfo).decode)
+		codec.List(d, &result, (*IOThreadInfo).decode)
 	}))
 	return result, err
 }
@@ -191,7 +191,7 @@ func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 func (c *Client) HumanMonitorCommand(ctx context.Context, args HumanMonitorCommandArgs) (string, error) {
 	var result string
 	err := c.conn.Execute(ctx, "human-monitor-command", args, codec.Into(func(d *codec.Decoder) {
-		result = d.String()
+		d.String(&result)
 	}))
 	return result, err
 }
@@ -259,12 +259,12 @@ type AddfdInfo struct {
 }
 
 func (x *AddfdInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("AddfdInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("AddfdInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "fdset-id":
-			x.FdsetID = codec.Int[int64](d)
+			d.Int64(&x.FdsetID)
 		case "fd":
-			x.FD = codec.Int[int64](d)
+			d.Int64(&x.FD)
 		default:
 			d.Unknown()
 		}
@@ -326,12 +326,12 @@ type FdsetFDInfo struct {
 }
 
 func (x *FdsetFDInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("FdsetFDInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("FdsetFDInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "fd":
-			x.FD = codec.Int[int64](d)
+			d.Int64(&x.FD)
 		case "opaque":
-			x.Opaque = codec.Ptr(d, x.Opaque, codec.DecodeString[string])
+			d.OptString(&x.Opaque)
 		default:
 			d.Unknown()
 		}
@@ -349,12 +349,12 @@ type FdsetInfo struct {
 }
 
 func (x *FdsetInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("FdsetInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("FdsetInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "fdset-id":
-			x.FdsetID = codec.Int[int64](d)
+			d.Int64(&x.FdsetID)
 		case "fds":
-			x.FDs = codec.List(d, (*FdsetFDInfo).decode)
+			codec.List(d, &x.FDs, (*FdsetFDInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -367,7 +367,7 @@ func (x *FdsetInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	var result []FdsetInfo
 	err := c.conn.Execute(ctx, "query-fdsets", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*FdsetInfo).decode)
+		codec.List(d, &result, (*FdsetInfo).decode)
 	}))
 	return result, err
 }
@@ -417,16 +417,16 @@ type CommandLineParameterInfo struct {
 }
 
 func (x *CommandLineParameterInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CommandLineParameterInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CommandLineParameterInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "type":
-			x.Type = CommandLineParameterType(d.String())
+			d.String((*string)(&x.Type))
 		case "help":
-			x.Help = codec.Ptr(d, x.Help, codec.DecodeString[string])
+			d.OptString(&x.Help)
 		case "default":
-			x.Default = codec.Ptr(d, x.Default, codec.DecodeString[string])
+			d.OptString(&x.Default)
 		default:
 			d.Unknown()
 		}
@@ -444,12 +444,12 @@ type CommandLineOptionInfo struct {
 }
 
 func (x *CommandLineOptionInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("CommandLineOptionInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("CommandLineOptionInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "option":
-			x.Option = d.String()
+			d.String(&x.Option)
 		case "parameters":
-			x.Parameters = codec.List(d, (*CommandLineParameterInfo).decode)
+			codec.List(d, &x.Parameters, (*CommandLineParameterInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -474,7 +474,7 @@ type QueryCommandLineOptionsArgs struct {
 func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryCommandLineOptionsArgs) ([]CommandLineOptionInfo, error) {
 	var result []CommandLineOptionInfo
 	err := c.conn.Execute(ctx, "query-command-line-options", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*CommandLineOptionInfo).decode)
+		codec.List(d, &result, (*CommandLineOptionInfo).decode)
 	}))
 	return result, err
 }
@@ -494,12 +494,12 @@ type RTCChangeEvent struct {
 }
 
 func (x *RTCChangeEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("RTCChangeEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RTCChangeEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		case "qom-path":
-			x.QOMPath = d.String()
+			d.String(&x.QOMPath)
 		default:
 			d.Unknown()
 		}
@@ -547,16 +547,16 @@ type VfuClientHangupEvent struct {
 }
 
 func (x *VfuClientHangupEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VfuClientHangupEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VfuClientHangupEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "vfu-id":
-			x.VfuID = d.String()
+			d.String(&x.VfuID)
 		case "vfu-qom-path":
-			x.VfuQOMPath = d.String()
+			d.String(&x.VfuQOMPath)
 		case "dev-id":
-			x.DevID = d.String()
+			d.String(&x.DevID)
 		case "dev-qom-path":
-			x.DevQOMPath = d.String()
+			d.String(&x.DevQOMPath)
 		default:
 			d.Unknown()
 		}

@@ -93,12 +93,12 @@ type SEVInfoSEV struct {
 	Handle uint32 `json:"handle"`
 }
 
-func (x *SEVInfoSEV) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SEVInfoSEV) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "policy":
-		x.Policy = codec.Uint[uint32](d)
+		codec.Uint(&x.Policy, d)
 	case "handle":
-		x.Handle = codec.Uint[uint32](d)
+		codec.Uint(&x.Handle, d)
 	default:
 		return false
 	}
@@ -106,8 +106,8 @@ func (x *SEVInfoSEV) member(d *codec.Decoder) bool {
 }
 
 func (x *SEVInfoSEV) decode(d *codec.Decoder) {
-	for ok := d.Object("SEVInfoSEV"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SEVInfoSEV"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -140,10 +140,10 @@ type SEVInfoSEVSnp struct {
 	SnpPolicy uint64 `json:"snp-policy"`
 }
 
-func (x *SEVInfoSEVSnp) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SEVInfoSEVSnp) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "snp-policy":
-		x.SnpPolicy = codec.Uint[uint64](d)
+		d.Uint64(&x.SnpPolicy)
 	default:
 		return false
 	}
@@ -151,8 +151,8 @@ func (x *SEVInfoSEVSnp) member(d *codec.Decoder) bool {
 }
 
 func (x *SEVInfoSEVSnp) decode(d *codec.Decoder) {
-	for ok := d.Object("SEVInfoSEVSnp"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("SEVInfoSEVSnp"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -214,18 +214,18 @@ func (x *SEVInfo) encodeMembers(e *codec.Encoder) {
 	x.SEVType.encodeSEVInfo(e)
 }
 
-func (x *SEVInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SEVInfo) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "enabled":
-		x.Enabled = d.Bool()
+		d.Bool(&x.Enabled)
 	case "api-major":
-		x.APIMajor = codec.Uint[uint8](d)
+		codec.Uint(&x.APIMajor, d)
 	case "api-minor":
-		x.APIMinor = codec.Uint[uint8](d)
+		codec.Uint(&x.APIMinor, d)
 	case "build-id":
-		x.BuildID = codec.Uint[uint8](d)
+		codec.Uint(&x.BuildID, d)
 	case "state":
-		x.State = SEVState(d.String())
+		d.String((*string)(&x.State))
 	default:
 		return false
 	}
@@ -257,11 +257,19 @@ func (x *SEVInfo) decode(d *codec.Decoder) {
 	switch SEVGuestType(u.Tag) {
 	case SEVGuestTypeSEV:
 		var v SEVInfoSEV
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.SEVType = v
 	case SEVGuestTypeSEVSnp:
 		var v SEVInfoSEVSnp
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.SEVType = v
 	default:
 		x.SEVType = unknownVariant(&u, x.member)
@@ -302,10 +310,10 @@ type SEVLaunchMeasureInfo struct {
 }
 
 func (x *SEVLaunchMeasureInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SEVLaunchMeasureInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SEVLaunchMeasureInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "data":
-			x.Data = d.String()
+			d.String(&x.Data)
 		default:
 			d.Unknown()
 		}
@@ -340,18 +348,18 @@ type SEVCapability struct {
 }
 
 func (x *SEVCapability) decode(d *codec.Decoder) {
-	for ok := d.Object("SEVCapability"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SEVCapability"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pdh":
-			x.Pdh = d.String()
+			d.String(&x.Pdh)
 		case "cert-chain":
-			x.CertChain = d.String()
+			d.String(&x.CertChain)
 		case "cpu0-id":
-			x.Cpu0ID = d.String()
+			d.String(&x.Cpu0ID)
 		case "cbitpos":
-			x.Cbitpos = codec.Int[int64](d)
+			d.Int64(&x.Cbitpos)
 		case "reduced-phys-bits":
-			x.ReducedPhysBits = codec.Int[int64](d)
+			d.Int64(&x.ReducedPhysBits)
 		default:
 			d.Unknown()
 		}
@@ -417,10 +425,10 @@ type SEVAttestationReport struct {
 }
 
 func (x *SEVAttestationReport) decode(d *codec.Decoder) {
-	for ok := d.Object("SEVAttestationReport"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SEVAttestationReport"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "data":
-			x.Data = d.String()
+			d.String(&x.Data)
 		default:
 			d.Unknown()
 		}
@@ -457,12 +465,12 @@ type SGXEpcSection struct {
 }
 
 func (x *SGXEpcSection) decode(d *codec.Decoder) {
-	for ok := d.Object("SGXEpcSection"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SGXEpcSection"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "node":
-			x.Node = codec.Int[int64](d)
+			d.Int64(&x.Node)
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		default:
 			d.Unknown()
 		}
@@ -492,20 +500,20 @@ type SGXInfo struct {
 }
 
 func (x *SGXInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SGXInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SGXInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "sgx":
-			x.SGX = d.Bool()
+			d.Bool(&x.SGX)
 		case "sgx1":
-			x.Sgx1 = d.Bool()
+			d.Bool(&x.Sgx1)
 		case "sgx2":
-			x.Sgx2 = d.Bool()
+			d.Bool(&x.Sgx2)
 		case "flc":
-			x.Flc = d.Bool()
+			d.Bool(&x.Flc)
 		case "sections":
-			x.Sections = codec.List(d, (*SGXEpcSection).decode)
+			codec.List(d, &x.Sections, (*SGXEpcSection).decode)
 		case "section-size":
-			x.SectionSize = codec.Uint[uint64](d)
+			d.Uint64(&x.SectionSize)
 		default:
 			d.Unknown()
 		}
@@ -595,22 +603,22 @@ type EvtchnInfo struct {
 }
 
 func (x *EvtchnInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("EvtchnInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("EvtchnInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "port":
-			x.Port = codec.Uint[uint16](d)
+			codec.Uint(&x.Port, d)
 		case "vcpu":
-			x.Vcpu = codec.Uint[uint32](d)
+			codec.Uint(&x.Vcpu, d)
 		case "type":
-			x.Type = EvtchnPortType(d.String())
+			d.String((*string)(&x.Type))
 		case "remote-domain":
-			x.RemoteDomain = d.String()
+			d.String(&x.RemoteDomain)
 		case "target":
-			x.Target = codec.Uint[uint16](d)
+			codec.Uint(&x.Target, d)
 		case "pending":
-			x.Pending = d.Bool()
+			d.Bool(&x.Pending)
 		case "masked":
-			x.Masked = d.Bool()
+			d.Bool(&x.Masked)
 		default:
 			d.Unknown()
 		}
@@ -626,7 +634,7 @@ func (x *EvtchnInfo) decode(d *codec.Decoder) {
 func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
 	var result []EvtchnInfo
 	err := c.conn.Execute(ctx, "xen-event-list", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*EvtchnInfo).decode)
+		codec.List(d, &result, (*EvtchnInfo).decode)
 	}))
 	return result, err
 }

@@ -79,18 +79,18 @@ type NetdevNIC struct {
 	Vectors *uint32 `json:"vectors,omitzero"`
 }
 
-func (x *NetdevNIC) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevNIC) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = codec.Ptr(d, x.Netdev, codec.DecodeString[string])
+		d.OptString(&x.Netdev)
 	case "macaddr":
-		x.Macaddr = codec.Ptr(d, x.Macaddr, codec.DecodeString[string])
+		d.OptString(&x.Macaddr)
 	case "model":
-		x.Model = codec.Ptr(d, x.Model, codec.DecodeString[string])
+		d.OptString(&x.Model)
 	case "addr":
-		x.Addr = codec.Ptr(d, x.Addr, codec.DecodeString[string])
+		d.OptString(&x.Addr)
 	case "vectors":
-		x.Vectors = codec.Ptr(d, x.Vectors, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Vectors, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -207,70 +207,70 @@ type NetdevPasst struct {
 	Param []String `json:"param,omitzero"`
 }
 
-func (x *NetdevPasst) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevPasst) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+		d.OptString(&x.Path)
 	case "quiet":
-		x.Quiet = codec.Ptr(d, x.Quiet, codec.DecodeBool[bool])
+		d.OptBool(&x.Quiet)
 	case "vhost-user":
-		x.VhostUser = codec.Ptr(d, x.VhostUser, codec.DecodeBool[bool])
+		d.OptBool(&x.VhostUser)
 	case "mtu":
-		x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
+		d.OptInt64(&x.MTU)
 	case "address":
-		x.Address = codec.Ptr(d, x.Address, codec.DecodeString[string])
+		d.OptString(&x.Address)
 	case "netmask":
-		x.Netmask = codec.Ptr(d, x.Netmask, codec.DecodeString[string])
+		d.OptString(&x.Netmask)
 	case "mac":
-		x.MAC = codec.Ptr(d, x.MAC, codec.DecodeString[string])
+		d.OptString(&x.MAC)
 	case "gateway":
-		x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
+		d.OptString(&x.Gateway)
 	case "interface":
-		x.Interface = codec.Ptr(d, x.Interface, codec.DecodeString[string])
+		d.OptString(&x.Interface)
 	case "outbound":
-		x.Outbound = codec.Ptr(d, x.Outbound, codec.DecodeString[string])
+		d.OptString(&x.Outbound)
 	case "outbound-if4":
-		x.OutboundIf4 = codec.Ptr(d, x.OutboundIf4, codec.DecodeString[string])
+		d.OptString(&x.OutboundIf4)
 	case "outbound-if6":
-		x.OutboundIf6 = codec.Ptr(d, x.OutboundIf6, codec.DecodeString[string])
+		d.OptString(&x.OutboundIf6)
 	case "dns":
-		x.DNS = codec.Ptr(d, x.DNS, codec.DecodeString[string])
+		d.OptString(&x.DNS)
 	case "search":
 		d.Value(&x.Search)
 	case "fqdn":
-		x.FQDN = codec.Ptr(d, x.FQDN, codec.DecodeString[string])
+		d.OptString(&x.FQDN)
 	case "dhcp-dns":
-		x.DHCPDNS = codec.Ptr(d, x.DHCPDNS, codec.DecodeBool[bool])
+		d.OptBool(&x.DHCPDNS)
 	case "dhcp-search":
-		x.DHCPSearch = codec.Ptr(d, x.DHCPSearch, codec.DecodeBool[bool])
+		d.OptBool(&x.DHCPSearch)
 	case "map-host-loopback":
-		x.MapHostLoopback = codec.Ptr(d, x.MapHostLoopback, codec.DecodeString[string])
+		d.OptString(&x.MapHostLoopback)
 	case "map-guest-addr":
-		x.MapGuestAddr = codec.Ptr(d, x.MapGuestAddr, codec.DecodeString[string])
+		d.OptString(&x.MapGuestAddr)
 	case "dns-forward":
-		x.DNSForward = codec.Ptr(d, x.DNSForward, codec.DecodeString[string])
+		d.OptString(&x.DNSForward)
 	case "dns-host":
-		x.DNSHost = codec.Ptr(d, x.DNSHost, codec.DecodeString[string])
+		d.OptString(&x.DNSHost)
 	case "tcp":
-		x.TCP = codec.Ptr(d, x.TCP, codec.DecodeBool[bool])
+		d.OptBool(&x.TCP)
 	case "udp":
-		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeBool[bool])
+		d.OptBool(&x.UDP)
 	case "icmp":
-		x.ICMP = codec.Ptr(d, x.ICMP, codec.DecodeBool[bool])
+		d.OptBool(&x.ICMP)
 	case "dhcp":
-		x.DHCP = codec.Ptr(d, x.DHCP, codec.DecodeBool[bool])
+		d.OptBool(&x.DHCP)
 	case "ndp":
-		x.Ndp = codec.Ptr(d, x.Ndp, codec.DecodeBool[bool])
+		d.OptBool(&x.Ndp)
 	case "dhcpv6":
-		x.Dhcpv6 = codec.Ptr(d, x.Dhcpv6, codec.DecodeBool[bool])
+		d.OptBool(&x.Dhcpv6)
 	case "ra":
-		x.Ra = codec.Ptr(d, x.Ra, codec.DecodeBool[bool])
+		d.OptBool(&x.Ra)
 	case "freebind":
-		x.Freebind = codec.Ptr(d, x.Freebind, codec.DecodeBool[bool])
+		d.OptBool(&x.Freebind)
 	case "ipv4":
-		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv4)
 	case "ipv6":
-		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv6)
 	case "tcp-ports":
 		d.Value(&x.TCPPorts)
 	case "udp-ports":
@@ -457,52 +457,52 @@ type NetdevUser struct {
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
 
-func (x *NetdevUser) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevUser) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "hostname":
-		x.Hostname = codec.Ptr(d, x.Hostname, codec.DecodeString[string])
+		d.OptString(&x.Hostname)
 	case "restrict":
-		x.Restrict = codec.Ptr(d, x.Restrict, codec.DecodeBool[bool])
+		d.OptBool(&x.Restrict)
 	case "ipv4":
-		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv4)
 	case "ipv6":
-		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv6)
 	case "ip":
-		x.IP = codec.Ptr(d, x.IP, codec.DecodeString[string])
+		d.OptString(&x.IP)
 	case "net":
-		x.Net = codec.Ptr(d, x.Net, codec.DecodeString[string])
+		d.OptString(&x.Net)
 	case "host":
-		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+		d.OptString(&x.Host)
 	case "tftp":
-		x.TFTP = codec.Ptr(d, x.TFTP, codec.DecodeString[string])
+		d.OptString(&x.TFTP)
 	case "bootfile":
-		x.Bootfile = codec.Ptr(d, x.Bootfile, codec.DecodeString[string])
+		d.OptString(&x.Bootfile)
 	case "dhcpstart":
-		x.Dhcpstart = codec.Ptr(d, x.Dhcpstart, codec.DecodeString[string])
+		d.OptString(&x.Dhcpstart)
 	case "dns":
-		x.DNS = codec.Ptr(d, x.DNS, codec.DecodeString[string])
+		d.OptString(&x.DNS)
 	case "dnssearch":
 		d.Value(&x.Dnssearch)
 	case "domainname":
-		x.Domainname = codec.Ptr(d, x.Domainname, codec.DecodeString[string])
+		d.OptString(&x.Domainname)
 	case "ipv6-prefix":
-		x.IPv6Prefix = codec.Ptr(d, x.IPv6Prefix, codec.DecodeString[string])
+		d.OptString(&x.IPv6Prefix)
 	case "ipv6-prefixlen":
-		x.IPv6Prefixlen = codec.Ptr(d, x.IPv6Prefixlen, codec.DecodeInt[int64])
+		d.OptInt64(&x.IPv6Prefixlen)
 	case "ipv6-host":
-		x.IPv6Host = codec.Ptr(d, x.IPv6Host, codec.DecodeString[string])
+		d.OptString(&x.IPv6Host)
 	case "ipv6-dns":
-		x.IPv6DNS = codec.Ptr(d, x.IPv6DNS, codec.DecodeString[string])
+		d.OptString(&x.IPv6DNS)
 	case "smb":
-		x.SMB = codec.Ptr(d, x.SMB, codec.DecodeString[string])
+		d.OptString(&x.SMB)
 	case "smbserver":
-		x.Smbserver = codec.Ptr(d, x.Smbserver, codec.DecodeString[string])
+		d.OptString(&x.Smbserver)
 	case "hostfwd":
 		d.Value(&x.Hostfwd)
 	case "guestfwd":
 		d.Value(&x.Guestfwd)
 	case "tftp-server-name":
-		x.TFTPServerName = codec.Ptr(d, x.TFTPServerName, codec.DecodeString[string])
+		d.OptString(&x.TFTPServerName)
 	default:
 		return false
 	}
@@ -651,38 +651,38 @@ type NetdevTap struct {
 	PollUs *uint32 `json:"poll-us,omitzero"`
 }
 
-func (x *NetdevTap) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevTap) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "ifname":
-		x.Ifname = codec.Ptr(d, x.Ifname, codec.DecodeString[string])
+		d.OptString(&x.Ifname)
 	case "fd":
-		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
+		d.OptString(&x.FD)
 	case "fds":
-		x.FDs = codec.Ptr(d, x.FDs, codec.DecodeString[string])
+		d.OptString(&x.FDs)
 	case "script":
-		x.Script = codec.Ptr(d, x.Script, codec.DecodeString[string])
+		d.OptString(&x.Script)
 	case "downscript":
-		x.Downscript = codec.Ptr(d, x.Downscript, codec.DecodeString[string])
+		d.OptString(&x.Downscript)
 	case "br":
-		x.Br = codec.Ptr(d, x.Br, codec.DecodeString[string])
+		d.OptString(&x.Br)
 	case "helper":
-		x.Helper = codec.Ptr(d, x.Helper, codec.DecodeString[string])
+		d.OptString(&x.Helper)
 	case "sndbuf":
-		x.Sndbuf = codec.Ptr(d, x.Sndbuf, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Sndbuf)
 	case "vnet_hdr":
-		x.VnetHdr = codec.Ptr(d, x.VnetHdr, codec.DecodeBool[bool])
+		d.OptBool(&x.VnetHdr)
 	case "vhost":
-		x.Vhost = codec.Ptr(d, x.Vhost, codec.DecodeBool[bool])
+		d.OptBool(&x.Vhost)
 	case "vhostfd":
-		x.Vhostfd = codec.Ptr(d, x.Vhostfd, codec.DecodeString[string])
+		d.OptString(&x.Vhostfd)
 	case "vhostfds":
-		x.Vhostfds = codec.Ptr(d, x.Vhostfds, codec.DecodeString[string])
+		d.OptString(&x.Vhostfds)
 	case "vhostforce":
-		x.Vhostforce = codec.Ptr(d, x.Vhostforce, codec.DecodeBool[bool])
+		d.OptBool(&x.Vhostforce)
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Queues, codec.Uint[uint32])
 	case "poll-us":
-		x.PollUs = codec.Ptr(d, x.PollUs, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PollUs, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -769,20 +769,20 @@ type NetdevSocket struct {
 	UDP *string `json:"udp,omitzero"`
 }
 
-func (x *NetdevSocket) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevSocket) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "fd":
-		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
+		d.OptString(&x.FD)
 	case "listen":
-		x.Listen = codec.Ptr(d, x.Listen, codec.DecodeString[string])
+		d.OptString(&x.Listen)
 	case "connect":
-		x.Connect = codec.Ptr(d, x.Connect, codec.DecodeString[string])
+		d.OptString(&x.Connect)
 	case "mcast":
-		x.Mcast = codec.Ptr(d, x.Mcast, codec.DecodeString[string])
+		d.OptString(&x.Mcast)
 	case "localaddr":
-		x.Localaddr = codec.Ptr(d, x.Localaddr, codec.DecodeString[string])
+		d.OptString(&x.Localaddr)
 	case "udp":
-		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeString[string])
+		d.OptString(&x.UDP)
 	default:
 		return false
 	}
@@ -856,36 +856,36 @@ type NetdevL2tpv3 struct {
 	Offset *uint32 `json:"offset,omitzero"`
 }
 
-func (x *NetdevL2tpv3) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevL2tpv3) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "src":
-		x.Src = d.String()
+		d.String(&x.Src)
 	case "dst":
-		x.Dst = d.String()
+		d.String(&x.Dst)
 	case "srcport":
-		x.Srcport = codec.Ptr(d, x.Srcport, codec.DecodeString[string])
+		d.OptString(&x.Srcport)
 	case "dstport":
-		x.Dstport = codec.Ptr(d, x.Dstport, codec.DecodeString[string])
+		d.OptString(&x.Dstport)
 	case "ipv6":
-		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv6)
 	case "udp":
-		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeBool[bool])
+		d.OptBool(&x.UDP)
 	case "cookie64":
-		x.Cookie64 = codec.Ptr(d, x.Cookie64, codec.DecodeBool[bool])
+		d.OptBool(&x.Cookie64)
 	case "counter":
-		x.Counter = codec.Ptr(d, x.Counter, codec.DecodeBool[bool])
+		d.OptBool(&x.Counter)
 	case "pincounter":
-		x.Pincounter = codec.Ptr(d, x.Pincounter, codec.DecodeBool[bool])
+		d.OptBool(&x.Pincounter)
 	case "txcookie":
-		x.Txcookie = codec.Ptr(d, x.Txcookie, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Txcookie)
 	case "rxcookie":
-		x.Rxcookie = codec.Ptr(d, x.Rxcookie, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Rxcookie)
 	case "txsession":
-		x.Txsession = codec.Uint[uint32](d)
+		codec.Uint(&x.Txsession, d)
 	case "rxsession":
-		x.Rxsession = codec.Ptr(d, x.Rxsession, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Rxsession, codec.Uint[uint32])
 	case "offset":
-		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Offset, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -976,16 +976,16 @@ type NetdevVde struct {
 	Mode *uint16 `json:"mode,omitzero"`
 }
 
-func (x *NetdevVde) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVde) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "sock":
-		x.Sock = codec.Ptr(d, x.Sock, codec.DecodeString[string])
+		d.OptString(&x.Sock)
 	case "port":
-		x.Port = codec.Ptr(d, x.Port, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.Port, codec.Uint[uint16])
 	case "group":
-		x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
+		d.OptString(&x.Group)
 	case "mode":
-		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.Mode, codec.Uint[uint16])
 	default:
 		return false
 	}
@@ -1030,12 +1030,12 @@ type NetdevBridge struct {
 	Helper *string `json:"helper,omitzero"`
 }
 
-func (x *NetdevBridge) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevBridge) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "br":
-		x.Br = codec.Ptr(d, x.Br, codec.DecodeString[string])
+		d.OptString(&x.Br)
 	case "helper":
-		x.Helper = codec.Ptr(d, x.Helper, codec.DecodeString[string])
+		d.OptString(&x.Helper)
 	default:
 		return false
 	}
@@ -1076,12 +1076,12 @@ type NetdevHubport struct {
 	Netdev *string `json:"netdev,omitzero"`
 }
 
-func (x *NetdevHubport) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevHubport) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "hubid":
-		x.Hubid = codec.Int[int32](d)
+		codec.Int(&x.Hubid, d)
 	case "netdev":
-		x.Netdev = codec.Ptr(d, x.Netdev, codec.DecodeString[string])
+		d.OptString(&x.Netdev)
 	default:
 		return false
 	}
@@ -1118,12 +1118,12 @@ type NetdevNetmap struct {
 	Devname *string `json:"devname,omitzero"`
 }
 
-func (x *NetdevNetmap) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevNetmap) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "ifname":
-		x.Ifname = d.String()
+		d.String(&x.Ifname)
 	case "devname":
-		x.Devname = codec.Ptr(d, x.Devname, codec.DecodeString[string])
+		d.OptString(&x.Devname)
 	default:
 		return false
 	}
@@ -1205,26 +1205,26 @@ type NetdevAfXdp struct {
 	MapStartIndex *int32 `json:"map-start-index,omitzero"`
 }
 
-func (x *NetdevAfXdp) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevAfXdp) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "ifname":
-		x.Ifname = d.String()
+		d.String(&x.Ifname)
 	case "mode":
-		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[AFXDPMode])
+		codec.Ptr(d, &x.Mode, codec.DecodeString[AFXDPMode])
 	case "force-copy":
-		x.ForceCopy = codec.Ptr(d, x.ForceCopy, codec.DecodeBool[bool])
+		d.OptBool(&x.ForceCopy)
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
+		d.OptInt64(&x.Queues)
 	case "start-queue":
-		x.StartQueue = codec.Ptr(d, x.StartQueue, codec.DecodeInt[int64])
+		d.OptInt64(&x.StartQueue)
 	case "inhibit":
-		x.Inhibit = codec.Ptr(d, x.Inhibit, codec.DecodeBool[bool])
+		d.OptBool(&x.Inhibit)
 	case "sock-fds":
-		x.SockFDs = codec.Ptr(d, x.SockFDs, codec.DecodeString[string])
+		d.OptString(&x.SockFDs)
 	case "map-path":
-		x.MapPath = codec.Ptr(d, x.MapPath, codec.DecodeString[string])
+		d.OptString(&x.MapPath)
 	case "map-start-index":
-		x.MapStartIndex = codec.Ptr(d, x.MapStartIndex, codec.DecodeInt[int32])
+		codec.Ptr(d, &x.MapStartIndex, codec.Int[int32])
 	default:
 		return false
 	}
@@ -1284,14 +1284,14 @@ type NetdevVhostUser struct {
 	Queues *int64 `json:"queues,omitzero"`
 }
 
-func (x *NetdevVhostUser) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVhostUser) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	case "vhostforce":
-		x.Vhostforce = codec.Ptr(d, x.Vhostforce, codec.DecodeBool[bool])
+		d.OptBool(&x.Vhostforce)
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
+		d.OptInt64(&x.Queues)
 	default:
 		return false
 	}
@@ -1337,16 +1337,16 @@ type NetdevVhostVdpa struct {
 	XSvq *bool `json:"x-svq,omitzero"`
 }
 
-func (x *NetdevVhostVdpa) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVhostVdpa) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "vhostdev":
-		x.Vhostdev = codec.Ptr(d, x.Vhostdev, codec.DecodeString[string])
+		d.OptString(&x.Vhostdev)
 	case "vhostfd":
-		x.Vhostfd = codec.Ptr(d, x.Vhostfd, codec.DecodeString[string])
+		d.OptString(&x.Vhostfd)
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
+		d.OptInt64(&x.Queues)
 	case "x-svq":
-		x.XSvq = codec.Ptr(d, x.XSvq, codec.DecodeBool[bool])
+		d.OptBool(&x.XSvq)
 	default:
 		return false
 	}
@@ -1399,18 +1399,18 @@ type NetdevVmnetHost struct {
 	NetUUID *string `json:"net-uuid,omitzero"`
 }
 
-func (x *NetdevVmnetHost) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVmnetHost) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "start-address":
-		x.StartAddress = codec.Ptr(d, x.StartAddress, codec.DecodeString[string])
+		d.OptString(&x.StartAddress)
 	case "end-address":
-		x.EndAddress = codec.Ptr(d, x.EndAddress, codec.DecodeString[string])
+		d.OptString(&x.EndAddress)
 	case "subnet-mask":
-		x.SubnetMask = codec.Ptr(d, x.SubnetMask, codec.DecodeString[string])
+		d.OptString(&x.SubnetMask)
 	case "isolated":
-		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
+		d.OptBool(&x.Isolated)
 	case "net-uuid":
-		x.NetUUID = codec.Ptr(d, x.NetUUID, codec.DecodeString[string])
+		d.OptString(&x.NetUUID)
 	default:
 		return false
 	}
@@ -1466,18 +1466,18 @@ type NetdevVmnetShared struct {
 	Nat66Prefix *string `json:"nat66-prefix,omitzero"`
 }
 
-func (x *NetdevVmnetShared) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVmnetShared) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "start-address":
-		x.StartAddress = codec.Ptr(d, x.StartAddress, codec.DecodeString[string])
+		d.OptString(&x.StartAddress)
 	case "end-address":
-		x.EndAddress = codec.Ptr(d, x.EndAddress, codec.DecodeString[string])
+		d.OptString(&x.EndAddress)
 	case "subnet-mask":
-		x.SubnetMask = codec.Ptr(d, x.SubnetMask, codec.DecodeString[string])
+		d.OptString(&x.SubnetMask)
 	case "isolated":
-		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
+		d.OptBool(&x.Isolated)
 	case "nat66-prefix":
-		x.Nat66Prefix = codec.Ptr(d, x.Nat66Prefix, codec.DecodeString[string])
+		d.OptString(&x.Nat66Prefix)
 	default:
 		return false
 	}
@@ -1527,12 +1527,12 @@ type NetdevVmnetBridged struct {
 	Isolated *bool `json:"isolated,omitzero"`
 }
 
-func (x *NetdevVmnetBridged) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevVmnetBridged) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "ifname":
-		x.Ifname = d.String()
+		d.String(&x.Ifname)
 	case "isolated":
-		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
+		d.OptBool(&x.Isolated)
 	default:
 		return false
 	}
@@ -1579,16 +1579,16 @@ type NetdevStream struct {
 	Reconnect *int64 `json:"reconnect,omitzero"`
 }
 
-func (x *NetdevStream) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevStream) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "addr":
 		x.Addr.decode(d)
 	case "server":
-		x.Server = codec.Ptr(d, x.Server, codec.DecodeBool[bool])
+		d.OptBool(&x.Server)
 	case "reconnect-ms":
-		x.ReconnectMs = codec.Ptr(d, x.ReconnectMs, codec.DecodeInt[int64])
+		d.OptInt64(&x.ReconnectMs)
 	case "reconnect":
-		x.Reconnect = codec.Ptr(d, x.Reconnect, codec.DecodeInt[int64])
+		d.OptInt64(&x.Reconnect)
 	default:
 		return false
 	}
@@ -1633,12 +1633,12 @@ type NetdevDgram struct {
 	Remote *SocketAddress `json:"remote,omitzero"`
 }
 
-func (x *NetdevDgram) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *NetdevDgram) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "local":
-		x.Local = codec.Ptr(d, x.Local, (*SocketAddress).decode)
+		codec.Ptr(d, &x.Local, (*SocketAddress).decode)
 	case "remote":
-		x.Remote = codec.Ptr(d, x.Remote, (*SocketAddress).decode)
+		codec.Ptr(d, &x.Remote, (*SocketAddress).decode)
 	default:
 		return false
 	}
@@ -1772,10 +1772,10 @@ func (x *Netdev) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeNetdev(e)
 }
 
-func (x *Netdev) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *Netdev) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	default:
 		return false
 	}
@@ -1810,75 +1810,147 @@ func (x *Netdev) decode(d *codec.Decoder) {
 		x.Type = NetdevNone{}
 	case NetClientDriverNIC:
 		var v NetdevNIC
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverUser:
 		var v NetdevUser
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverTap:
 		var v NetdevTap
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverL2tpv3:
 		var v NetdevL2tpv3
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverSocket:
 		var v NetdevSocket
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverStream:
 		var v NetdevStream
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverDgram:
 		var v NetdevDgram
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVde:
 		var v NetdevVde
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverBridge:
 		var v NetdevBridge
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverHubport:
 		var v NetdevHubport
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverNetmap:
 		var v NetdevNetmap
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVhostUser:
 		var v NetdevVhostUser
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVhostVdpa:
 		var v NetdevVhostVdpa
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverPasst:
 		var v NetdevPasst
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverAfXdp:
 		var v NetdevAfXdp
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVmnetHost:
 		var v NetdevVmnetHost
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVmnetShared:
 		var v NetdevVmnetShared
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case NetClientDriverVmnetBridged:
 		var v NetdevVmnetBridged
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -1972,32 +2044,32 @@ type RxFilterInfo struct {
 }
 
 func (x *RxFilterInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("RxFilterInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RxFilterInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "promiscuous":
-			x.Promiscuous = d.Bool()
+			d.Bool(&x.Promiscuous)
 		case "multicast":
-			x.Multicast = RxState(d.String())
+			d.String((*string)(&x.Multicast))
 		case "unicast":
-			x.Unicast = RxState(d.String())
+			d.String((*string)(&x.Unicast))
 		case "vlan":
-			x.VLAN = RxState(d.String())
+			d.String((*string)(&x.VLAN))
 		case "broadcast-allowed":
-			x.BroadcastAllowed = d.Bool()
+			d.Bool(&x.BroadcastAllowed)
 		case "multicast-overflow":
-			x.MulticastOverflow = d.Bool()
+			d.Bool(&x.MulticastOverflow)
 		case "unicast-overflow":
-			x.UnicastOverflow = d.Bool()
+			d.Bool(&x.UnicastOverflow)
 		case "main-mac":
-			x.MainMAC = d.String()
+			d.String(&x.MainMAC)
 		case "vlan-table":
-			x.VLANTable = codec.List(d, codec.DecodeInt[int64])
+			codec.List(d, &x.VLANTable, codec.Int[int64])
 		case "unicast-table":
-			x.UnicastTable = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.UnicastTable, codec.DecodeString[string])
 		case "multicast-table":
-			x.MulticastTable = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.MulticastTable, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -2023,7 +2095,7 @@ type QueryRxFilterArgs struct {
 func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) ([]RxFilterInfo, error) {
 	var result []RxFilterInfo
 	err := c.conn.Execute(ctx, "query-rx-filter", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*RxFilterInfo).decode)
+		codec.List(d, &result, (*RxFilterInfo).decode)
 	}))
 	return result, err
 }
@@ -2045,12 +2117,12 @@ type NICRxFilterChangedEvent struct {
 }
 
 func (x *NICRxFilterChangedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("NICRxFilterChangedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NICRxFilterChangedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		default:
 			d.Unknown()
 		}
@@ -2122,10 +2194,10 @@ type FailoverNegotiatedEvent struct {
 }
 
 func (x *FailoverNegotiatedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("FailoverNegotiatedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("FailoverNegotiatedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device-id":
-			x.DeviceID = d.String()
+			d.String(&x.DeviceID)
 		default:
 			d.Unknown()
 		}
@@ -2170,10 +2242,10 @@ type NetdevStreamConnectedEvent struct {
 }
 
 func (x *NetdevStreamConnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("NetdevStreamConnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NetdevStreamConnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "netdev-id":
-			x.NetdevID = d.String()
+			d.String(&x.NetdevID)
 		case "addr":
 			x.Addr.decode(d)
 		default:
@@ -2220,10 +2292,10 @@ type NetdevStreamDisconnectedEvent struct {
 }
 
 func (x *NetdevStreamDisconnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("NetdevStreamDisconnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NetdevStreamDisconnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "netdev-id":
-			x.NetdevID = d.String()
+			d.String(&x.NetdevID)
 		default:
 			d.Unknown()
 		}
@@ -2270,12 +2342,12 @@ type NetdevVhostUserConnectedEvent struct {
 }
 
 func (x *NetdevVhostUserConnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("NetdevVhostUserConnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NetdevVhostUserConnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "netdev-id":
-			x.NetdevID = d.String()
+			d.String(&x.NetdevID)
 		case "chardev-id":
-			x.ChardevID = d.String()
+			d.String(&x.ChardevID)
 		default:
 			d.Unknown()
 		}
@@ -2320,10 +2392,10 @@ type NetdevVhostUserDisconnectedEvent struct {
 }
 
 func (x *NetdevVhostUserDisconnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("NetdevVhostUserDisconnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("NetdevVhostUserDisconnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "netdev-id":
-			x.NetdevID = d.String()
+			d.String(&x.NetdevID)
 		default:
 			d.Unknown()
 		}

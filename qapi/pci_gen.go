@@ -18,12 +18,12 @@ type PCIMemoryRange struct {
 }
 
 func (x *PCIMemoryRange) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIMemoryRange"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIMemoryRange"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "base":
-			x.Base = codec.Int[int64](d)
+			d.Int64(&x.Base)
 		case "limit":
-			x.Limit = codec.Int[int64](d)
+			d.Int64(&x.Limit)
 		default:
 			d.Unknown()
 		}
@@ -49,20 +49,20 @@ type PCIMemoryRegion struct {
 }
 
 func (x *PCIMemoryRegion) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIMemoryRegion"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIMemoryRegion"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "bar":
-			x.Bar = codec.Int[int64](d)
+			d.Int64(&x.Bar)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "address":
-			x.Address = codec.Int[int64](d)
+			d.Int64(&x.Address)
 		case "size":
-			x.Size = codec.Int[int64](d)
+			d.Int64(&x.Size)
 		case "prefetch":
-			x.Prefetch = codec.Ptr(d, x.Prefetch, codec.DecodeBool[bool])
+			d.OptBool(&x.Prefetch)
 		case "mem_type_64":
-			x.MemType64 = codec.Ptr(d, x.MemType64, codec.DecodeBool[bool])
+			d.OptBool(&x.MemType64)
 		default:
 			d.Unknown()
 		}
@@ -88,14 +88,14 @@ type PCIBusInfo struct {
 }
 
 func (x *PCIBusInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIBusInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIBusInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "number":
-			x.Number = codec.Int[int64](d)
+			d.Int64(&x.Number)
 		case "secondary":
-			x.Secondary = codec.Int[int64](d)
+			d.Int64(&x.Secondary)
 		case "subordinate":
-			x.Subordinate = codec.Int[int64](d)
+			d.Int64(&x.Subordinate)
 		case "io_range":
 			x.IORange.decode(d)
 		case "memory_range":
@@ -119,12 +119,12 @@ type PCIBridgeInfo struct {
 }
 
 func (x *PCIBridgeInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIBridgeInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIBridgeInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "bus":
 			x.Bus.decode(d)
 		case "devices":
-			x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+			codec.List(d, &x.Devices, (*PCIDeviceInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -142,12 +142,12 @@ type PCIDeviceClass struct {
 }
 
 func (x *PCIDeviceClass) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIDeviceClass"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIDeviceClass"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "desc":
-			x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+			d.OptString(&x.Desc)
 		case "class":
-			x.Class = codec.Int[int64](d)
+			d.Int64(&x.Class)
 		default:
 			d.Unknown()
 		}
@@ -169,16 +169,16 @@ type PCIDeviceID struct {
 }
 
 func (x *PCIDeviceID) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIDeviceID"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIDeviceID"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = codec.Int[int64](d)
+			d.Int64(&x.Device)
 		case "vendor":
-			x.Vendor = codec.Int[int64](d)
+			d.Int64(&x.Vendor)
 		case "subsystem":
-			x.Subsystem = codec.Ptr(d, x.Subsystem, codec.DecodeInt[int64])
+			d.OptInt64(&x.Subsystem)
 		case "subsystem-vendor":
-			x.SubsystemVendor = codec.Ptr(d, x.SubsystemVendor, codec.DecodeInt[int64])
+			d.OptInt64(&x.SubsystemVendor)
 		default:
 			d.Unknown()
 		}
@@ -212,28 +212,28 @@ type PCIDeviceInfo struct {
 }
 
 func (x *PCIDeviceInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIDeviceInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIDeviceInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "bus":
-			x.Bus = codec.Int[int64](d)
+			d.Int64(&x.Bus)
 		case "slot":
-			x.Slot = codec.Int[int64](d)
+			d.Int64(&x.Slot)
 		case "function":
-			x.Function = codec.Int[int64](d)
+			d.Int64(&x.Function)
 		case "class_info":
 			x.ClassInfo.decode(d)
 		case "id":
 			x.ID.decode(d)
 		case "irq":
-			x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeInt[int64])
+			d.OptInt64(&x.IRQ)
 		case "irq_pin":
-			x.IRQPin = codec.Int[int64](d)
+			d.Int64(&x.IRQPin)
 		case "qdev_id":
-			x.QdevID = d.String()
+			d.String(&x.QdevID)
 		case "pci_bridge":
-			x.PCIBridge = codec.Ptr(d, x.PCIBridge, (*PCIBridgeInfo).decode)
+			codec.Ptr(d, &x.PCIBridge, (*PCIBridgeInfo).decode)
 		case "regions":
-			x.Regions = codec.List(d, (*PCIMemoryRegion).decode)
+			codec.List(d, &x.Regions, (*PCIMemoryRegion).decode)
 		default:
 			d.Unknown()
 		}
@@ -251,12 +251,12 @@ type PCIInfo struct {
 }
 
 func (x *PCIInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("PCIInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("PCIInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "bus":
-			x.Bus = codec.Int[int64](d)
+			d.Int64(&x.Bus)
 		case "devices":
-			x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+			codec.List(d, &x.Devices, (*PCIDeviceInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -270,7 +270,7 @@ func (x *PCIInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {
 	var result []PCIInfo
 	err := c.conn.Execute(ctx, "query-pci", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*PCIInfo).decode)
+		codec.List(d, &result, (*PCIInfo).decode)
 	}))
 	return result, err
 }

@@ -27,7 +27,7 @@ type DeviceListPropertiesArgs struct {
 func (c *Client) DeviceListProperties(ctx context.Context, args DeviceListPropertiesArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
 	err := c.conn.Execute(ctx, "device-list-properties", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ObjectPropertyInfo).decode)
+		codec.List(d, &result, (*ObjectPropertyInfo).decode)
 	}))
 	return result, err
 }
@@ -48,16 +48,16 @@ type DeviceAddArgs struct {
 }
 
 func (x *DeviceAddArgs) decode(d *codec.Decoder) {
-	for ok := d.Object("DeviceAddArgs"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DeviceAddArgs"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "driver":
-			x.Driver = d.String()
+			d.String(&x.Driver)
 		case "bus":
-			x.Bus = codec.Ptr(d, x.Bus, codec.DecodeString[string])
+			d.OptString(&x.Bus)
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		default:
-			d.Prop(&x.Props)
+			d.Prop(&x.Props, name)
 		}
 	}
 }
@@ -201,12 +201,12 @@ type DeviceDeletedEvent struct {
 }
 
 func (x *DeviceDeletedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("DeviceDeletedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DeviceDeletedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+			d.OptString(&x.Device)
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		default:
 			d.Unknown()
 		}
@@ -251,12 +251,12 @@ type DeviceUnplugGuestErrorEvent struct {
 }
 
 func (x *DeviceUnplugGuestErrorEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("DeviceUnplugGuestErrorEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("DeviceUnplugGuestErrorEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device":
-			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+			d.OptString(&x.Device)
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		default:
 			d.Unknown()
 		}

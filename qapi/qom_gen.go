@@ -26,16 +26,16 @@ type ObjectPropertyInfo struct {
 }
 
 func (x *ObjectPropertyInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ObjectPropertyInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ObjectPropertyInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "description":
-			x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
+			d.OptString(&x.Description)
 		case "default-value":
-			x.DefaultValue = d.Raw()
+			d.Raw((*[]byte)(&x.DefaultValue))
 		default:
 			d.Unknown()
 		}
@@ -72,14 +72,14 @@ type ObjectPropertyValue struct {
 }
 
 func (x *ObjectPropertyValue) decode(d *codec.Decoder) {
-	for ok := d.Object("ObjectPropertyValue"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ObjectPropertyValue"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "value":
-			x.Value = d.Raw()
+			d.Raw((*[]byte)(&x.Value))
 		default:
 			d.Unknown()
 		}
@@ -112,10 +112,10 @@ type ObjectPropertiesValues struct {
 }
 
 func (x *ObjectPropertiesValues) decode(d *codec.Decoder) {
-	for ok := d.Object("ObjectPropertiesValues"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ObjectPropertiesValues"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "properties":
-			x.Properties = codec.List(d, (*ObjectPropertyValue).decode)
+			codec.List(d, &x.Properties, (*ObjectPropertyValue).decode)
 		default:
 			d.Unknown()
 		}
@@ -154,7 +154,7 @@ type QOMListArgs struct {
 func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
 	err := c.conn.Execute(ctx, "qom-list", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ObjectPropertyInfo).decode)
+		codec.List(d, &result, (*ObjectPropertyInfo).decode)
 	}))
 	return result, err
 }
@@ -176,7 +176,7 @@ type QOMGetArgs struct {
 func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, error) {
 	var result json.RawMessage
 	err := c.conn.Execute(ctx, "qom-get", args, codec.Into(func(d *codec.Decoder) {
-		result = d.Raw()
+		d.Raw((*[]byte)(&result))
 	}))
 	return result, err
 }
@@ -197,7 +197,7 @@ type QOMListGetArgs struct {
 func (c *Client) QOMListGet(ctx context.Context, args QOMListGetArgs) ([]ObjectPropertiesValues, error) {
 	var result []ObjectPropertiesValues
 	err := c.conn.Execute(ctx, "qom-list-get", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ObjectPropertiesValues).decode)
+		codec.List(d, &result, (*ObjectPropertiesValues).decode)
 	}))
 	return result, err
 }
@@ -251,14 +251,14 @@ type ObjectTypeInfo struct {
 }
 
 func (x *ObjectTypeInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ObjectTypeInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ObjectTypeInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "abstract":
-			x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
+			d.OptBool(&x.Abstract)
 		case "parent":
-			x.Parent = codec.Ptr(d, x.Parent, codec.DecodeString[string])
+			d.OptString(&x.Parent)
 		default:
 			d.Unknown()
 		}
@@ -281,7 +281,7 @@ type QOMListTypesArgs struct {
 func (c *Client) QOMListTypes(ctx context.Context, args ...QOMListTypesArgs) ([]ObjectTypeInfo, error) {
 	var result []ObjectTypeInfo
 	err := c.conn.Execute(ctx, "qom-list-types", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ObjectTypeInfo).decode)
+		codec.List(d, &result, (*ObjectTypeInfo).decode)
 	}))
 	return result, err
 }
@@ -299,7 +299,7 @@ type QOMListPropertiesArgs struct {
 func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
 	err := c.conn.Execute(ctx, "qom-list-properties", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*ObjectPropertyInfo).decode)
+		codec.List(d, &result, (*ObjectPropertyInfo).decode)
 	}))
 	return result, err
 }
@@ -319,12 +319,12 @@ type ObjectOptionsCanHostSocketcan struct {
 	Canbus string `json:"canbus"`
 }
 
-func (x *ObjectOptionsCanHostSocketcan) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsCanHostSocketcan) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "if":
-		x.If = d.String()
+		d.String(&x.If)
 	case "canbus":
-		x.Canbus = d.String()
+		d.String(&x.Canbus)
 	default:
 		return false
 	}
@@ -374,26 +374,26 @@ type ObjectOptionsColoCompare struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsColoCompare) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsColoCompare) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "primary_in":
-		x.PrimaryIn = d.String()
+		d.String(&x.PrimaryIn)
 	case "secondary_in":
-		x.SecondaryIn = d.String()
+		d.String(&x.SecondaryIn)
 	case "outdev":
-		x.Outdev = d.String()
+		d.String(&x.Outdev)
 	case "iothread":
-		x.Iothread = d.String()
+		d.String(&x.Iothread)
 	case "notify_dev":
-		x.NotifyDev = codec.Ptr(d, x.NotifyDev, codec.DecodeString[string])
+		d.OptString(&x.NotifyDev)
 	case "compare_timeout":
-		x.CompareTimeout = codec.Ptr(d, x.CompareTimeout, codec.DecodeUint[uint64])
+		d.OptUint64(&x.CompareTimeout)
 	case "expired_scan_cycle":
-		x.ExpiredScanCycle = codec.Ptr(d, x.ExpiredScanCycle, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.ExpiredScanCycle, codec.Uint[uint32])
 	case "max_queue_size":
-		x.MaxQueueSize = codec.Ptr(d, x.MaxQueueSize, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.MaxQueueSize, codec.Uint[uint32])
 	case "vnet_hdr_support":
-		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+		d.OptBool(&x.VnetHdrSupport)
 	default:
 		return false
 	}
@@ -445,14 +445,14 @@ type CryptodevBackendProperties struct {
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 }
 
-func (x *CryptodevBackendProperties) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *CryptodevBackendProperties) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Queues, codec.Uint[uint32])
 	case "throttle-bps":
-		x.ThrottleBPS = codec.Ptr(d, x.ThrottleBPS, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ThrottleBPS)
 	case "throttle-ops":
-		x.ThrottleOps = codec.Ptr(d, x.ThrottleOps, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ThrottleOps)
 	default:
 		return false
 	}
@@ -490,16 +490,16 @@ type ObjectOptionsCryptodevVhostUser struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsCryptodevVhostUser) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsCryptodevVhostUser) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "queues":
-		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Queues, codec.Uint[uint32])
 	case "throttle-bps":
-		x.ThrottleBPS = codec.Ptr(d, x.ThrottleBPS, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ThrottleBPS)
 	case "throttle-ops":
-		x.ThrottleOps = codec.Ptr(d, x.ThrottleOps, codec.DecodeUint[uint64])
+		d.OptUint64(&x.ThrottleOps)
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	default:
 		return false
 	}
@@ -542,12 +542,12 @@ type ObjectOptionsDbusVmstate struct {
 	IDList *string `json:"id-list,omitzero"`
 }
 
-func (x *ObjectOptionsDbusVmstate) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsDbusVmstate) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "addr":
-		x.Addr = d.String()
+		d.String(&x.Addr)
 	case "id-list":
-		x.IDList = codec.Ptr(d, x.IDList, codec.DecodeString[string])
+		d.OptString(&x.IDList)
 	default:
 		return false
 	}
@@ -615,18 +615,18 @@ type ObjectOptionsFilterReplay struct {
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 }
 
-func (x *ObjectOptionsFilterReplay) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterReplay) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	default:
 		return false
 	}
@@ -682,20 +682,20 @@ type ObjectOptionsFilterBuffer struct {
 	Interval uint32 `json:"interval"`
 }
 
-func (x *ObjectOptionsFilterBuffer) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterBuffer) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	case "interval":
-		x.Interval = codec.Uint[uint32](d)
+		codec.Uint(&x.Interval, d)
 	default:
 		return false
 	}
@@ -754,22 +754,22 @@ type ObjectOptionsFilterDump struct {
 	Maxlen *uint32 `json:"maxlen,omitzero"`
 }
 
-func (x *ObjectOptionsFilterDump) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterDump) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	case "file":
-		x.File = d.String()
+		d.String(&x.File)
 	case "maxlen":
-		x.Maxlen = codec.Ptr(d, x.Maxlen, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Maxlen, codec.Uint[uint32])
 	default:
 		return false
 	}
@@ -850,22 +850,22 @@ type ObjectOptionsFilterMirror struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterMirror) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterMirror) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	case "outdev":
-		x.Outdev = d.String()
+		d.String(&x.Outdev)
 	case "vnet_hdr_support":
-		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+		d.OptBool(&x.VnetHdrSupport)
 	default:
 		return false
 	}
@@ -929,24 +929,24 @@ type ObjectOptionsFilterRedirector struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRedirector) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterRedirector) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	case "indev":
-		x.Indev = codec.Ptr(d, x.Indev, codec.DecodeString[string])
+		d.OptString(&x.Indev)
 	case "outdev":
-		x.Outdev = codec.Ptr(d, x.Outdev, codec.DecodeString[string])
+		d.OptString(&x.Outdev)
 	case "vnet_hdr_support":
-		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+		d.OptBool(&x.VnetHdrSupport)
 	default:
 		return false
 	}
@@ -1011,20 +1011,20 @@ type ObjectOptionsFilterRewriter struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRewriter) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsFilterRewriter) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "netdev":
-		x.Netdev = d.String()
+		d.String(&x.Netdev)
 	case "queue":
-		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
+		codec.Ptr(d, &x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
+		d.OptString(&x.Status)
 	case "position":
-		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
+		d.OptString(&x.Position)
 	case "insert":
-		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+		codec.Ptr(d, &x.Insert, codec.DecodeString[NetfilterInsert])
 	case "vnet_hdr_support":
-		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+		d.OptBool(&x.VnetHdrSupport)
 	default:
 		return false
 	}
@@ -1083,22 +1083,22 @@ type ObjectOptionsInputBarrier struct {
 	Height *string `json:"height,omitzero"`
 }
 
-func (x *ObjectOptionsInputBarrier) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsInputBarrier) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "name":
-		x.Name = d.String()
+		d.String(&x.Name)
 	case "server":
-		x.Server = codec.Ptr(d, x.Server, codec.DecodeString[string])
+		d.OptString(&x.Server)
 	case "port":
-		x.Port = codec.Ptr(d, x.Port, codec.DecodeString[string])
+		d.OptString(&x.Port)
 	case "x-origin":
-		x.XOrigin = codec.Ptr(d, x.XOrigin, codec.DecodeString[string])
+		d.OptString(&x.XOrigin)
 	case "y-origin":
-		x.YOrigin = codec.Ptr(d, x.YOrigin, codec.DecodeString[string])
+		d.OptString(&x.YOrigin)
 	case "width":
-		x.Width = codec.Ptr(d, x.Width, codec.DecodeString[string])
+		d.OptString(&x.Width)
 	case "height":
-		x.Height = codec.Ptr(d, x.Height, codec.DecodeString[string])
+		d.OptString(&x.Height)
 	default:
 		return false
 	}
@@ -1156,16 +1156,16 @@ type ObjectOptionsInputLinux struct {
 	GrabToggle *GrabToggleKeys `json:"grab-toggle,omitzero"`
 }
 
-func (x *ObjectOptionsInputLinux) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsInputLinux) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "evdev":
-		x.Evdev = d.String()
+		d.String(&x.Evdev)
 	case "grab_all":
-		x.GrabAll = codec.Ptr(d, x.GrabAll, codec.DecodeBool[bool])
+		d.OptBool(&x.GrabAll)
 	case "repeat":
-		x.Repeat = codec.Ptr(d, x.Repeat, codec.DecodeBool[bool])
+		d.OptBool(&x.Repeat)
 	case "grab-toggle":
-		x.GrabToggle = codec.Ptr(d, x.GrabToggle, codec.DecodeString[GrabToggleKeys])
+		codec.Ptr(d, &x.GrabToggle, codec.DecodeString[GrabToggleKeys])
 	default:
 		return false
 	}
@@ -1221,22 +1221,22 @@ type ObjectOptionsIothread struct {
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
-func (x *ObjectOptionsIothread) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsIothread) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "aio-max-batch":
-		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
+		d.OptInt64(&x.AioMaxBatch)
 	case "thread-pool-min":
-		x.ThreadPoolMin = codec.Ptr(d, x.ThreadPoolMin, codec.DecodeInt[int64])
+		d.OptInt64(&x.ThreadPoolMin)
 	case "thread-pool-max":
-		x.ThreadPoolMax = codec.Ptr(d, x.ThreadPoolMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.ThreadPoolMax)
 	case "poll-max-ns":
-		x.PollMaxNs = codec.Ptr(d, x.PollMaxNs, codec.DecodeInt[int64])
+		d.OptInt64(&x.PollMaxNs)
 	case "poll-grow":
-		x.PollGrow = codec.Ptr(d, x.PollGrow, codec.DecodeInt[int64])
+		d.OptInt64(&x.PollGrow)
 	case "poll-shrink":
-		x.PollShrink = codec.Ptr(d, x.PollShrink, codec.DecodeInt[int64])
+		d.OptInt64(&x.PollShrink)
 	case "poll-weight":
-		x.PollWeight = codec.Ptr(d, x.PollWeight, codec.DecodeInt[int64])
+		d.OptInt64(&x.PollWeight)
 	default:
 		return false
 	}
@@ -1293,14 +1293,14 @@ type ObjectOptionsMainLoop struct {
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
 }
 
-func (x *ObjectOptionsMainLoop) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMainLoop) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "aio-max-batch":
-		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
+		d.OptInt64(&x.AioMaxBatch)
 	case "thread-pool-min":
-		x.ThreadPoolMin = codec.Ptr(d, x.ThreadPoolMin, codec.DecodeInt[int64])
+		d.OptInt64(&x.ThreadPoolMin)
 	case "thread-pool-max":
-		x.ThreadPoolMax = codec.Ptr(d, x.ThreadPoolMax, codec.DecodeInt[int64])
+		d.OptInt64(&x.ThreadPoolMax)
 	default:
 		return false
 	}
@@ -1365,30 +1365,30 @@ type ObjectOptionsMemoryBackendRAM struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendRAM) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMemoryBackendRAM) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dump":
-		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
+		d.OptBool(&x.Dump)
 	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.HostNodes, codec.Uint[uint16])
 	case "merge":
-		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
+		d.OptBool(&x.Merge)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
+		d.OptBool(&x.Prealloc)
 	case "prealloc-threads":
-		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PreallocThreads, codec.Uint[uint32])
 	case "prealloc-context":
-		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
+		d.OptString(&x.PreallocContext)
 	case "share":
-		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
+		d.OptBool(&x.Share)
 	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		d.OptBool(&x.Reserve)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "x-use-canonical-path-for-ramblock-id":
-		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+		d.OptBool(&x.XUseCanonicalPathForRamblockID)
 	default:
 		return false
 	}
@@ -1492,44 +1492,44 @@ type ObjectOptionsMemoryBackendFile struct {
 	ROM *OnOffAuto `json:"rom,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMemoryBackendFile) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dump":
-		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
+		d.OptBool(&x.Dump)
 	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.HostNodes, codec.Uint[uint16])
 	case "merge":
-		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
+		d.OptBool(&x.Merge)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
+		d.OptBool(&x.Prealloc)
 	case "prealloc-threads":
-		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PreallocThreads, codec.Uint[uint32])
 	case "prealloc-context":
-		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
+		d.OptString(&x.PreallocContext)
 	case "share":
-		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
+		d.OptBool(&x.Share)
 	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		d.OptBool(&x.Reserve)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "x-use-canonical-path-for-ramblock-id":
-		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+		d.OptBool(&x.XUseCanonicalPathForRamblockID)
 	case "align":
-		x.Align = codec.Ptr(d, x.Align, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Align)
 	case "offset":
-		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Offset)
 	case "discard-data":
-		x.DiscardData = codec.Ptr(d, x.DiscardData, codec.DecodeBool[bool])
+		d.OptBool(&x.DiscardData)
 	case "mem-path":
-		x.MemPath = d.String()
+		d.String(&x.MemPath)
 	case "pmem":
-		x.Pmem = codec.Ptr(d, x.Pmem, codec.DecodeBool[bool])
+		d.OptBool(&x.Pmem)
 	case "readonly":
-		x.Readonly = codec.Ptr(d, x.Readonly, codec.DecodeBool[bool])
+		d.OptBool(&x.Readonly)
 	case "rom":
-		x.ROM = codec.Ptr(d, x.ROM, codec.DecodeString[OnOffAuto])
+		codec.Ptr(d, &x.ROM, codec.DecodeString[OnOffAuto])
 	default:
 		return false
 	}
@@ -1643,36 +1643,36 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	Seal *bool `json:"seal,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendMemfd) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMemoryBackendMemfd) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dump":
-		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
+		d.OptBool(&x.Dump)
 	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.HostNodes, codec.Uint[uint16])
 	case "merge":
-		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
+		d.OptBool(&x.Merge)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
+		d.OptBool(&x.Prealloc)
 	case "prealloc-threads":
-		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PreallocThreads, codec.Uint[uint32])
 	case "prealloc-context":
-		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
+		d.OptString(&x.PreallocContext)
 	case "share":
-		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
+		d.OptBool(&x.Share)
 	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		d.OptBool(&x.Reserve)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "x-use-canonical-path-for-ramblock-id":
-		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+		d.OptBool(&x.XUseCanonicalPathForRamblockID)
 	case "hugetlb":
-		x.Hugetlb = codec.Ptr(d, x.Hugetlb, codec.DecodeBool[bool])
+		d.OptBool(&x.Hugetlb)
 	case "hugetlbsize":
-		x.Hugetlbsize = codec.Ptr(d, x.Hugetlbsize, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Hugetlbsize)
 	case "seal":
-		x.Seal = codec.Ptr(d, x.Seal, codec.DecodeBool[bool])
+		d.OptBool(&x.Seal)
 	default:
 		return false
 	}
@@ -1768,30 +1768,30 @@ type ObjectOptionsMemoryBackendShm struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendShm) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMemoryBackendShm) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dump":
-		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
+		d.OptBool(&x.Dump)
 	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.HostNodes, codec.Uint[uint16])
 	case "merge":
-		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
+		d.OptBool(&x.Merge)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
+		d.OptBool(&x.Prealloc)
 	case "prealloc-threads":
-		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PreallocThreads, codec.Uint[uint32])
 	case "prealloc-context":
-		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
+		d.OptString(&x.PreallocContext)
 	case "share":
-		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
+		d.OptBool(&x.Share)
 	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		d.OptBool(&x.Reserve)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "x-use-canonical-path-for-ramblock-id":
-		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+		d.OptBool(&x.XUseCanonicalPathForRamblockID)
 	default:
 		return false
 	}
@@ -1879,30 +1879,30 @@ type ObjectOptionsMemoryBackendEpc struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendEpc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMemoryBackendEpc) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "dump":
-		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
+		d.OptBool(&x.Dump)
 	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.HostNodes, codec.Uint[uint16])
 	case "merge":
-		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
+		d.OptBool(&x.Merge)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
+		codec.Ptr(d, &x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
+		d.OptBool(&x.Prealloc)
 	case "prealloc-threads":
-		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.PreallocThreads, codec.Uint[uint32])
 	case "prealloc-context":
-		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
+		d.OptString(&x.PreallocContext)
 	case "share":
-		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
+		d.OptBool(&x.Share)
 	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		d.OptBool(&x.Reserve)
 	case "size":
-		x.Size = codec.Uint[uint64](d)
+		d.Uint64(&x.Size)
 	case "x-use-canonical-path-for-ramblock-id":
-		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+		d.OptBool(&x.XUseCanonicalPathForRamblockID)
 	default:
 		return false
 	}
@@ -1966,10 +1966,10 @@ type ObjectOptionsPrManagerHelper struct {
 	Path string `json:"path"`
 }
 
-func (x *ObjectOptionsPrManagerHelper) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsPrManagerHelper) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	default:
 		return false
 	}
@@ -2004,12 +2004,12 @@ type ObjectOptionsQtest struct {
 	Log *string `json:"log,omitzero"`
 }
 
-func (x *ObjectOptionsQtest) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsQtest) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	case "log":
-		x.Log = codec.Ptr(d, x.Log, codec.DecodeString[string])
+		d.OptString(&x.Log)
 	default:
 		return false
 	}
@@ -2049,12 +2049,12 @@ type ObjectOptionsXRemoteObject struct {
 	Devid string `json:"devid"`
 }
 
-func (x *ObjectOptionsXRemoteObject) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsXRemoteObject) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "fd":
-		x.FD = d.String()
+		d.String(&x.FD)
 	case "devid":
-		x.Devid = d.String()
+		d.String(&x.Devid)
 	default:
 		return false
 	}
@@ -2091,12 +2091,12 @@ type ObjectOptionsXVfioUserServer struct {
 	Device string `json:"device"`
 }
 
-func (x *ObjectOptionsXVfioUserServer) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsXVfioUserServer) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "socket":
 		x.Socket.decode(d)
 	case "device":
-		x.Device = d.String()
+		d.String(&x.Device)
 	default:
 		return false
 	}
@@ -2130,10 +2130,10 @@ type ObjectOptionsIommufd struct {
 	FD *string `json:"fd,omitzero"`
 }
 
-func (x *ObjectOptionsIommufd) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsIommufd) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "fd":
-		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
+		d.OptString(&x.FD)
 	default:
 		return false
 	}
@@ -2171,12 +2171,12 @@ type ObjectOptionsACPIGenericInitiator struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericInitiator) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsACPIGenericInitiator) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pci-dev":
-		x.PCIDev = d.String()
+		d.String(&x.PCIDev)
 	case "node":
-		x.Node = codec.Uint[uint32](d)
+		codec.Uint(&x.Node, d)
 	default:
 		return false
 	}
@@ -2213,12 +2213,12 @@ type ObjectOptionsACPIGenericPort struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericPort) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsACPIGenericPort) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "pci-bus":
-		x.PCIBus = d.String()
+		d.String(&x.PCIBus)
 	case "node":
-		x.Node = codec.Uint[uint32](d)
+		codec.Uint(&x.Node, d)
 	default:
 		return false
 	}
@@ -2253,10 +2253,10 @@ type ObjectOptionsRngBuiltin struct {
 	Opened *bool `json:"opened,omitzero"`
 }
 
-func (x *ObjectOptionsRngBuiltin) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsRngBuiltin) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "opened":
-		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
+		d.OptBool(&x.Opened)
 	default:
 		return false
 	}
@@ -2294,12 +2294,12 @@ type ObjectOptionsRngEgd struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsRngEgd) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsRngEgd) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "opened":
-		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
+		d.OptBool(&x.Opened)
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	default:
 		return false
 	}
@@ -2340,12 +2340,12 @@ type ObjectOptionsRngRandom struct {
 	Filename *string `json:"filename,omitzero"`
 }
 
-func (x *ObjectOptionsRngRandom) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsRngRandom) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "opened":
-		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
+		d.OptBool(&x.Opened)
 	case "filename":
-		x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+		d.OptString(&x.Filename)
 	default:
 		return false
 	}
@@ -2403,10 +2403,10 @@ type ObjectOptionsIgvmCfg struct {
 	File string `json:"file"`
 }
 
-func (x *ObjectOptionsIgvmCfg) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsIgvmCfg) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "file":
-		x.File = d.String()
+		d.String(&x.File)
 	default:
 		return false
 	}
@@ -2474,26 +2474,26 @@ type ObjectOptionsSEVGuest struct {
 	LegacyVMType *OnOffAuto `json:"legacy-vm-type,omitzero"`
 }
 
-func (x *ObjectOptionsSEVGuest) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsSEVGuest) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "sev-device":
-		x.SEVDevice = codec.Ptr(d, x.SEVDevice, codec.DecodeString[string])
+		d.OptString(&x.SEVDevice)
 	case "cbitpos":
-		x.Cbitpos = codec.Ptr(d, x.Cbitpos, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Cbitpos, codec.Uint[uint32])
 	case "reduced-phys-bits":
-		x.ReducedPhysBits = codec.Uint[uint32](d)
+		codec.Uint(&x.ReducedPhysBits, d)
 	case "kernel-hashes":
-		x.KernelHashes = codec.Ptr(d, x.KernelHashes, codec.DecodeBool[bool])
+		d.OptBool(&x.KernelHashes)
 	case "dh-cert-file":
-		x.DhCertFile = codec.Ptr(d, x.DhCertFile, codec.DecodeString[string])
+		d.OptString(&x.DhCertFile)
 	case "session-file":
-		x.SessionFile = codec.Ptr(d, x.SessionFile, codec.DecodeString[string])
+		d.OptString(&x.SessionFile)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Policy, codec.Uint[uint32])
 	case "handle":
-		x.Handle = codec.Ptr(d, x.Handle, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Handle, codec.Uint[uint32])
 	case "legacy-vm-type":
-		x.LegacyVMType = codec.Ptr(d, x.LegacyVMType, codec.DecodeString[OnOffAuto])
+		codec.Ptr(d, &x.LegacyVMType, codec.DecodeString[OnOffAuto])
 	default:
 		return false
 	}
@@ -2572,30 +2572,30 @@ type ObjectOptionsSEVSnpGuest struct {
 	VcekDisabled *bool `json:"vcek-disabled,omitzero"`
 }
 
-func (x *ObjectOptionsSEVSnpGuest) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsSEVSnpGuest) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "sev-device":
-		x.SEVDevice = codec.Ptr(d, x.SEVDevice, codec.DecodeString[string])
+		d.OptString(&x.SEVDevice)
 	case "cbitpos":
-		x.Cbitpos = codec.Ptr(d, x.Cbitpos, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.Cbitpos, codec.Uint[uint32])
 	case "reduced-phys-bits":
-		x.ReducedPhysBits = codec.Uint[uint32](d)
+		codec.Uint(&x.ReducedPhysBits, d)
 	case "kernel-hashes":
-		x.KernelHashes = codec.Ptr(d, x.KernelHashes, codec.DecodeBool[bool])
+		d.OptBool(&x.KernelHashes)
 	case "policy":
-		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Policy)
 	case "guest-visible-workarounds":
-		x.GuestVisibleWorkarounds = codec.Ptr(d, x.GuestVisibleWorkarounds, codec.DecodeString[string])
+		d.OptString(&x.GuestVisibleWorkarounds)
 	case "id-block":
-		x.IDBlock = codec.Ptr(d, x.IDBlock, codec.DecodeString[string])
+		d.OptString(&x.IDBlock)
 	case "id-auth":
-		x.IDAuth = codec.Ptr(d, x.IDAuth, codec.DecodeString[string])
+		d.OptString(&x.IDAuth)
 	case "author-key-enabled":
-		x.AuthorKeyEnabled = codec.Ptr(d, x.AuthorKeyEnabled, codec.DecodeBool[bool])
+		d.OptBool(&x.AuthorKeyEnabled)
 	case "host-data":
-		x.HostData = codec.Ptr(d, x.HostData, codec.DecodeString[string])
+		d.OptString(&x.HostData)
 	case "vcek-disabled":
-		x.VcekDisabled = codec.Ptr(d, x.VcekDisabled, codec.DecodeBool[bool])
+		d.OptBool(&x.VcekDisabled)
 	default:
 		return false
 	}
@@ -2670,20 +2670,20 @@ type ObjectOptionsTdxGuest struct {
 	QuoteGenerationSocket *SocketAddress `json:"quote-generation-socket,omitzero"`
 }
 
-func (x *ObjectOptionsTdxGuest) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsTdxGuest) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "attributes":
-		x.Attributes = codec.Ptr(d, x.Attributes, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Attributes)
 	case "sept-ve-disable":
-		x.SeptVeDisable = codec.Ptr(d, x.SeptVeDisable, codec.DecodeBool[bool])
+		d.OptBool(&x.SeptVeDisable)
 	case "mrconfigid":
-		x.Mrconfigid = codec.Ptr(d, x.Mrconfigid, codec.DecodeString[string])
+		d.OptString(&x.Mrconfigid)
 	case "mrowner":
-		x.Mrowner = codec.Ptr(d, x.Mrowner, codec.DecodeString[string])
+		d.OptString(&x.Mrowner)
 	case "mrownerconfig":
-		x.Mrownerconfig = codec.Ptr(d, x.Mrownerconfig, codec.DecodeString[string])
+		d.OptString(&x.Mrownerconfig)
 	case "quote-generation-socket":
-		x.QuoteGenerationSocket = codec.Ptr(d, x.QuoteGenerationSocket, (*SocketAddress).decode)
+		codec.Ptr(d, &x.QuoteGenerationSocket, (*SocketAddress).decode)
 	default:
 		return false
 	}
@@ -2736,12 +2736,12 @@ type ObjectOptionsThreadContext struct {
 	NodeAffinity []uint16 `json:"node-affinity,omitzero"`
 }
 
-func (x *ObjectOptionsThreadContext) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsThreadContext) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cpu-affinity":
-		x.CPUAffinity = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.CPUAffinity, codec.Uint[uint16])
 	case "node-affinity":
-		x.NodeAffinity = codec.List(d, codec.DecodeUint[uint16])
+		codec.List(d, &x.NodeAffinity, codec.Uint[uint16])
 	default:
 		return false
 	}
@@ -2781,12 +2781,12 @@ type ObjectOptionsMonitorHMP struct {
 	Readline *bool `json:"readline,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorHMP) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMonitorHMP) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	case "readline":
-		x.Readline = codec.Ptr(d, x.Readline, codec.DecodeBool[bool])
+		d.OptBool(&x.Readline)
 	default:
 		return false
 	}
@@ -2852,14 +2852,14 @@ type ObjectOptionsMonitorQMP struct {
 	CloseAction *MonitorQMPCloseAction `json:"close-action,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorQMP) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptionsMonitorQMP) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "chardev":
-		x.Chardev = d.String()
+		d.String(&x.Chardev)
 	case "pretty":
-		x.Pretty = codec.Ptr(d, x.Pretty, codec.DecodeBool[bool])
+		d.OptBool(&x.Pretty)
 	case "close-action":
-		x.CloseAction = codec.Ptr(d, x.CloseAction, codec.DecodeString[MonitorQMPCloseAction])
+		codec.Ptr(d, &x.CloseAction, codec.DecodeString[MonitorQMPCloseAction])
 	default:
 		return false
 	}
@@ -3103,10 +3103,10 @@ func (x *ObjectOptions) encodeMembers(e *codec.Encoder) {
 	x.QOMType.encodeObjectOptions(e)
 }
 
-func (x *ObjectOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ObjectOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	case "props":
 		d.Value(&x.Props)
 	default:
@@ -3140,212 +3140,412 @@ func (x *ObjectOptions) decode(d *codec.Decoder) {
 	switch ObjectType(u.Tag) {
 	case ObjectTypeACPIGenericInitiator:
 		var v ObjectOptionsACPIGenericInitiator
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeACPIGenericPort:
 		var v ObjectOptionsACPIGenericPort
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeAuthzList:
 		var v ObjectOptionsAuthzList
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeAuthzListfile:
 		var v ObjectOptionsAuthzListfile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeAuthzPam:
 		var v ObjectOptionsAuthzPam
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeAuthzSimple:
 		var v ObjectOptionsAuthzSimple
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeCanBus:
 		u.Empty(x.member)
 		x.QOMType = ObjectOptionsCanBus{}
 	case ObjectTypeCanHostSocketcan:
 		var v ObjectOptionsCanHostSocketcan
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeColoCompare:
 		var v ObjectOptionsColoCompare
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeCryptodevBackend:
 		var v ObjectOptionsCryptodevBackend
-		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*CryptodevBackendProperties)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendBuiltin:
 		var v ObjectOptionsCryptodevBackendBuiltin
-		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*CryptodevBackendProperties)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendLkcf:
 		var v ObjectOptionsCryptodevBackendLkcf
-		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*CryptodevBackendProperties)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeCryptodevVhostUser:
 		var v ObjectOptionsCryptodevVhostUser
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeDbusVmstate:
 		var v ObjectOptionsDbusVmstate
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterBuffer:
 		var v ObjectOptionsFilterBuffer
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterDump:
 		var v ObjectOptionsFilterDump
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterMirror:
 		var v ObjectOptionsFilterMirror
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterRedirector:
 		var v ObjectOptionsFilterRedirector
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterReplay:
 		var v ObjectOptionsFilterReplay
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeFilterRewriter:
 		var v ObjectOptionsFilterRewriter
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeIgvmCfg:
 		var v ObjectOptionsIgvmCfg
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeInputBarrier:
 		var v ObjectOptionsInputBarrier
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeInputLinux:
 		var v ObjectOptionsInputLinux
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeIommufd:
 		var v ObjectOptionsIommufd
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeIothread:
 		var v ObjectOptionsIothread
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMainLoop:
 		var v ObjectOptionsMainLoop
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMemoryBackendEpc:
 		var v ObjectOptionsMemoryBackendEpc
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMemoryBackendFile:
 		var v ObjectOptionsMemoryBackendFile
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMemoryBackendMemfd:
 		var v ObjectOptionsMemoryBackendMemfd
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMemoryBackendRAM:
 		var v ObjectOptionsMemoryBackendRAM
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMemoryBackendShm:
 		var v ObjectOptionsMemoryBackendShm
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMonitorHMP:
 		var v ObjectOptionsMonitorHMP
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeMonitorQMP:
 		var v ObjectOptionsMonitorQMP
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypePefGuest:
 		u.Empty(x.member)
 		x.QOMType = ObjectOptionsPefGuest{}
 	case ObjectTypePrManagerHelper:
 		var v ObjectOptionsPrManagerHelper
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeQtest:
 		var v ObjectOptionsQtest
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeRngBuiltin:
 		var v ObjectOptionsRngBuiltin
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeRngEgd:
 		var v ObjectOptionsRngEgd
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeRngRandom:
 		var v ObjectOptionsRngRandom
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeSecret:
 		var v ObjectOptionsSecret
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeSecretKeyring:
 		var v ObjectOptionsSecretKeyring
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeSEVGuest:
 		var v ObjectOptionsSEVGuest
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeSEVSnpGuest:
 		var v ObjectOptionsSEVSnpGuest
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeThreadContext:
 		var v ObjectOptionsThreadContext
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeS390PvGuest:
 		u.Empty(x.member)
 		x.QOMType = ObjectOptionsS390PvGuest{}
 	case ObjectTypeTdxGuest:
 		var v ObjectOptionsTdxGuest
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeThrottleGroup:
 		var v ObjectOptionsThrottleGroup
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeTLSCredsAnon:
 		var v ObjectOptionsTLSCredsAnon
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeTLSCredsPSK:
 		var v ObjectOptionsTLSCredsPSK
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeTLSCredsX509:
 		var v ObjectOptionsTLSCredsX509
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeTLSCipherSuites:
 		var v ObjectOptionsTLSCipherSuites
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeXRemoteObject:
 		var v ObjectOptionsXRemoteObject
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	case ObjectTypeXVfioUserServer:
 		var v ObjectOptionsXVfioUserServer
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.QOMType = v
 	default:
 		x.QOMType = unknownVariant(&u, x.member)

@@ -30,16 +30,16 @@ type RdmaGIDStatusChangedEvent struct {
 }
 
 func (x *RdmaGIDStatusChangedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("RdmaGIDStatusChangedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RdmaGIDStatusChangedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "netdev":
-			x.Netdev = d.String()
+			d.String(&x.Netdev)
 		case "gid-status":
-			x.GIDStatus = d.Bool()
+			d.Bool(&x.GIDStatus)
 		case "subnet-prefix":
-			x.SubnetPrefix = codec.Uint[uint64](d)
+			d.Uint64(&x.SubnetPrefix)
 		case "interface-id":
-			x.InterfaceID = codec.Uint[uint64](d)
+			d.Uint64(&x.InterfaceID)
 		default:
 			d.Unknown()
 		}

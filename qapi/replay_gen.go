@@ -49,14 +49,14 @@ type ReplayInfo struct {
 }
 
 func (x *ReplayInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("ReplayInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ReplayInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "mode":
-			x.Mode = ReplayMode(d.String())
+			d.String((*string)(&x.Mode))
 		case "filename":
-			x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+			d.OptString(&x.Filename)
 		case "icount":
-			x.Icount = codec.Int[int64](d)
+			d.Int64(&x.Icount)
 		default:
 			d.Unknown()
 		}

@@ -20,14 +20,14 @@ type RockerSwitch struct {
 }
 
 func (x *RockerSwitch) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerSwitch"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerSwitch"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "id":
-			x.ID = codec.Uint[uint64](d)
+			d.Uint64(&x.ID)
 		case "ports":
-			x.Ports = codec.Uint[uint32](d)
+			codec.Uint(&x.Ports, d)
 		default:
 			d.Unknown()
 		}
@@ -117,20 +117,20 @@ type RockerPort struct {
 }
 
 func (x *RockerPort) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerPort"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerPort"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "enabled":
-			x.Enabled = d.Bool()
+			d.Bool(&x.Enabled)
 		case "link-up":
-			x.LinkUp = d.Bool()
+			d.Bool(&x.LinkUp)
 		case "speed":
-			x.Speed = codec.Uint[uint32](d)
+			codec.Uint(&x.Speed, d)
 		case "duplex":
-			x.Duplex = RockerPortDuplex(d.String())
+			d.String((*string)(&x.Duplex))
 		case "autoneg":
-			x.Autoneg = RockerPortAutoneg(d.String())
+			d.String((*string)(&x.Autoneg))
 		default:
 			d.Unknown()
 		}
@@ -150,7 +150,7 @@ type QueryRockerPortsArgs struct {
 func (c *Client) QueryRockerPorts(ctx context.Context, args QueryRockerPortsArgs) ([]RockerPort, error) {
 	var result []RockerPort
 	err := c.conn.Execute(ctx, "query-rocker-ports", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*RockerPort).decode)
+		codec.List(d, &result, (*RockerPort).decode)
 	}))
 	return result, err
 }
@@ -185,30 +185,30 @@ type RockerOfDpaFlowKey struct {
 }
 
 func (x *RockerOfDpaFlowKey) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerOfDpaFlowKey"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerOfDpaFlowKey"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "priority":
-			x.Priority = codec.Uint[uint32](d)
+			codec.Uint(&x.Priority, d)
 		case "tbl-id":
-			x.TblID = codec.Uint[uint32](d)
+			codec.Uint(&x.TblID, d)
 		case "in-pport":
-			x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.InPport, codec.Uint[uint32])
 		case "tunnel-id":
-			x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.TunnelID, codec.Uint[uint32])
 		case "vlan-id":
-			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.VLANID, codec.Uint[uint16])
 		case "eth-type":
-			x.EthType = codec.Ptr(d, x.EthType, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.EthType, codec.Uint[uint16])
 		case "eth-src":
-			x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
+			d.OptString(&x.EthSrc)
 		case "eth-dst":
-			x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
+			d.OptString(&x.EthDst)
 		case "ip-proto":
-			x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.IPProto, codec.Uint[uint8])
 		case "ip-tos":
-			x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.IPTos, codec.Uint[uint8])
 		case "ip-dst":
-			x.IPDst = codec.Ptr(d, x.IPDst, codec.DecodeString[string])
+			d.OptString(&x.IPDst)
 		default:
 			d.Unknown()
 		}
@@ -236,22 +236,22 @@ type RockerOfDpaFlowMask struct {
 }
 
 func (x *RockerOfDpaFlowMask) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerOfDpaFlowMask"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerOfDpaFlowMask"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "in-pport":
-			x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.InPport, codec.Uint[uint32])
 		case "tunnel-id":
-			x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.TunnelID, codec.Uint[uint32])
 		case "vlan-id":
-			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.VLANID, codec.Uint[uint16])
 		case "eth-src":
-			x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
+			d.OptString(&x.EthSrc)
 		case "eth-dst":
-			x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
+			d.OptString(&x.EthDst)
 		case "ip-proto":
-			x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.IPProto, codec.Uint[uint8])
 		case "ip-tos":
-			x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.IPTos, codec.Uint[uint8])
 		default:
 			d.Unknown()
 		}
@@ -277,20 +277,20 @@ type RockerOfDpaFlowAction struct {
 }
 
 func (x *RockerOfDpaFlowAction) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerOfDpaFlowAction"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerOfDpaFlowAction"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "goto-tbl":
-			x.GotoTbl = codec.Ptr(d, x.GotoTbl, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.GotoTbl, codec.Uint[uint32])
 		case "group-id":
-			x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.GroupID, codec.Uint[uint32])
 		case "tunnel-lport":
-			x.TunnelLport = codec.Ptr(d, x.TunnelLport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.TunnelLport, codec.Uint[uint32])
 		case "vlan-id":
-			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.VLANID, codec.Uint[uint16])
 		case "new-vlan-id":
-			x.NewVLANID = codec.Ptr(d, x.NewVLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.NewVLANID, codec.Uint[uint16])
 		case "out-pport":
-			x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.OutPport, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -314,12 +314,12 @@ type RockerOfDpaFlow struct {
 }
 
 func (x *RockerOfDpaFlow) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerOfDpaFlow"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerOfDpaFlow"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "cookie":
-			x.Cookie = codec.Uint[uint64](d)
+			d.Uint64(&x.Cookie)
 		case "hits":
-			x.Hits = codec.Uint[uint64](d)
+			d.Uint64(&x.Hits)
 		case "key":
 			x.Key.decode(d)
 		case "mask":
@@ -347,7 +347,7 @@ type QueryRockerOfDpaFlowsArgs struct {
 func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDpaFlowsArgs) ([]RockerOfDpaFlow, error) {
 	var result []RockerOfDpaFlow
 	err := c.conn.Execute(ctx, "query-rocker-of-dpa-flows", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*RockerOfDpaFlow).decode)
+		codec.List(d, &result, (*RockerOfDpaFlow).decode)
 	}))
 	return result, err
 }
@@ -375,34 +375,34 @@ type RockerOfDpaGroup struct {
 }
 
 func (x *RockerOfDpaGroup) decode(d *codec.Decoder) {
-	for ok := d.Object("RockerOfDpaGroup"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("RockerOfDpaGroup"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = codec.Uint[uint32](d)
+			codec.Uint(&x.ID, d)
 		case "type":
-			x.Type = codec.Uint[uint8](d)
+			codec.Uint(&x.Type, d)
 		case "vlan-id":
-			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.VLANID, codec.Uint[uint16])
 		case "pport":
-			x.Pport = codec.Ptr(d, x.Pport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Pport, codec.Uint[uint32])
 		case "index":
-			x.Index = codec.Ptr(d, x.Index, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.Index, codec.Uint[uint32])
 		case "out-pport":
-			x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.OutPport, codec.Uint[uint32])
 		case "group-id":
-			x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.GroupID, codec.Uint[uint32])
 		case "set-vlan-id":
-			x.SetVLANID = codec.Ptr(d, x.SetVLANID, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.SetVLANID, codec.Uint[uint16])
 		case "pop-vlan":
-			x.PopVLAN = codec.Ptr(d, x.PopVLAN, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.PopVLAN, codec.Uint[uint8])
 		case "group-ids":
-			x.GroupIDs = codec.List(d, codec.DecodeUint[uint32])
+			codec.List(d, &x.GroupIDs, codec.Uint[uint32])
 		case "set-eth-src":
-			x.SetEthSrc = codec.Ptr(d, x.SetEthSrc, codec.DecodeString[string])
+			d.OptString(&x.SetEthSrc)
 		case "set-eth-dst":
-			x.SetEthDst = codec.Ptr(d, x.SetEthDst, codec.DecodeString[string])
+			d.OptString(&x.SetEthDst)
 		case "ttl-check":
-			x.TTLCheck = codec.Ptr(d, x.TTLCheck, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.TTLCheck, codec.Uint[uint8])
 		default:
 			d.Unknown()
 		}
@@ -424,7 +424,7 @@ type QueryRockerOfDpaGroupsArgs struct {
 func (c *Client) QueryRockerOfDpaGroups(ctx context.Context, args QueryRockerOfDpaGroupsArgs) ([]RockerOfDpaGroup, error) {
 	var result []RockerOfDpaGroup
 	err := c.conn.Execute(ctx, "query-rocker-of-dpa-groups", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*RockerOfDpaGroup).decode)
+		codec.List(d, &result, (*RockerOfDpaGroup).decode)
 	}))
 	return result, err
 }

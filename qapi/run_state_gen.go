@@ -150,14 +150,14 @@ type StatusInfo struct {
 }
 
 func (x *StatusInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("StatusInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("StatusInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "running":
-			x.Running = d.Bool()
+			d.Bool(&x.Running)
 		case "status":
-			x.Status = RunState(d.String())
+			d.String((*string)(&x.Status))
 		case "singlestep":
-			x.Singlestep = d.Bool()
+			d.Bool(&x.Singlestep)
 		default:
 			d.Unknown()
 		}
@@ -187,12 +187,12 @@ type ShutdownEvent struct {
 }
 
 func (x *ShutdownEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("ShutdownEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ShutdownEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "guest":
-			x.Guest = d.Bool()
+			d.Bool(&x.Guest)
 		case "reason":
-			x.Reason = ShutdownCause(d.String())
+			d.String((*string)(&x.Reason))
 		default:
 			d.Unknown()
 		}
@@ -266,12 +266,12 @@ type ResetEvent struct {
 }
 
 func (x *ResetEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("ResetEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("ResetEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "guest":
-			x.Guest = d.Bool()
+			d.Bool(&x.Guest)
 		case "reason":
-			x.Reason = ShutdownCause(d.String())
+			d.String((*string)(&x.Reason))
 		default:
 			d.Unknown()
 		}
@@ -465,10 +465,10 @@ type WatchdogEvent struct {
 }
 
 func (x *WatchdogEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("WatchdogEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("WatchdogEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "action":
-			x.Action = WatchdogAction(d.String())
+			d.String((*string)(&x.Action))
 		default:
 			d.Unknown()
 		}
@@ -674,12 +674,12 @@ type GuestPanickedEvent struct {
 }
 
 func (x *GuestPanickedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPanickedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestPanickedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "action":
-			x.Action = GuestPanicAction(d.String())
+			d.String((*string)(&x.Action))
 		case "info":
-			x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+			codec.Ptr(d, &x.Info, (*GuestPanicInformation).decode)
 		default:
 			d.Unknown()
 		}
@@ -722,12 +722,12 @@ type GuestCrashloadedEvent struct {
 }
 
 func (x *GuestCrashloadedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestCrashloadedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestCrashloadedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "action":
-			x.Action = GuestPanicAction(d.String())
+			d.String((*string)(&x.Action))
 		case "info":
-			x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+			codec.Ptr(d, &x.Info, (*GuestPanicInformation).decode)
 		default:
 			d.Unknown()
 		}
@@ -876,7 +876,7 @@ func (x *GuestPanicInformation) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestPanicInformation(e)
 }
 
-func (x *GuestPanicInformation) member(d *codec.Decoder) bool {
+func (x *GuestPanicInformation) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -905,19 +905,35 @@ func (x *GuestPanicInformation) decode(d *codec.Decoder) {
 	switch GuestPanicInformationType(u.Tag) {
 	case GuestPanicInformationTypeHyperV:
 		var v GuestPanicInformationHyperV
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case GuestPanicInformationTypeS390:
 		var v GuestPanicInformationS390
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case GuestPanicInformationTypeTdx:
 		var v GuestPanicInformationTdx
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case GuestPanicInformationTypeSEV:
 		var v GuestPanicInformationSEV
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -958,18 +974,18 @@ type GuestPanicInformationHyperV struct {
 	Arg5 uint64 `json:"arg5"`
 }
 
-func (x *GuestPanicInformationHyperV) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestPanicInformationHyperV) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "arg1":
-		x.Arg1 = codec.Uint[uint64](d)
+		d.Uint64(&x.Arg1)
 	case "arg2":
-		x.Arg2 = codec.Uint[uint64](d)
+		d.Uint64(&x.Arg2)
 	case "arg3":
-		x.Arg3 = codec.Uint[uint64](d)
+		d.Uint64(&x.Arg3)
 	case "arg4":
-		x.Arg4 = codec.Uint[uint64](d)
+		d.Uint64(&x.Arg4)
 	case "arg5":
-		x.Arg5 = codec.Uint[uint64](d)
+		d.Uint64(&x.Arg5)
 	default:
 		return false
 	}
@@ -977,8 +993,8 @@ func (x *GuestPanicInformationHyperV) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationHyperV) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPanicInformationHyperV"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestPanicInformationHyperV"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1051,16 +1067,16 @@ type GuestPanicInformationS390 struct {
 	Reason S390CrashReason `json:"reason"`
 }
 
-func (x *GuestPanicInformationS390) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestPanicInformationS390) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "core":
-		x.Core = codec.Uint[uint32](d)
+		codec.Uint(&x.Core, d)
 	case "psw-mask":
-		x.PswMask = codec.Uint[uint64](d)
+		d.Uint64(&x.PswMask)
 	case "psw-addr":
-		x.PswAddr = codec.Uint[uint64](d)
+		d.Uint64(&x.PswAddr)
 	case "reason":
-		x.Reason = S390CrashReason(d.String())
+		d.String((*string)(&x.Reason))
 	default:
 		return false
 	}
@@ -1068,8 +1084,8 @@ func (x *GuestPanicInformationS390) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationS390) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPanicInformationS390"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestPanicInformationS390"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1109,14 +1125,14 @@ type GuestPanicInformationTdx struct {
 	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
-func (x *GuestPanicInformationTdx) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestPanicInformationTdx) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "error-code":
-		x.ErrorCode = codec.Uint[uint32](d)
+		codec.Uint(&x.ErrorCode, d)
 	case "message":
-		x.Message = d.String()
+		d.String(&x.Message)
 	case "gpa":
-		x.Gpa = codec.Ptr(d, x.Gpa, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Gpa)
 	default:
 		return false
 	}
@@ -1124,8 +1140,8 @@ func (x *GuestPanicInformationTdx) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationTdx) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPanicInformationTdx"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestPanicInformationTdx"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1163,12 +1179,12 @@ type GuestPanicInformationSEV struct {
 	Code int64 `json:"code"`
 }
 
-func (x *GuestPanicInformationSEV) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestPanicInformationSEV) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "set":
-		x.Set = codec.Int[int64](d)
+		d.Int64(&x.Set)
 	case "code":
-		x.Code = codec.Int[int64](d)
+		d.Int64(&x.Code)
 	default:
 		return false
 	}
@@ -1176,8 +1192,8 @@ func (x *GuestPanicInformationSEV) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationSEV) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPanicInformationSEV"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestPanicInformationSEV"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1214,12 +1230,12 @@ type MemoryFailureEvent struct {
 }
 
 func (x *MemoryFailureEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryFailureEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryFailureEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "recipient":
-			x.Recipient = MemoryFailureRecipient(d.String())
+			d.String((*string)(&x.Recipient))
 		case "action":
-			x.Action = MemoryFailureAction(d.String())
+			d.String((*string)(&x.Action))
 		case "flags":
 			x.Flags.decode(d)
 		default:
@@ -1315,12 +1331,12 @@ type MemoryFailureFlags struct {
 }
 
 func (x *MemoryFailureFlags) decode(d *codec.Decoder) {
-	for ok := d.Object("MemoryFailureFlags"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MemoryFailureFlags"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "action-required":
-			x.ActionRequired = d.Bool()
+			d.Bool(&x.ActionRequired)
 		case "recursive":
-			x.Recursive = d.Bool()
+			d.Bool(&x.Recursive)
 		default:
 			d.Unknown()
 		}

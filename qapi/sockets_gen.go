@@ -53,12 +53,12 @@ type InetSocketAddressBase struct {
 }
 
 func (x *InetSocketAddressBase) decode(d *codec.Decoder) {
-	for ok := d.Object("InetSocketAddressBase"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("InetSocketAddressBase"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "port":
-			x.Port = d.String()
+			d.String(&x.Port)
 		default:
 			d.Unknown()
 		}
@@ -100,30 +100,30 @@ type InetSocketAddress struct {
 	Mptcp *bool `json:"mptcp,omitzero"`
 }
 
-func (x *InetSocketAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *InetSocketAddress) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "host":
-		x.Host = d.String()
+		d.String(&x.Host)
 	case "port":
-		x.Port = d.String()
+		d.String(&x.Port)
 	case "numeric":
-		x.Numeric = codec.Ptr(d, x.Numeric, codec.DecodeBool[bool])
+		d.OptBool(&x.Numeric)
 	case "to":
-		x.To = codec.Ptr(d, x.To, codec.DecodeUint[uint16])
+		codec.Ptr(d, &x.To, codec.Uint[uint16])
 	case "ipv4":
-		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv4)
 	case "ipv6":
-		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
+		d.OptBool(&x.IPv6)
 	case "keep-alive":
-		x.KeepAlive = codec.Ptr(d, x.KeepAlive, codec.DecodeBool[bool])
+		d.OptBool(&x.KeepAlive)
 	case "keep-alive-count":
-		x.KeepAliveCount = codec.Ptr(d, x.KeepAliveCount, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.KeepAliveCount, codec.Uint[uint32])
 	case "keep-alive-idle":
-		x.KeepAliveIdle = codec.Ptr(d, x.KeepAliveIdle, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.KeepAliveIdle, codec.Uint[uint32])
 	case "keep-alive-interval":
-		x.KeepAliveInterval = codec.Ptr(d, x.KeepAliveInterval, codec.DecodeUint[uint32])
+		codec.Ptr(d, &x.KeepAliveInterval, codec.Uint[uint32])
 	case "mptcp":
-		x.Mptcp = codec.Ptr(d, x.Mptcp, codec.DecodeBool[bool])
+		d.OptBool(&x.Mptcp)
 	default:
 		return false
 	}
@@ -131,8 +131,8 @@ func (x *InetSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *InetSocketAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("InetSocketAddress"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("InetSocketAddress"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -186,14 +186,14 @@ type UnixSocketAddress struct {
 	Tight *bool `json:"tight,omitzero"`
 }
 
-func (x *UnixSocketAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *UnixSocketAddress) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "path":
-		x.Path = d.String()
+		d.String(&x.Path)
 	case "abstract":
-		x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
+		d.OptBool(&x.Abstract)
 	case "tight":
-		x.Tight = codec.Ptr(d, x.Tight, codec.DecodeBool[bool])
+		d.OptBool(&x.Tight)
 	default:
 		return false
 	}
@@ -201,8 +201,8 @@ func (x *UnixSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *UnixSocketAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("UnixSocketAddress"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("UnixSocketAddress"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -228,12 +228,12 @@ type VsockSocketAddress struct {
 	Port string `json:"port"`
 }
 
-func (x *VsockSocketAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *VsockSocketAddress) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cid":
-		x.Cid = d.String()
+		d.String(&x.Cid)
 	case "port":
-		x.Port = d.String()
+		d.String(&x.Port)
 	default:
 		return false
 	}
@@ -241,8 +241,8 @@ func (x *VsockSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *VsockSocketAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("VsockSocketAddress"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("VsockSocketAddress"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -262,10 +262,10 @@ type FDSocketAddress struct {
 	Str string `json:"str"`
 }
 
-func (x *FDSocketAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *FDSocketAddress) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "str":
-		x.Str = d.String()
+		d.String(&x.Str)
 	default:
 		return false
 	}
@@ -273,8 +273,8 @@ func (x *FDSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *FDSocketAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("FDSocketAddress"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("FDSocketAddress"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -313,7 +313,7 @@ func (x *SocketAddressLegacy) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeSocketAddressLegacy(e)
 }
 
-func (x *SocketAddressLegacy) member(d *codec.Decoder) bool {
+func (x *SocketAddressLegacy) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -342,19 +342,51 @@ func (x *SocketAddressLegacy) decode(d *codec.Decoder) {
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressLegacyInet
-		u.Data(x.member, (*InetSocketAddress)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*InetSocketAddress)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressLegacyUnix
-		u.Data(x.member, (*UnixSocketAddress)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*UnixSocketAddress)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressLegacyVsock
-		u.Data(x.member, (*VsockSocketAddress)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*VsockSocketAddress)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressLegacyFD
-		u.Data(x.member, (*FDSocketAddress)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*FDSocketAddress)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -493,7 +525,7 @@ func (x *SocketAddress) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeSocketAddress(e)
 }
 
-func (x *SocketAddress) member(d *codec.Decoder) bool {
+func (x *SocketAddress) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -522,19 +554,35 @@ func (x *SocketAddress) decode(d *codec.Decoder) {
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressInet
-		u.Variant(x.member, (*InetSocketAddress)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*InetSocketAddress)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressUnix
-		u.Variant(x.member, (*UnixSocketAddress)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*UnixSocketAddress)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressVsock
-		u.Variant(x.member, (*VsockSocketAddress)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*VsockSocketAddress)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressFD
-		u.Variant(x.member, (*FDSocketAddress)(&v).member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !(*FDSocketAddress)(&v).member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)

@@ -155,10 +155,10 @@ type StatsFilterVcpu struct {
 	Vcpus []string `json:"vcpus,omitzero"`
 }
 
-func (x *StatsFilterVcpu) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *StatsFilterVcpu) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "vcpus":
-		x.Vcpus = codec.List(d, codec.DecodeString[string])
+		codec.List(d, &x.Vcpus, codec.DecodeString[string])
 	default:
 		return false
 	}
@@ -215,8 +215,8 @@ func (x *StatsFilter) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeStatsFilter(e)
 }
 
-func (x *StatsFilter) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *StatsFilter) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "providers":
 		d.Value(&x.Providers)
 	default:
@@ -253,7 +253,11 @@ func (x *StatsFilter) decode(d *codec.Decoder) {
 		x.Target = StatsFilterVM{}
 	case StatsTargetVcpu:
 		var v StatsFilterVcpu
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Target = v
 	case StatsTargetCryptodev:
 		u.Empty(x.member)
@@ -320,15 +324,21 @@ type StatsValue interface {
 func decodeStatsValue(x *StatsValue, d *codec.Decoder) {
 	switch d.Alternate() {
 	case '0':
-		*x = codec.Uint[Uint](d)
+		var v Uint
+		codec.Uint(&v, d)
+		*x = v
 	case 't', 'f':
-		*x = Bool(d.Bool())
+		var v Bool
+		d.Value(&v)
+		*x = v
 	case '[':
 		var v UintList
-		v = codec.List(d, codec.DecodeUint[uint64])
+		codec.List(d, (*[]uint64)(&v), codec.Uint[uint64])
 		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -346,10 +356,10 @@ type Stats struct {
 }
 
 func (x *Stats) decode(d *codec.Decoder) {
-	for ok := d.Object("Stats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("Stats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "value":
 			decodeStatsValue(&x.Value, d)
 		default:
@@ -413,14 +423,14 @@ type StatsResult struct {
 }
 
 func (x *StatsResult) decode(d *codec.Decoder) {
-	for ok := d.Object("StatsResult"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("StatsResult"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "provider":
-			x.Provider = StatsProvider(d.String())
+			d.String((*string)(&x.Provider))
 		case "qom-path":
-			x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+			d.OptString(&x.QOMPath)
 		case "stats":
-			x.Stats = codec.List(d, (*Stats).decode)
+			codec.List(d, &x.Stats, (*Stats).decode)
 		default:
 			d.Unknown()
 		}
@@ -455,7 +465,7 @@ func (x StatsResult) LogValue() slog.Value {
 func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResult, error) {
 	var result []StatsResult
 	err := c.conn.Execute(ctx, "query-stats", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*StatsResult).decode)
+		codec.List(d, &result, (*StatsResult).decode)
 	}))
 	return result, err
 }
@@ -482,20 +492,20 @@ type StatsSchemaValue struct {
 }
 
 func (x *StatsSchemaValue) decode(d *codec.Decoder) {
-	for ok := d.Object("StatsSchemaValue"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("StatsSchemaValue"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "type":
-			x.Type = StatsType(d.String())
+			d.String((*string)(&x.Type))
 		case "unit":
-			x.Unit = codec.Ptr(d, x.Unit, codec.DecodeString[StatsUnit])
+			codec.Ptr(d, &x.Unit, codec.DecodeString[StatsUnit])
 		case "base":
-			x.Base = codec.Ptr(d, x.Base, codec.DecodeInt[int8])
+			codec.Ptr(d, &x.Base, codec.Int[int8])
 		case "exponent":
-			x.Exponent = codec.Int[int16](d)
+			codec.Int(&x.Exponent, d)
 		case "bucket-size":
-			x.BucketSize = codec.Ptr(d, x.BucketSize, codec.DecodeUint[uint32])
+			codec.Ptr(d, &x.BucketSize, codec.Uint[uint32])
 		default:
 			d.Unknown()
 		}
@@ -517,14 +527,14 @@ type StatsSchema struct {
 }
 
 func (x *StatsSchema) decode(d *codec.Decoder) {
-	for ok := d.Object("StatsSchema"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("StatsSchema"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "provider":
-			x.Provider = StatsProvider(d.String())
+			d.String((*string)(&x.Provider))
 		case "target":
-			x.Target = StatsTarget(d.String())
+			d.String((*string)(&x.Target))
 		case "stats":
-			x.Stats = codec.List(d, (*StatsSchemaValue).decode)
+			codec.List(d, &x.Stats, (*StatsSchemaValue).decode)
 		default:
 			d.Unknown()
 		}
@@ -563,7 +573,7 @@ type QueryStatsSchemasArgs struct {
 func (c *Client) QueryStatsSchemas(ctx context.Context, args ...QueryStatsSchemasArgs) ([]StatsSchema, error) {
 	var result []StatsSchema
 	err := c.conn.Execute(ctx, "query-stats-schemas", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*StatsSchema).decode)
+		codec.List(d, &result, (*StatsSchema).decode)
 	}))
 	return result, err
 }

@@ -46,7 +46,7 @@ func (e TPMModel) Known() bool {
 func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
 	var result []TPMModel
 	err := c.conn.Execute(ctx, "query-tpm-models", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, codec.DecodeString[TPMModel])
+		codec.List(d, &result, codec.DecodeString[TPMModel])
 	}))
 	return result, err
 }
@@ -85,7 +85,7 @@ func (e TPMType) Known() bool {
 func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
 	var result []TPMType
 	err := c.conn.Execute(ctx, "query-tpm-types", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, codec.DecodeString[TPMType])
+		codec.List(d, &result, codec.DecodeString[TPMType])
 	}))
 	return result, err
 }
@@ -105,12 +105,12 @@ type TPMTypeOptionsPassthrough struct {
 }
 
 func (x *TPMTypeOptionsPassthrough) decode(d *codec.Decoder) {
-	for ok := d.Object("TPMTypeOptionsPassthrough"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("TPMTypeOptionsPassthrough"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "path":
-			x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+			d.OptString(&x.Path)
 		case "cancel-path":
-			x.CancelPath = codec.Ptr(d, x.CancelPath, codec.DecodeString[string])
+			d.OptString(&x.CancelPath)
 		default:
 			d.Unknown()
 		}
@@ -141,10 +141,10 @@ type TPMTypeOptionsEmulator struct {
 }
 
 func (x *TPMTypeOptionsEmulator) decode(d *codec.Decoder) {
-	for ok := d.Object("TPMTypeOptionsEmulator"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("TPMTypeOptionsEmulator"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "chardev":
-			x.Chardev = d.String()
+			d.String(&x.Chardev)
 		default:
 			d.Unknown()
 		}
@@ -189,7 +189,7 @@ func (x *TPMTypeOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeTPMTypeOptions(e)
 }
 
-func (x *TPMTypeOptions) member(d *codec.Decoder) bool {
+func (x *TPMTypeOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -218,11 +218,27 @@ func (x *TPMTypeOptions) decode(d *codec.Decoder) {
 	switch TPMType(u.Tag) {
 	case TPMTypePassthrough:
 		var v TPMTypeOptionsPassthrough
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TPMTypeEmulator:
 		var v TPMTypeOptionsEmulator
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -259,12 +275,12 @@ type TPMInfo struct {
 }
 
 func (x *TPMInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("TPMInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("TPMInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "model":
-			x.Model = TPMModel(d.String())
+			d.String((*string)(&x.Model))
 		case "options":
 			x.Options.decode(d)
 		default:
@@ -281,7 +297,7 @@ func (x *TPMInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryTPM(ctx context.Context) ([]TPMInfo, error) {
 	var result []TPMInfo
 	err := c.conn.Execute(ctx, "query-tpm", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*TPMInfo).decode)
+		codec.List(d, &result, (*TPMInfo).decode)
 	}))
 	return result, err
 }

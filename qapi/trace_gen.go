@@ -49,14 +49,14 @@ type TraceEventInfo struct {
 }
 
 func (x *TraceEventInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("TraceEventInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("TraceEventInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "state":
-			x.State = TraceEventState(d.String())
+			d.String((*string)(&x.State))
 		case "vcpu":
-			x.Vcpu = d.Bool()
+			d.Bool(&x.Vcpu)
 		default:
 			d.Unknown()
 		}
@@ -82,7 +82,7 @@ type TraceEventGetStateArgs struct {
 func (c *Client) TraceEventGetState(ctx context.Context, args TraceEventGetStateArgs) ([]TraceEventInfo, error) {
 	var result []TraceEventInfo
 	err := c.conn.Execute(ctx, "trace-event-get-state", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*TraceEventInfo).decode)
+		codec.List(d, &result, (*TraceEventInfo).decode)
 	}))
 	return result, err
 }

@@ -144,7 +144,7 @@ func (x *TransactionAction) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeTransactionAction(e)
 }
 
-func (x *TransactionAction) member(d *codec.Decoder) bool {
+func (x *TransactionAction) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -173,73 +173,147 @@ func (x *TransactionAction) decode(d *codec.Decoder) {
 	switch TransactionActionKind(u.Tag) {
 	case TransactionActionKindAbort:
 		var v TransactionActionAbort
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapAdd:
 		var v TransactionActionBlockDirtyBitmapAdd
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapRemove:
 		var v TransactionActionBlockDirtyBitmapRemove
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapClear:
 		var v TransactionActionBlockDirtyBitmapClear
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapEnable:
 		var v TransactionActionBlockDirtyBitmapEnable
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapDisable:
 		var v TransactionActionBlockDirtyBitmapDisable
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapMerge:
 		var v TransactionActionBlockDirtyBitmapMerge
-		u.Data(x.member, (*BlockDirtyBitmapMerge)(&v).decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				(*BlockDirtyBitmapMerge)(&v).decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockdevBackup:
 		var v TransactionActionBlockdevBackup
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshot:
 		var v TransactionActionBlockdevSnapshot
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotInternalSync:
 		var v TransactionActionBlockdevSnapshotInternalSync
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotSync:
 		var v TransactionActionBlockdevSnapshotSync
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case TransactionActionKindDriveBackup:
 		var v TransactionActionDriveBackup
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)

@@ -99,12 +99,12 @@ func (x *SetPasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeSetPasswordOptions(e)
 }
 
-func (x *SetPasswordOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SetPasswordOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "password":
-		x.Password = d.String()
+		d.String(&x.Password)
 	case "connected":
-		x.Connected = codec.Ptr(d, x.Connected, codec.DecodeString[SetPasswordAction])
+		codec.Ptr(d, &x.Connected, codec.DecodeString[SetPasswordAction])
 	default:
 		return false
 	}
@@ -136,7 +136,11 @@ func (x *SetPasswordOptions) decode(d *codec.Decoder) {
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v SetPasswordOptionsVNC
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Protocol = v
 	case DisplayProtocolSpice:
 		u.Empty(x.member)
@@ -188,10 +192,10 @@ type SetPasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *SetPasswordOptionsVNC) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *SetPasswordOptionsVNC) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "display":
-		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+		d.OptString(&x.Display)
 	default:
 		return false
 	}
@@ -256,10 +260,10 @@ func (x *ExpirePasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeExpirePasswordOptions(e)
 }
 
-func (x *ExpirePasswordOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ExpirePasswordOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "time":
-		x.Time = d.String()
+		d.String(&x.Time)
 	default:
 		return false
 	}
@@ -291,7 +295,11 @@ func (x *ExpirePasswordOptions) decode(d *codec.Decoder) {
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v ExpirePasswordOptionsVNC
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Protocol = v
 	case DisplayProtocolSpice:
 		u.Empty(x.member)
@@ -344,10 +352,10 @@ type ExpirePasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *ExpirePasswordOptionsVNC) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *ExpirePasswordOptionsVNC) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "display":
-		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+		d.OptString(&x.Display)
 	default:
 		return false
 	}
@@ -459,14 +467,14 @@ type SpiceBasicInfo struct {
 }
 
 func (x *SpiceBasicInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceBasicInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceBasicInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "port":
-			x.Port = d.String()
+			d.String(&x.Port)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		default:
 			d.Unknown()
 		}
@@ -490,16 +498,16 @@ type SpiceServerInfo struct {
 }
 
 func (x *SpiceServerInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceServerInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceServerInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "port":
-			x.Port = d.String()
+			d.String(&x.Port)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "auth":
-			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+			d.OptString(&x.Auth)
 		default:
 			d.Unknown()
 		}
@@ -529,22 +537,22 @@ type SpiceChannel struct {
 }
 
 func (x *SpiceChannel) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceChannel"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceChannel"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "port":
-			x.Port = d.String()
+			d.String(&x.Port)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "connection-id":
-			x.ConnectionID = codec.Int[int64](d)
+			d.Int64(&x.ConnectionID)
 		case "channel-type":
-			x.ChannelType = codec.Int[int64](d)
+			d.Int64(&x.ChannelType)
 		case "channel-id":
-			x.ChannelID = codec.Int[int64](d)
+			d.Int64(&x.ChannelID)
 		case "tls":
-			x.TLS = d.Bool()
+			d.Bool(&x.TLS)
 		default:
 			d.Unknown()
 		}
@@ -607,26 +615,26 @@ type SpiceInfo struct {
 }
 
 func (x *SpiceInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "enabled":
-			x.Enabled = d.Bool()
+			d.Bool(&x.Enabled)
 		case "migrated":
-			x.Migrated = d.Bool()
+			d.Bool(&x.Migrated)
 		case "host":
-			x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+			d.OptString(&x.Host)
 		case "port":
-			x.Port = codec.Ptr(d, x.Port, codec.DecodeInt[int64])
+			d.OptInt64(&x.Port)
 		case "tls-port":
-			x.TLSPort = codec.Ptr(d, x.TLSPort, codec.DecodeInt[int64])
+			d.OptInt64(&x.TLSPort)
 		case "auth":
-			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+			d.OptString(&x.Auth)
 		case "compiled-version":
-			x.CompiledVersion = codec.Ptr(d, x.CompiledVersion, codec.DecodeString[string])
+			d.OptString(&x.CompiledVersion)
 		case "mouse-mode":
-			x.MouseMode = SpiceQueryMouseMode(d.String())
+			d.String((*string)(&x.MouseMode))
 		case "channels":
-			x.Channels = codec.List(d, (*SpiceChannel).decode)
+			codec.List(d, &x.Channels, (*SpiceChannel).decode)
 		default:
 			d.Unknown()
 		}
@@ -660,8 +668,8 @@ type SpiceConnectedEvent struct {
 }
 
 func (x *SpiceConnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceConnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceConnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -710,8 +718,8 @@ type SpiceInitializedEvent struct {
 }
 
 func (x *SpiceInitializedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceInitializedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceInitializedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -759,8 +767,8 @@ type SpiceDisconnectedEvent struct {
 }
 
 func (x *SpiceDisconnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("SpiceDisconnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("SpiceDisconnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -844,16 +852,16 @@ type VNCBasicInfo struct {
 }
 
 func (x *VNCBasicInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCBasicInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCBasicInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "service":
-			x.Service = d.String()
+			d.String(&x.Service)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "websocket":
-			x.Websocket = d.Bool()
+			d.Bool(&x.Websocket)
 		default:
 			d.Unknown()
 		}
@@ -880,18 +888,18 @@ type VNCServerInfo struct {
 }
 
 func (x *VNCServerInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCServerInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCServerInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "service":
-			x.Service = d.String()
+			d.String(&x.Service)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "websocket":
-			x.Websocket = d.Bool()
+			d.Bool(&x.Websocket)
 		case "auth":
-			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+			d.OptString(&x.Auth)
 		default:
 			d.Unknown()
 		}
@@ -920,20 +928,20 @@ type VNCClientInfo struct {
 }
 
 func (x *VNCClientInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCClientInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCClientInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "service":
-			x.Service = d.String()
+			d.String(&x.Service)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "websocket":
-			x.Websocket = d.Bool()
+			d.Bool(&x.Websocket)
 		case "x509_dname":
-			x.X509Dname = codec.Ptr(d, x.X509Dname, codec.DecodeString[string])
+			d.OptString(&x.X509Dname)
 		case "sasl_username":
-			x.SASLUsername = codec.Ptr(d, x.SASLUsername, codec.DecodeString[string])
+			d.OptString(&x.SASLUsername)
 		default:
 			d.Unknown()
 		}
@@ -962,20 +970,20 @@ type VNCInfo struct {
 }
 
 func (x *VNCInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "enabled":
-			x.Enabled = d.Bool()
+			d.Bool(&x.Enabled)
 		case "host":
-			x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+			d.OptString(&x.Host)
 		case "family":
-			x.Family = codec.Ptr(d, x.Family, codec.DecodeString[NetworkAddressFamily])
+			codec.Ptr(d, &x.Family, codec.DecodeString[NetworkAddressFamily])
 		case "service":
-			x.Service = codec.Ptr(d, x.Service, codec.DecodeString[string])
+			d.OptString(&x.Service)
 		case "auth":
-			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+			d.OptString(&x.Auth)
 		case "clients":
-			x.Clients = codec.List(d, (*VNCClientInfo).decode)
+			codec.List(d, &x.Clients, (*VNCClientInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -1100,20 +1108,20 @@ type VNCServerInfo2 struct {
 }
 
 func (x *VNCServerInfo2) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCServerInfo2"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCServerInfo2"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host":
-			x.Host = d.String()
+			d.String(&x.Host)
 		case "service":
-			x.Service = d.String()
+			d.String(&x.Service)
 		case "family":
-			x.Family = NetworkAddressFamily(d.String())
+			d.String((*string)(&x.Family))
 		case "websocket":
-			x.Websocket = d.Bool()
+			d.Bool(&x.Websocket)
 		case "auth":
-			x.Auth = VNCPrimaryAuth(d.String())
+			d.String((*string)(&x.Auth))
 		case "vencrypt":
-			x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+			codec.Ptr(d, &x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
 		default:
 			d.Unknown()
 		}
@@ -1141,20 +1149,20 @@ type VNCInfo2 struct {
 }
 
 func (x *VNCInfo2) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCInfo2"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCInfo2"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "id":
-			x.ID = d.String()
+			d.String(&x.ID)
 		case "server":
-			x.Server = codec.List(d, (*VNCServerInfo2).decode)
+			codec.List(d, &x.Server, (*VNCServerInfo2).decode)
 		case "clients":
-			x.Clients = codec.List(d, (*VNCClientInfo).decode)
+			codec.List(d, &x.Clients, (*VNCClientInfo).decode)
 		case "auth":
-			x.Auth = VNCPrimaryAuth(d.String())
+			d.String((*string)(&x.Auth))
 		case "vencrypt":
-			x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+			codec.Ptr(d, &x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
 		case "display":
-			x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+			d.OptString(&x.Display)
 		default:
 			d.Unknown()
 		}
@@ -1181,7 +1189,7 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 	var result []VNCInfo2
 	err := c.conn.Execute(ctx, "query-vnc-servers", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*VNCInfo2).decode)
+		codec.List(d, &result, (*VNCInfo2).decode)
 	}))
 	return result, err
 }
@@ -1237,8 +1245,8 @@ type VNCConnectedEvent struct {
 }
 
 func (x *VNCConnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCConnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCConnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -1287,8 +1295,8 @@ type VNCInitializedEvent struct {
 }
 
 func (x *VNCInitializedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCInitializedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCInitializedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -1336,8 +1344,8 @@ type VNCDisconnectedEvent struct {
 }
 
 func (x *VNCDisconnectedEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VNCDisconnectedEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VNCDisconnectedEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "server":
 			x.Server.decode(d)
 		case "client":
@@ -1385,16 +1393,16 @@ type MouseInfo struct {
 }
 
 func (x *MouseInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("MouseInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("MouseInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "index":
-			x.Index = codec.Int[int64](d)
+			d.Int64(&x.Index)
 		case "current":
-			x.Current = d.Bool()
+			d.Bool(&x.Current)
 		case "absolute":
-			x.Absolute = d.Bool()
+			d.Bool(&x.Absolute)
 		default:
 			d.Unknown()
 		}
@@ -1410,7 +1418,7 @@ func (x *MouseInfo) decode(d *codec.Decoder) {
 func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 	var result []MouseInfo
 	err := c.conn.Execute(ctx, "query-mice", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*MouseInfo).decode)
+		codec.List(d, &result, (*MouseInfo).decode)
 	}))
 	return result, err
 }
@@ -1971,7 +1979,7 @@ func (x *KeyValue) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeKeyValue(e)
 }
 
-func (x *KeyValue) member(d *codec.Decoder) bool {
+func (x *KeyValue) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -2000,15 +2008,27 @@ func (x *KeyValue) decode(d *codec.Decoder) {
 	switch KeyValueKind(u.Tag) {
 	case KeyValueKindNumber:
 		var v KeyValueNumber
-		u.Data(x.member, func(d *codec.Decoder) {
-			v = KeyValueNumber(codec.Int[int64](d))
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				codec.Int(&v, d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case KeyValueKindQcode:
 		var v KeyValueQcode
-		u.Data(x.member, func(d *codec.Decoder) {
-			v = KeyValueQcode(QKeyCode(d.String()))
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.String((*string)(&v))
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -2361,7 +2381,7 @@ func (x *InputEvent) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeInputEvent(e)
 }
 
-func (x *InputEvent) member(d *codec.Decoder) bool {
+func (x *InputEvent) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -2390,33 +2410,63 @@ func (x *InputEvent) decode(d *codec.Decoder) {
 	switch InputEventKind(u.Tag) {
 	case InputEventKindKey:
 		var v InputEventKey
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case InputEventKindBtn:
 		var v InputEventBtn
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case InputEventKindRel:
 		var v InputEventRel
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case InputEventKindAbs:
 		var v InputEventAbs
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case InputEventKindMtt:
 		var v InputEventMtt
-		u.Data(x.member, func(d *codec.Decoder) {
-			d.Value(&v)
-		})
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				d.Value(&v)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -2529,22 +2579,22 @@ type DisplayOptionsGtk struct {
 	Scale *float64 `json:"scale,omitzero"`
 }
 
-func (x *DisplayOptionsGtk) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsGtk) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "clipboard":
-		x.Clipboard = codec.Ptr(d, x.Clipboard, codec.DecodeBool[bool])
+		d.OptBool(&x.Clipboard)
 	case "grab-on-hover":
-		x.GrabOnHover = codec.Ptr(d, x.GrabOnHover, codec.DecodeBool[bool])
+		d.OptBool(&x.GrabOnHover)
 	case "zoom-to-fit":
-		x.ZoomToFit = codec.Ptr(d, x.ZoomToFit, codec.DecodeBool[bool])
+		d.OptBool(&x.ZoomToFit)
 	case "show-tabs":
-		x.ShowTabs = codec.Ptr(d, x.ShowTabs, codec.DecodeBool[bool])
+		d.OptBool(&x.ShowTabs)
 	case "show-menubar":
-		x.ShowMenubar = codec.Ptr(d, x.ShowMenubar, codec.DecodeBool[bool])
+		d.OptBool(&x.ShowMenubar)
 	case "keep-aspect-ratio":
-		x.KeepAspectRatio = codec.Ptr(d, x.KeepAspectRatio, codec.DecodeBool[bool])
+		d.OptBool(&x.KeepAspectRatio)
 	case "scale":
-		x.Scale = codec.Ptr(d, x.Scale, codec.DecodeFloat[float64])
+		codec.Ptr(d, &x.Scale, codec.DecodeFloat)
 	default:
 		return false
 	}
@@ -2552,8 +2602,8 @@ func (x *DisplayOptionsGtk) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsGtk) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsGtk"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsGtk"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2604,10 +2654,10 @@ type DisplayOptionsEglHeadless struct {
 	Rendernode *string `json:"rendernode,omitzero"`
 }
 
-func (x *DisplayOptionsEglHeadless) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsEglHeadless) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "rendernode":
-		x.Rendernode = codec.Ptr(d, x.Rendernode, codec.DecodeString[string])
+		d.OptString(&x.Rendernode)
 	default:
 		return false
 	}
@@ -2615,8 +2665,8 @@ func (x *DisplayOptionsEglHeadless) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsEglHeadless) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsEglHeadless"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsEglHeadless"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2657,16 +2707,16 @@ type DisplayOptionsDbus struct {
 	Audiodev *string `json:"audiodev,omitzero"`
 }
 
-func (x *DisplayOptionsDbus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsDbus) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "rendernode":
-		x.Rendernode = codec.Ptr(d, x.Rendernode, codec.DecodeString[string])
+		d.OptString(&x.Rendernode)
 	case "addr":
-		x.Addr = codec.Ptr(d, x.Addr, codec.DecodeString[string])
+		d.OptString(&x.Addr)
 	case "p2p":
-		x.P2p = codec.Ptr(d, x.P2p, codec.DecodeBool[bool])
+		d.OptBool(&x.P2p)
 	case "audiodev":
-		x.Audiodev = codec.Ptr(d, x.Audiodev, codec.DecodeString[string])
+		d.OptString(&x.Audiodev)
 	default:
 		return false
 	}
@@ -2674,8 +2724,8 @@ func (x *DisplayOptionsDbus) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsDbus) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsDbus"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsDbus"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2746,10 +2796,10 @@ type DisplayOptionsCurses struct {
 	Charset *string `json:"charset,omitzero"`
 }
 
-func (x *DisplayOptionsCurses) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsCurses) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "charset":
-		x.Charset = codec.Ptr(d, x.Charset, codec.DecodeString[string])
+		d.OptString(&x.Charset)
 	default:
 		return false
 	}
@@ -2757,8 +2807,8 @@ func (x *DisplayOptionsCurses) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsCurses) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsCurses"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsCurses"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2801,18 +2851,18 @@ type DisplayOptionsCocoa struct {
 	ZoomInterpolation *bool `json:"zoom-interpolation,omitzero"`
 }
 
-func (x *DisplayOptionsCocoa) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsCocoa) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "left-command-key":
-		x.LeftCommandKey = codec.Ptr(d, x.LeftCommandKey, codec.DecodeBool[bool])
+		d.OptBool(&x.LeftCommandKey)
 	case "full-grab":
-		x.FullGrab = codec.Ptr(d, x.FullGrab, codec.DecodeBool[bool])
+		d.OptBool(&x.FullGrab)
 	case "swap-opt-cmd":
-		x.SwapOptCmd = codec.Ptr(d, x.SwapOptCmd, codec.DecodeBool[bool])
+		d.OptBool(&x.SwapOptCmd)
 	case "zoom-to-fit":
-		x.ZoomToFit = codec.Ptr(d, x.ZoomToFit, codec.DecodeBool[bool])
+		d.OptBool(&x.ZoomToFit)
 	case "zoom-interpolation":
-		x.ZoomInterpolation = codec.Ptr(d, x.ZoomInterpolation, codec.DecodeBool[bool])
+		d.OptBool(&x.ZoomInterpolation)
 	default:
 		return false
 	}
@@ -2820,8 +2870,8 @@ func (x *DisplayOptionsCocoa) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsCocoa) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsCocoa"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsCocoa"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2896,10 +2946,10 @@ type DisplayOptionsSdl struct {
 	GrabMod *HotKeyMod `json:"grab-mod,omitzero"`
 }
 
-func (x *DisplayOptionsSdl) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptionsSdl) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "grab-mod":
-		x.GrabMod = codec.Ptr(d, x.GrabMod, codec.DecodeString[HotKeyMod])
+		codec.Ptr(d, &x.GrabMod, codec.DecodeString[HotKeyMod])
 	default:
 		return false
 	}
@@ -2907,8 +2957,8 @@ func (x *DisplayOptionsSdl) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsSdl) decode(d *codec.Decoder) {
-	for ok := d.Object("DisplayOptionsSdl"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("DisplayOptionsSdl"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3028,16 +3078,16 @@ func (x *DisplayOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayOptions(e)
 }
 
-func (x *DisplayOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayOptions) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "full-screen":
-		x.FullScreen = codec.Ptr(d, x.FullScreen, codec.DecodeBool[bool])
+		d.OptBool(&x.FullScreen)
 	case "window-close":
-		x.WindowClose = codec.Ptr(d, x.WindowClose, codec.DecodeBool[bool])
+		d.OptBool(&x.WindowClose)
 	case "show-cursor":
-		x.ShowCursor = codec.Ptr(d, x.ShowCursor, codec.DecodeBool[bool])
+		d.OptBool(&x.ShowCursor)
 	case "gl":
-		x.Gl = codec.Ptr(d, x.Gl, codec.DecodeString[DisplayGLMode])
+		codec.Ptr(d, &x.Gl, codec.DecodeString[DisplayGLMode])
 	default:
 		return false
 	}
@@ -3075,30 +3125,54 @@ func (x *DisplayOptions) decode(d *codec.Decoder) {
 		x.Type = DisplayOptionsNone{}
 	case DisplayTypeGtk:
 		var v DisplayOptionsGtk
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case DisplayTypeSdl:
 		var v DisplayOptionsSdl
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case DisplayTypeEglHeadless:
 		var v DisplayOptionsEglHeadless
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case DisplayTypeCurses:
 		var v DisplayOptionsCurses
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case DisplayTypeCocoa:
 		var v DisplayOptionsCocoa
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case DisplayTypeSpiceApp:
 		u.Empty(x.member)
 		x.Type = DisplayOptionsSpiceApp{}
 	case DisplayTypeDbus:
 		var v DisplayOptionsDbus
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -3203,10 +3277,10 @@ type DisplayReloadOptionsVNC struct {
 	TLSCerts *bool `json:"tls-certs,omitzero"`
 }
 
-func (x *DisplayReloadOptionsVNC) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayReloadOptionsVNC) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "tls-certs":
-		x.TLSCerts = codec.Ptr(d, x.TLSCerts, codec.DecodeBool[bool])
+		d.OptBool(&x.TLSCerts)
 	default:
 		return false
 	}
@@ -3258,7 +3332,7 @@ func (x *DisplayReloadOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayReloadOptions(e)
 }
 
-func (x *DisplayReloadOptions) member(d *codec.Decoder) bool {
+func (x *DisplayReloadOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -3287,7 +3361,11 @@ func (x *DisplayReloadOptions) decode(d *codec.Decoder) {
 	switch DisplayReloadType(u.Tag) {
 	case DisplayReloadTypeVNC:
 		var v DisplayReloadOptionsVNC
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -3358,10 +3436,10 @@ type DisplayUpdateOptionsVNC struct {
 	Addresses []SocketAddress `json:"addresses,omitzero"`
 }
 
-func (x *DisplayUpdateOptionsVNC) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *DisplayUpdateOptionsVNC) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "addresses":
-		x.Addresses = codec.List(d, (*SocketAddress).decode)
+		codec.List(d, &x.Addresses, (*SocketAddress).decode)
 	default:
 		return false
 	}
@@ -3413,7 +3491,7 @@ func (x *DisplayUpdateOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayUpdateOptions(e)
 }
 
-func (x *DisplayUpdateOptions) member(d *codec.Decoder) bool {
+func (x *DisplayUpdateOptions) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -3442,7 +3520,11 @@ func (x *DisplayUpdateOptions) decode(d *codec.Decoder) {
 	switch DisplayUpdateType(u.Tag) {
 	case DisplayUpdateTypeVNC:
 		var v DisplayUpdateOptionsVNC
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)

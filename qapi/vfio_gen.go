@@ -72,14 +72,14 @@ type VfioMigrationEvent struct {
 }
 
 func (x *VfioMigrationEvent) decode(d *codec.Decoder) {
-	for ok := d.Object("VfioMigrationEvent"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VfioMigrationEvent"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "device-id":
-			x.DeviceID = d.String()
+			d.String(&x.DeviceID)
 		case "qom-path":
-			x.QOMPath = d.String()
+			d.String(&x.QOMPath)
 		case "device-state":
-			x.DeviceState = QAPIVfioMigrationState(d.String())
+			d.String((*string)(&x.DeviceState))
 		default:
 			d.Unknown()
 		}

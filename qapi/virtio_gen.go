@@ -20,12 +20,12 @@ type VirtioInfo struct {
 }
 
 func (x *VirtioInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		default:
 			d.Unknown()
 		}
@@ -40,7 +40,7 @@ func (x *VirtioInfo) decode(d *codec.Decoder) {
 func (c *Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 	var result []VirtioInfo
 	err := c.conn.Execute(ctx, "x-query-virtio", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*VirtioInfo).decode)
+		codec.List(d, &result, (*VirtioInfo).decode)
 	}))
 	return result, err
 }
@@ -81,16 +81,16 @@ type VhostStatus struct {
 }
 
 func (x *VhostStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("VhostStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VhostStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "n-mem-sections":
-			x.NMemSections = codec.Int[int64](d)
+			d.Int64(&x.NMemSections)
 		case "n-tmp-sections":
-			x.NTmpSections = codec.Int[int64](d)
+			d.Int64(&x.NTmpSections)
 		case "nvqs":
-			x.Nvqs = codec.Uint[uint32](d)
+			codec.Uint(&x.Nvqs, d)
 		case "vq-index":
-			x.VqIndex = codec.Int[int64](d)
+			d.Int64(&x.VqIndex)
 		case "features":
 			x.Features.decode(d)
 		case "acked-features":
@@ -98,13 +98,13 @@ func (x *VhostStatus) decode(d *codec.Decoder) {
 		case "protocol-features":
 			x.ProtocolFeatures.decode(d)
 		case "max-queues":
-			x.MaxQueues = codec.Uint[uint64](d)
+			d.Uint64(&x.MaxQueues)
 		case "backend-cap":
-			x.BackendCap = codec.Uint[uint64](d)
+			d.Uint64(&x.BackendCap)
 		case "log-enabled":
-			x.LogEnabled = d.Bool()
+			d.Bool(&x.LogEnabled)
 		case "log-size":
-			x.LogSize = codec.Uint[uint64](d)
+			d.Uint64(&x.LogSize)
 		case "backend-features":
 			x.BackendFeatures.decode(d)
 		default:
@@ -164,16 +164,16 @@ type VirtioStatus struct {
 }
 
 func (x *VirtioStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "device-id":
-			x.DeviceID = codec.Uint[uint16](d)
+			codec.Uint(&x.DeviceID, d)
 		case "vhost-started":
-			x.VhostStarted = d.Bool()
+			d.Bool(&x.VhostStarted)
 		case "device-endian":
-			x.DeviceEndian = d.String()
+			d.String(&x.DeviceEndian)
 		case "guest-features":
 			x.GuestFeatures.decode(d)
 		case "host-features":
@@ -181,33 +181,33 @@ func (x *VirtioStatus) decode(d *codec.Decoder) {
 		case "backend-features":
 			x.BackendFeatures.decode(d)
 		case "num-vqs":
-			x.NumVqs = codec.Int[int64](d)
+			d.Int64(&x.NumVqs)
 		case "status":
 			x.Status.decode(d)
 		case "isr":
-			x.Isr = codec.Uint[uint8](d)
+			codec.Uint(&x.Isr, d)
 		case "queue-sel":
-			x.QueueSel = codec.Uint[uint16](d)
+			codec.Uint(&x.QueueSel, d)
 		case "vm-running":
-			x.VMRunning = d.Bool()
+			d.Bool(&x.VMRunning)
 		case "broken":
-			x.Broken = d.Bool()
+			d.Bool(&x.Broken)
 		case "disabled":
-			x.Disabled = d.Bool()
+			d.Bool(&x.Disabled)
 		case "use-started":
-			x.UseStarted = d.Bool()
+			d.Bool(&x.UseStarted)
 		case "started":
-			x.Started = d.Bool()
+			d.Bool(&x.Started)
 		case "start-on-kick":
-			x.StartOnKick = d.Bool()
+			d.Bool(&x.StartOnKick)
 		case "disable-legacy-check":
-			x.DisableLegacyCheck = d.Bool()
+			d.Bool(&x.DisableLegacyCheck)
 		case "bus-name":
-			x.BusName = d.String()
+			d.String(&x.BusName)
 		case "use-guest-notifier-mask":
-			x.UseGuestNotifierMask = d.Bool()
+			d.Bool(&x.UseGuestNotifierMask)
 		case "vhost-dev":
-			x.VhostDev = codec.Ptr(d, x.VhostDev, (*VhostStatus).decode)
+			codec.Ptr(d, &x.VhostDev, (*VhostStatus).decode)
 		default:
 			d.Unknown()
 		}
@@ -246,12 +246,12 @@ type VirtioDeviceStatus struct {
 }
 
 func (x *VirtioDeviceStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioDeviceStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioDeviceStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "statuses":
-			x.Statuses = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Statuses, codec.DecodeString[string])
 		case "unknown-statuses":
-			x.UnknownStatuses = codec.Ptr(d, x.UnknownStatuses, codec.DecodeUint[uint8])
+			codec.Ptr(d, &x.UnknownStatuses, codec.Uint[uint8])
 		default:
 			d.Unknown()
 		}
@@ -272,12 +272,12 @@ type VhostDeviceProtocols struct {
 }
 
 func (x *VhostDeviceProtocols) decode(d *codec.Decoder) {
-	for ok := d.Object("VhostDeviceProtocols"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VhostDeviceProtocols"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "protocols":
-			x.Protocols = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Protocols, codec.DecodeString[string])
 		case "unknown-protocols":
-			x.UnknownProtocols = codec.Ptr(d, x.UnknownProtocols, codec.DecodeUint[uint64])
+			d.OptUint64(&x.UnknownProtocols)
 		default:
 			d.Unknown()
 		}
@@ -302,16 +302,16 @@ type VirtioDeviceFeatures struct {
 }
 
 func (x *VirtioDeviceFeatures) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioDeviceFeatures"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioDeviceFeatures"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "transports":
-			x.Transports = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Transports, codec.DecodeString[string])
 		case "dev-features":
-			x.DevFeatures = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.DevFeatures, codec.DecodeString[string])
 		case "unknown-dev-features":
-			x.UnknownDevFeatures = codec.Ptr(d, x.UnknownDevFeatures, codec.DecodeUint[uint64])
+			d.OptUint64(&x.UnknownDevFeatures)
 		case "unknown-dev-features2":
-			x.UnknownDevFeatures2 = codec.Ptr(d, x.UnknownDevFeatures2, codec.DecodeUint[uint64])
+			d.OptUint64(&x.UnknownDevFeatures2)
 		default:
 			d.Unknown()
 		}
@@ -357,36 +357,36 @@ type VirtQueueStatus struct {
 }
 
 func (x *VirtQueueStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtQueueStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtQueueStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "queue-index":
-			x.QueueIndex = codec.Uint[uint16](d)
+			codec.Uint(&x.QueueIndex, d)
 		case "inuse":
-			x.Inuse = codec.Uint[uint32](d)
+			codec.Uint(&x.Inuse, d)
 		case "vring-num":
-			x.VringNum = codec.Uint[uint32](d)
+			codec.Uint(&x.VringNum, d)
 		case "vring-num-default":
-			x.VringNumDefault = codec.Uint[uint32](d)
+			codec.Uint(&x.VringNumDefault, d)
 		case "vring-align":
-			x.VringAlign = codec.Uint[uint32](d)
+			codec.Uint(&x.VringAlign, d)
 		case "vring-desc":
-			x.VringDesc = codec.Uint[uint64](d)
+			d.Uint64(&x.VringDesc)
 		case "vring-avail":
-			x.VringAvail = codec.Uint[uint64](d)
+			d.Uint64(&x.VringAvail)
 		case "vring-used":
-			x.VringUsed = codec.Uint[uint64](d)
+			d.Uint64(&x.VringUsed)
 		case "last-avail-idx":
-			x.LastAvailIdx = codec.Ptr(d, x.LastAvailIdx, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.LastAvailIdx, codec.Uint[uint16])
 		case "shadow-avail-idx":
-			x.ShadowAvailIdx = codec.Ptr(d, x.ShadowAvailIdx, codec.DecodeUint[uint16])
+			codec.Ptr(d, &x.ShadowAvailIdx, codec.Uint[uint16])
 		case "used-idx":
-			x.UsedIdx = codec.Uint[uint16](d)
+			codec.Uint(&x.UsedIdx, d)
 		case "signalled-used":
-			x.SignalledUsed = codec.Uint[uint16](d)
+			codec.Uint(&x.SignalledUsed, d)
 		case "signalled-used-valid":
-			x.SignalledUsedValid = d.Bool()
+			d.Bool(&x.SignalledUsedValid)
 		default:
 			d.Unknown()
 		}
@@ -454,34 +454,34 @@ type VirtVhostQueueStatus struct {
 }
 
 func (x *VirtVhostQueueStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtVhostQueueStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtVhostQueueStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "kick":
-			x.Kick = codec.Int[int64](d)
+			d.Int64(&x.Kick)
 		case "call":
-			x.Call = codec.Int[int64](d)
+			d.Int64(&x.Call)
 		case "num":
-			x.Num = codec.Int[int64](d)
+			d.Int64(&x.Num)
 		case "desc-phys":
-			x.DescPhys = codec.Uint[uint64](d)
+			d.Uint64(&x.DescPhys)
 		case "desc-size":
-			x.DescSize = codec.Uint[uint32](d)
+			codec.Uint(&x.DescSize, d)
 		case "avail-phys":
-			x.AvailPhys = codec.Uint[uint64](d)
+			d.Uint64(&x.AvailPhys)
 		case "avail-size":
-			x.AvailSize = codec.Uint[uint32](d)
+			codec.Uint(&x.AvailSize, d)
 		case "used-phys":
-			x.UsedPhys = codec.Uint[uint64](d)
+			d.Uint64(&x.UsedPhys)
 		case "used-size":
-			x.UsedSize = codec.Uint[uint32](d)
+			codec.Uint(&x.UsedSize, d)
 		case "desc":
-			x.Desc = codec.Uint[uint64](d)
+			d.Uint64(&x.Desc)
 		case "avail":
-			x.Avail = codec.Uint[uint64](d)
+			d.Uint64(&x.Avail)
 		case "used":
-			x.Used = codec.Uint[uint64](d)
+			d.Uint64(&x.Used)
 		default:
 			d.Unknown()
 		}
@@ -523,14 +523,14 @@ type VirtioRingDesc struct {
 }
 
 func (x *VirtioRingDesc) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioRingDesc"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioRingDesc"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "addr":
-			x.Addr = codec.Uint[uint64](d)
+			d.Uint64(&x.Addr)
 		case "len":
-			x.Len = codec.Uint[uint32](d)
+			codec.Uint(&x.Len, d)
 		case "flags":
-			x.Flags = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Flags, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -552,14 +552,14 @@ type VirtioRingAvail struct {
 }
 
 func (x *VirtioRingAvail) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioRingAvail"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioRingAvail"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "flags":
-			x.Flags = codec.Uint[uint16](d)
+			codec.Uint(&x.Flags, d)
 		case "idx":
-			x.Idx = codec.Uint[uint16](d)
+			codec.Uint(&x.Idx, d)
 		case "ring":
-			x.Ring = codec.Uint[uint16](d)
+			codec.Uint(&x.Ring, d)
 		default:
 			d.Unknown()
 		}
@@ -579,12 +579,12 @@ type VirtioRingUsed struct {
 }
 
 func (x *VirtioRingUsed) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioRingUsed"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioRingUsed"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "flags":
-			x.Flags = codec.Uint[uint16](d)
+			codec.Uint(&x.Flags, d)
 		case "idx":
-			x.Idx = codec.Uint[uint16](d)
+			codec.Uint(&x.Idx, d)
 		default:
 			d.Unknown()
 		}
@@ -610,14 +610,14 @@ type VirtioQueueElement struct {
 }
 
 func (x *VirtioQueueElement) decode(d *codec.Decoder) {
-	for ok := d.Object("VirtioQueueElement"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("VirtioQueueElement"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "index":
-			x.Index = codec.Uint[uint32](d)
+			codec.Uint(&x.Index, d)
 		case "descs":
-			x.Descs = codec.List(d, (*VirtioRingDesc).decode)
+			codec.List(d, &x.Descs, (*VirtioRingDesc).decode)
 		case "avail":
 			x.Avail.decode(d)
 		case "used":

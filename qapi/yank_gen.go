@@ -50,10 +50,10 @@ type YankInstanceBlockNode struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *YankInstanceBlockNode) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *YankInstanceBlockNode) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "node-name":
-		x.NodeName = d.String()
+		d.String(&x.NodeName)
 	default:
 		return false
 	}
@@ -61,8 +61,8 @@ func (x *YankInstanceBlockNode) member(d *codec.Decoder) bool {
 }
 
 func (x *YankInstanceBlockNode) decode(d *codec.Decoder) {
-	for ok := d.Object("YankInstanceBlockNode"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("YankInstanceBlockNode"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -94,10 +94,10 @@ type YankInstanceChardev struct {
 	ID string `json:"id"`
 }
 
-func (x *YankInstanceChardev) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *YankInstanceChardev) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "id":
-		x.ID = d.String()
+		d.String(&x.ID)
 	default:
 		return false
 	}
@@ -105,8 +105,8 @@ func (x *YankInstanceChardev) member(d *codec.Decoder) bool {
 }
 
 func (x *YankInstanceChardev) decode(d *codec.Decoder) {
-	for ok := d.Object("YankInstanceChardev"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("YankInstanceChardev"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -155,7 +155,7 @@ func (x *YankInstance) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeYankInstance(e)
 }
 
-func (x *YankInstance) member(d *codec.Decoder) bool {
+func (x *YankInstance) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -184,11 +184,19 @@ func (x *YankInstance) decode(d *codec.Decoder) {
 	switch YankInstanceType(u.Tag) {
 	case YankInstanceTypeBlockNode:
 		var v YankInstanceBlockNode
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case YankInstanceTypeChardev:
 		var v YankInstanceChardev
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	case YankInstanceTypeMigration:
 		u.Empty(x.member)
@@ -260,7 +268,7 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
 	err := c.conn.Execute(ctx, "query-yank", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*YankInstance).decode)
+		codec.List(d, &result, (*YankInstance).decode)
 	}))
 	return result, err
 }

@@ -101,14 +101,16 @@ func (a *PCIAddr) decode(d *codec.Decoder) {
 		codec.Skip(d)
 	case '"':
 		d.Check(func() (err error) {
-			if text := d.String(); text != "" {
+			var text string
+			if d.String(&text); text != "" {
 				*a, err = ParsePCIAddr(text)
 			}
 			return err
 		})
 	default:
 		d.Check(func() error {
-			n := codec.Int[int32](d)
+			var n int32
+			codec.Int(&n, d)
 			if n < -1 || n > 255 {
 				return fmt.Errorf("%d is not the number of a PCI slot and function, of 0 to 255, or -1", n)
 			}

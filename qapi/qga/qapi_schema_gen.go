@@ -27,7 +27,7 @@ type GuestSyncDelimitedArgs struct {
 func (c *Client) GuestSyncDelimited(ctx context.Context, args GuestSyncDelimitedArgs) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-sync-delimited", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -47,7 +47,7 @@ type GuestSyncArgs struct {
 func (c *Client) GuestSync(ctx context.Context, args GuestSyncArgs) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-sync", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -66,7 +66,7 @@ func (c *Client) GuestPing(ctx context.Context) error {
 func (c *Client) GuestGetTime(ctx context.Context) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-get-time", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -102,14 +102,14 @@ type GuestAgentCommandInfo struct {
 }
 
 func (x *GuestAgentCommandInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestAgentCommandInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestAgentCommandInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "enabled":
-			x.Enabled = d.Bool()
+			d.Bool(&x.Enabled)
 		case "success-response":
-			x.SuccessResponse = d.Bool()
+			d.Bool(&x.SuccessResponse)
 		default:
 			d.Unknown()
 		}
@@ -127,12 +127,12 @@ type GuestAgentInfo struct {
 }
 
 func (x *GuestAgentInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestAgentInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestAgentInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "version":
-			x.Version = d.String()
+			d.String(&x.Version)
 		case "supported_commands":
-			x.SupportedCommands = codec.List(d, (*GuestAgentCommandInfo).decode)
+			codec.List(d, &x.SupportedCommands, (*GuestAgentCommandInfo).decode)
 		default:
 			d.Unknown()
 		}
@@ -189,7 +189,7 @@ type GuestFileOpenArgs struct {
 func (c *Client) GuestFileOpen(ctx context.Context, args GuestFileOpenArgs) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-file-open", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -221,14 +221,14 @@ type GuestFileRead struct {
 }
 
 func (x *GuestFileRead) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFileRead"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFileRead"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "count":
-			x.Count = codec.Int[int64](d)
+			d.Int64(&x.Count)
 		case "buf-b64":
 			d.Value(&x.BufB64)
 		case "eof":
-			x.EOF = d.Bool()
+			d.Bool(&x.EOF)
 		default:
 			d.Unknown()
 		}
@@ -281,12 +281,12 @@ type GuestFileWrite struct {
 }
 
 func (x *GuestFileWrite) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFileWrite"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFileWrite"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "count":
-			x.Count = codec.Int[int64](d)
+			d.Int64(&x.Count)
 		case "eof":
-			x.EOF = d.Bool()
+			d.Bool(&x.EOF)
 		default:
 			d.Unknown()
 		}
@@ -341,12 +341,12 @@ type GuestFileSeek struct {
 }
 
 func (x *GuestFileSeek) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFileSeek"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFileSeek"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "position":
-			x.Position = codec.Int[int64](d)
+			d.Int64(&x.Position)
 		case "eof":
-			x.EOF = d.Bool()
+			d.Bool(&x.EOF)
 		default:
 			d.Unknown()
 		}
@@ -394,11 +394,17 @@ type GuestFileWhence interface {
 func decodeGuestFileWhence(x *GuestFileWhence, d *codec.Decoder) {
 	switch d.Alternate() {
 	case '0':
-		*x = codec.Int[Int](d)
+		var v Int
+		codec.Int(&v, d)
+		*x = v
 	case '"':
-		*x = QGASeek(d.String())
+		var v QGASeek
+		d.String((*string)(&v))
+		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -413,12 +419,12 @@ type GuestFileSeekArgs struct {
 }
 
 func (x *GuestFileSeekArgs) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFileSeekArgs"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFileSeekArgs"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "handle":
-			x.Handle = codec.Int[int64](d)
+			d.Int64(&x.Handle)
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		case "whence":
 			decodeGuestFileWhence(&x.Whence, d)
 		default:
@@ -512,7 +518,7 @@ func (e GuestFsfreezeStatus) Known() bool {
 func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, error) {
 	var result GuestFsfreezeStatus
 	err := c.conn.Execute(ctx, "guest-fsfreeze-status", nil, codec.Into(func(d *codec.Decoder) {
-		result = GuestFsfreezeStatus(d.String())
+		d.String((*string)(&result))
 	}))
 	return result, err
 }
@@ -532,7 +538,7 @@ func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, 
 func (c *Client) GuestFsfreezeFreeze(ctx context.Context) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -557,7 +563,7 @@ type GuestFsfreezeFreezeListArgs struct {
 func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args ...GuestFsfreezeFreezeListArgs) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze-list", codec.AtMostOne(args), codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -575,7 +581,7 @@ func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args ...GuestFsfre
 func (c *Client) GuestFsfreezeThaw(ctx context.Context) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-fsfreeze-thaw", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -598,16 +604,16 @@ type GuestFilesystemTrimResult struct {
 }
 
 func (x *GuestFilesystemTrimResult) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFilesystemTrimResult"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFilesystemTrimResult"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		case "trimmed":
-			x.Trimmed = codec.Ptr(d, x.Trimmed, codec.DecodeInt[int64])
+			d.OptInt64(&x.Trimmed)
 		case "minimum":
-			x.Minimum = codec.Ptr(d, x.Minimum, codec.DecodeInt[int64])
+			d.OptInt64(&x.Minimum)
 		case "error":
-			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+			d.OptString(&x.Error)
 		default:
 			d.Unknown()
 		}
@@ -640,10 +646,10 @@ type GuestFilesystemTrimResponse struct {
 }
 
 func (x *GuestFilesystemTrimResponse) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFilesystemTrimResponse"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFilesystemTrimResponse"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "paths":
-			x.Paths = codec.List(d, (*GuestFilesystemTrimResult).decode)
+			codec.List(d, &x.Paths, (*GuestFilesystemTrimResult).decode)
 		default:
 			d.Unknown()
 		}
@@ -776,14 +782,14 @@ type GuestIPAddress struct {
 }
 
 func (x *GuestIPAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestIPAddress"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestIPAddress"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "ip-address":
-			x.IPAddress = d.String()
+			d.String(&x.IPAddress)
 		case "ip-address-type":
-			x.IPAddressType = GuestIPAddressType(d.String())
+			d.String((*string)(&x.IPAddressType))
 		case "prefix":
-			x.Prefix = codec.Int[int64](d)
+			d.Int64(&x.Prefix)
 		default:
 			d.Unknown()
 		}
@@ -816,24 +822,24 @@ type GuestNetworkInterfaceStat struct {
 }
 
 func (x *GuestNetworkInterfaceStat) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestNetworkInterfaceStat"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestNetworkInterfaceStat"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "rx-bytes":
-			x.RxBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.RxBytes)
 		case "rx-packets":
-			x.RxPackets = codec.Uint[uint64](d)
+			d.Uint64(&x.RxPackets)
 		case "rx-errs":
-			x.RxErrs = codec.Uint[uint64](d)
+			d.Uint64(&x.RxErrs)
 		case "rx-dropped":
-			x.RxDropped = codec.Uint[uint64](d)
+			d.Uint64(&x.RxDropped)
 		case "tx-bytes":
-			x.TxBytes = codec.Uint[uint64](d)
+			d.Uint64(&x.TxBytes)
 		case "tx-packets":
-			x.TxPackets = codec.Uint[uint64](d)
+			d.Uint64(&x.TxPackets)
 		case "tx-errs":
-			x.TxErrs = codec.Uint[uint64](d)
+			d.Uint64(&x.TxErrs)
 		case "tx-dropped":
-			x.TxDropped = codec.Uint[uint64](d)
+			d.Uint64(&x.TxDropped)
 		default:
 			d.Unknown()
 		}
@@ -858,16 +864,16 @@ type GuestNetworkInterface struct {
 }
 
 func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestNetworkInterface"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestNetworkInterface"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "hardware-address":
-			x.HardwareAddress = codec.Ptr(d, x.HardwareAddress, codec.DecodeString[string])
+			d.OptString(&x.HardwareAddress)
 		case "ip-addresses":
-			x.IPAddresses = codec.List(d, (*GuestIPAddress).decode)
+			codec.List(d, &x.IPAddresses, (*GuestIPAddress).decode)
 		case "statistics":
-			x.Statistics = codec.Ptr(d, x.Statistics, (*GuestNetworkInterfaceStat).decode)
+			codec.Ptr(d, &x.Statistics, (*GuestNetworkInterfaceStat).decode)
 		default:
 			d.Unknown()
 		}
@@ -884,7 +890,7 @@ func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
 func (c *Client) GuestNetworkGetInterfaces(ctx context.Context) ([]GuestNetworkInterface, error) {
 	var result []GuestNetworkInterface
 	err := c.conn.Execute(ctx, "guest-network-get-interfaces", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestNetworkInterface).decode)
+		codec.List(d, &result, (*GuestNetworkInterface).decode)
 	}))
 	return result, err
 }
@@ -904,14 +910,14 @@ type GuestLogicalProcessor struct {
 }
 
 func (x *GuestLogicalProcessor) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestLogicalProcessor"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestLogicalProcessor"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "logical-id":
-			x.LogicalID = codec.Int[int64](d)
+			d.Int64(&x.LogicalID)
 		case "online":
-			x.Online = d.Bool()
+			d.Bool(&x.Online)
 		case "can-offline":
-			x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+			d.OptBool(&x.CanOffline)
 		default:
 			d.Unknown()
 		}
@@ -926,7 +932,7 @@ func (x *GuestLogicalProcessor) decode(d *codec.Decoder) {
 func (c *Client) GuestGetVcpus(ctx context.Context) ([]GuestLogicalProcessor, error) {
 	var result []GuestLogicalProcessor
 	err := c.conn.Execute(ctx, "guest-get-vcpus", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestLogicalProcessor).decode)
+		codec.List(d, &result, (*GuestLogicalProcessor).decode)
 	}))
 	return result, err
 }
@@ -950,7 +956,7 @@ type GuestSetVcpusArgs struct {
 func (c *Client) GuestSetVcpus(ctx context.Context, args GuestSetVcpusArgs) (int64, error) {
 	var result int64
 	err := c.conn.Execute(ctx, "guest-set-vcpus", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.Int[int64](d)
+		d.Int64(&result)
 	}))
 	return result, err
 }
@@ -1052,16 +1058,16 @@ type GuestPCIAddress struct {
 }
 
 func (x *GuestPCIAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestPCIAddress"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestPCIAddress"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "domain":
-			x.Domain = codec.Int[int64](d)
+			d.Int64(&x.Domain)
 		case "bus":
-			x.Bus = codec.Int[int64](d)
+			d.Int64(&x.Bus)
 		case "slot":
-			x.Slot = codec.Int[int64](d)
+			d.Int64(&x.Slot)
 		case "function":
-			x.Function = codec.Int[int64](d)
+			d.Int64(&x.Function)
 		default:
 			d.Unknown()
 		}
@@ -1085,16 +1091,16 @@ type GuestCCWAddress struct {
 }
 
 func (x *GuestCCWAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestCCWAddress"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestCCWAddress"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "cssid":
-			x.Cssid = codec.Int[int64](d)
+			d.Int64(&x.Cssid)
 		case "ssid":
-			x.Ssid = codec.Int[int64](d)
+			d.Int64(&x.Ssid)
 		case "subchno":
-			x.Subchno = codec.Int[int64](d)
+			d.Int64(&x.Subchno)
 		case "devno":
-			x.Devno = codec.Int[int64](d)
+			d.Int64(&x.Devno)
 		default:
 			d.Unknown()
 		}
@@ -1129,24 +1135,24 @@ type GuestDiskAddress struct {
 }
 
 func (x *GuestDiskAddress) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDiskAddress"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestDiskAddress"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pci-controller":
 			x.PCIController.decode(d)
 		case "bus-type":
-			x.BusType = GuestDiskBusType(d.String())
+			d.String((*string)(&x.BusType))
 		case "bus":
-			x.Bus = codec.Int[int64](d)
+			d.Int64(&x.Bus)
 		case "target":
-			x.Target = codec.Int[int64](d)
+			d.Int64(&x.Target)
 		case "unit":
-			x.Unit = codec.Int[int64](d)
+			d.Int64(&x.Unit)
 		case "serial":
-			x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
+			d.OptString(&x.Serial)
 		case "dev":
-			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+			d.OptString(&x.Dev)
 		case "ccw-address":
-			x.CcwAddress = codec.Ptr(d, x.CcwAddress, (*GuestCCWAddress).decode)
+			codec.Ptr(d, &x.CcwAddress, (*GuestCCWAddress).decode)
 		default:
 			d.Unknown()
 		}
@@ -1189,58 +1195,58 @@ type GuestDiskSmartNvme struct {
 	NumberOfErrorLogEntriesHi uint64 `json:"number-of-error-log-entries-hi"`
 }
 
-func (x *GuestDiskSmartNvme) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestDiskSmartNvme) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "critical-warning":
-		x.CriticalWarning = codec.Int[int64](d)
+		d.Int64(&x.CriticalWarning)
 	case "temperature":
-		x.Temperature = codec.Int[int64](d)
+		d.Int64(&x.Temperature)
 	case "available-spare":
-		x.AvailableSpare = codec.Int[int64](d)
+		d.Int64(&x.AvailableSpare)
 	case "available-spare-threshold":
-		x.AvailableSpareThreshold = codec.Int[int64](d)
+		d.Int64(&x.AvailableSpareThreshold)
 	case "percentage-used":
-		x.PercentageUsed = codec.Int[int64](d)
+		d.Int64(&x.PercentageUsed)
 	case "data-units-read-lo":
-		x.DataUnitsReadLo = codec.Uint[uint64](d)
+		d.Uint64(&x.DataUnitsReadLo)
 	case "data-units-read-hi":
-		x.DataUnitsReadHi = codec.Uint[uint64](d)
+		d.Uint64(&x.DataUnitsReadHi)
 	case "data-units-written-lo":
-		x.DataUnitsWrittenLo = codec.Uint[uint64](d)
+		d.Uint64(&x.DataUnitsWrittenLo)
 	case "data-units-written-hi":
-		x.DataUnitsWrittenHi = codec.Uint[uint64](d)
+		d.Uint64(&x.DataUnitsWrittenHi)
 	case "host-read-commands-lo":
-		x.HostReadCommandsLo = codec.Uint[uint64](d)
+		d.Uint64(&x.HostReadCommandsLo)
 	case "host-read-commands-hi":
-		x.HostReadCommandsHi = codec.Uint[uint64](d)
+		d.Uint64(&x.HostReadCommandsHi)
 	case "host-write-commands-lo":
-		x.HostWriteCommandsLo = codec.Uint[uint64](d)
+		d.Uint64(&x.HostWriteCommandsLo)
 	case "host-write-commands-hi":
-		x.HostWriteCommandsHi = codec.Uint[uint64](d)
+		d.Uint64(&x.HostWriteCommandsHi)
 	case "controller-busy-time-lo":
-		x.ControllerBusyTimeLo = codec.Uint[uint64](d)
+		d.Uint64(&x.ControllerBusyTimeLo)
 	case "controller-busy-time-hi":
-		x.ControllerBusyTimeHi = codec.Uint[uint64](d)
+		d.Uint64(&x.ControllerBusyTimeHi)
 	case "power-cycles-lo":
-		x.PowerCyclesLo = codec.Uint[uint64](d)
+		d.Uint64(&x.PowerCyclesLo)
 	case "power-cycles-hi":
-		x.PowerCyclesHi = codec.Uint[uint64](d)
+		d.Uint64(&x.PowerCyclesHi)
 	case "power-on-hours-lo":
-		x.PowerOnHoursLo = codec.Uint[uint64](d)
+		d.Uint64(&x.PowerOnHoursLo)
 	case "power-on-hours-hi":
-		x.PowerOnHoursHi = codec.Uint[uint64](d)
+		d.Uint64(&x.PowerOnHoursHi)
 	case "unsafe-shutdowns-lo":
-		x.UnsafeShutdownsLo = codec.Uint[uint64](d)
+		d.Uint64(&x.UnsafeShutdownsLo)
 	case "unsafe-shutdowns-hi":
-		x.UnsafeShutdownsHi = codec.Uint[uint64](d)
+		d.Uint64(&x.UnsafeShutdownsHi)
 	case "media-errors-lo":
-		x.MediaErrorsLo = codec.Uint[uint64](d)
+		d.Uint64(&x.MediaErrorsLo)
 	case "media-errors-hi":
-		x.MediaErrorsHi = codec.Uint[uint64](d)
+		d.Uint64(&x.MediaErrorsHi)
 	case "number-of-error-log-entries-lo":
-		x.NumberOfErrorLogEntriesLo = codec.Uint[uint64](d)
+		d.Uint64(&x.NumberOfErrorLogEntriesLo)
 	case "number-of-error-log-entries-hi":
-		x.NumberOfErrorLogEntriesHi = codec.Uint[uint64](d)
+		d.Uint64(&x.NumberOfErrorLogEntriesHi)
 	default:
 		return false
 	}
@@ -1248,8 +1254,8 @@ func (x *GuestDiskSmartNvme) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestDiskSmartNvme) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDiskSmartNvme"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestDiskSmartNvme"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -1329,7 +1335,7 @@ func (x *GuestDiskSmart) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestDiskSmart(e)
 }
 
-func (x *GuestDiskSmart) member(d *codec.Decoder) bool {
+func (x *GuestDiskSmart) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -1415,7 +1421,11 @@ func (x *GuestDiskSmart) decode(d *codec.Decoder) {
 		x.Type = GuestDiskSmartFileBackedVirtual{}
 	case GuestDiskBusTypeNvme:
 		var v GuestDiskSmartNvme
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -1726,20 +1736,20 @@ type GuestDiskInfo struct {
 }
 
 func (x *GuestDiskInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDiskInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestDiskInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "partition":
-			x.Partition = d.Bool()
+			d.Bool(&x.Partition)
 		case "dependencies":
-			x.Dependencies = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Dependencies, codec.DecodeString[string])
 		case "address":
-			x.Address = codec.Ptr(d, x.Address, (*GuestDiskAddress).decode)
+			codec.Ptr(d, &x.Address, (*GuestDiskAddress).decode)
 		case "alias":
-			x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+			d.OptString(&x.Alias)
 		case "smart":
-			x.Smart = codec.Ptr(d, x.Smart, (*GuestDiskSmart).decode)
+			codec.Ptr(d, &x.Smart, (*GuestDiskSmart).decode)
 		default:
 			d.Unknown()
 		}
@@ -1755,7 +1765,7 @@ func (x *GuestDiskInfo) decode(d *codec.Decoder) {
 func (c *Client) GuestGetDisks(ctx context.Context) ([]GuestDiskInfo, error) {
 	var result []GuestDiskInfo
 	err := c.conn.Execute(ctx, "guest-get-disks", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestDiskInfo).decode)
+		codec.List(d, &result, (*GuestDiskInfo).decode)
 	}))
 	return result, err
 }
@@ -1783,22 +1793,22 @@ type GuestFilesystemInfo struct {
 }
 
 func (x *GuestFilesystemInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestFilesystemInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestFilesystemInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "mountpoint":
-			x.Mountpoint = d.String()
+			d.String(&x.Mountpoint)
 		case "type":
-			x.Type = d.String()
+			d.String(&x.Type)
 		case "used-bytes":
-			x.UsedBytes = codec.Ptr(d, x.UsedBytes, codec.DecodeUint[uint64])
+			d.OptUint64(&x.UsedBytes)
 		case "total-bytes":
-			x.TotalBytes = codec.Ptr(d, x.TotalBytes, codec.DecodeUint[uint64])
+			d.OptUint64(&x.TotalBytes)
 		case "total-bytes-privileged":
-			x.TotalBytesPrivileged = codec.Ptr(d, x.TotalBytesPrivileged, codec.DecodeUint[uint64])
+			d.OptUint64(&x.TotalBytesPrivileged)
 		case "disk":
-			x.Disk = codec.List(d, (*GuestDiskAddress).decode)
+			codec.List(d, &x.Disk, (*GuestDiskAddress).decode)
 		default:
 			d.Unknown()
 		}
@@ -1814,7 +1824,7 @@ func (x *GuestFilesystemInfo) decode(d *codec.Decoder) {
 func (c *Client) GuestGetFsinfo(ctx context.Context) ([]GuestFilesystemInfo, error) {
 	var result []GuestFilesystemInfo
 	err := c.conn.Execute(ctx, "guest-get-fsinfo", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestFilesystemInfo).decode)
+		codec.List(d, &result, (*GuestFilesystemInfo).decode)
 	}))
 	return result, err
 }
@@ -1872,14 +1882,14 @@ type GuestMemoryBlock struct {
 }
 
 func (x *GuestMemoryBlock) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestMemoryBlock"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestMemoryBlock"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "phys-index":
-			x.PhysIndex = codec.Uint[uint64](d)
+			d.Uint64(&x.PhysIndex)
 		case "online":
-			x.Online = d.Bool()
+			d.Bool(&x.Online)
 		case "can-offline":
-			x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+			d.OptBool(&x.CanOffline)
 		default:
 			d.Unknown()
 		}
@@ -1895,7 +1905,7 @@ func (x *GuestMemoryBlock) decode(d *codec.Decoder) {
 func (c *Client) GuestGetMemoryBlocks(ctx context.Context) ([]GuestMemoryBlock, error) {
 	var result []GuestMemoryBlock
 	err := c.conn.Execute(ctx, "guest-get-memory-blocks", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestMemoryBlock).decode)
+		codec.List(d, &result, (*GuestMemoryBlock).decode)
 	}))
 	return result, err
 }
@@ -1948,14 +1958,14 @@ type GuestMemoryBlockResponse struct {
 }
 
 func (x *GuestMemoryBlockResponse) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestMemoryBlockResponse"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestMemoryBlockResponse"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "phys-index":
-			x.PhysIndex = codec.Uint[uint64](d)
+			d.Uint64(&x.PhysIndex)
 		case "response":
-			x.Response = GuestMemoryBlockResponseType(d.String())
+			d.String((*string)(&x.Response))
 		case "error-code":
-			x.ErrorCode = codec.Ptr(d, x.ErrorCode, codec.DecodeInt[int64])
+			d.OptInt64(&x.ErrorCode)
 		default:
 			d.Unknown()
 		}
@@ -1979,7 +1989,7 @@ type GuestSetMemoryBlocksArgs struct {
 func (c *Client) GuestSetMemoryBlocks(ctx context.Context, args GuestSetMemoryBlocksArgs) ([]GuestMemoryBlockResponse, error) {
 	var result []GuestMemoryBlockResponse
 	err := c.conn.Execute(ctx, "guest-set-memory-blocks", args, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestMemoryBlockResponse).decode)
+		codec.List(d, &result, (*GuestMemoryBlockResponse).decode)
 	}))
 	return result, err
 }
@@ -1995,10 +2005,10 @@ type GuestMemoryBlockInfo struct {
 }
 
 func (x *GuestMemoryBlockInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestMemoryBlockInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestMemoryBlockInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "size":
-			x.Size = codec.Uint[uint64](d)
+			d.Uint64(&x.Size)
 		default:
 			d.Unknown()
 		}
@@ -2041,22 +2051,22 @@ type GuestExecStatus struct {
 }
 
 func (x *GuestExecStatus) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestExecStatus"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestExecStatus"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "exited":
-			x.Exited = d.Bool()
+			d.Bool(&x.Exited)
 		case "exitcode":
-			x.Exitcode = codec.Ptr(d, x.Exitcode, codec.DecodeInt[int64])
+			d.OptInt64(&x.Exitcode)
 		case "signal":
-			x.Signal = codec.Ptr(d, x.Signal, codec.DecodeInt[int64])
+			d.OptInt64(&x.Signal)
 		case "out-data":
 			d.Value(&x.OutData)
 		case "err-data":
 			d.Value(&x.ErrData)
 		case "out-truncated":
-			x.OutTruncated = codec.Ptr(d, x.OutTruncated, codec.DecodeBool[bool])
+			d.OptBool(&x.OutTruncated)
 		case "err-truncated":
-			x.ErrTruncated = codec.Ptr(d, x.ErrTruncated, codec.DecodeBool[bool])
+			d.OptBool(&x.ErrTruncated)
 		default:
 			d.Unknown()
 		}
@@ -2107,10 +2117,10 @@ type GuestExec struct {
 }
 
 func (x *GuestExec) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestExec"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestExec"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "pid":
-			x.PID = codec.Int[int64](d)
+			d.Int64(&x.PID)
 		default:
 			d.Unknown()
 		}
@@ -2168,11 +2178,17 @@ type GuestExecCaptureOutput interface {
 func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, d *codec.Decoder) {
 	switch d.Alternate() {
 	case 't', 'f':
-		*x = Bool(d.Bool())
+		var v Bool
+		d.Value(&v)
+		*x = v
 	case '"':
-		*x = GuestExecCaptureOutputMode(d.String())
+		var v GuestExecCaptureOutputMode
+		d.String((*string)(&v))
+		*x = v
 	default:
-		*x = Unknown{JSON: d.Raw()}
+		var v Unknown
+		d.Raw((*[]byte)(&v.JSON))
+		*x = v
 	}
 }
 
@@ -2191,14 +2207,14 @@ type GuestExecArgs struct {
 }
 
 func (x *GuestExecArgs) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestExecArgs"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestExecArgs"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "path":
-			x.Path = d.String()
+			d.String(&x.Path)
 		case "arg":
-			x.Arg = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Arg, codec.DecodeString[string])
 		case "env":
-			x.Env = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Env, codec.DecodeString[string])
 		case "input-data":
 			d.Value(&x.InputData)
 		case "capture-output":
@@ -2283,10 +2299,10 @@ type GuestHostName struct {
 }
 
 func (x *GuestHostName) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestHostName"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestHostName"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "host-name":
-			x.HostName = d.String()
+			d.String(&x.HostName)
 		default:
 			d.Unknown()
 		}
@@ -2318,14 +2334,14 @@ type GuestUser struct {
 }
 
 func (x *GuestUser) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestUser"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestUser"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "user":
-			x.User = d.String()
+			d.String(&x.User)
 		case "login-time":
-			x.LoginTime = d.Float()
+			d.Float(&x.LoginTime)
 		case "domain":
-			x.Domain = codec.Ptr(d, x.Domain, codec.DecodeString[string])
+			d.OptString(&x.Domain)
 		default:
 			d.Unknown()
 		}
@@ -2340,7 +2356,7 @@ func (x *GuestUser) decode(d *codec.Decoder) {
 func (c *Client) GuestGetUsers(ctx context.Context) ([]GuestUser, error) {
 	var result []GuestUser
 	err := c.conn.Execute(ctx, "guest-get-users", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestUser).decode)
+		codec.List(d, &result, (*GuestUser).decode)
 	}))
 	return result, err
 }
@@ -2357,12 +2373,12 @@ type GuestTimezone struct {
 }
 
 func (x *GuestTimezone) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestTimezone"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestTimezone"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "zone":
-			x.Zone = codec.Ptr(d, x.Zone, codec.DecodeString[string])
+			d.OptString(&x.Zone)
 		case "offset":
-			x.Offset = codec.Int[int64](d)
+			d.Int64(&x.Offset)
 		default:
 			d.Unknown()
 		}
@@ -2406,28 +2422,28 @@ type GuestOSInfo struct {
 }
 
 func (x *GuestOSInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestOSInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestOSInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "kernel-release":
-			x.KernelRelease = codec.Ptr(d, x.KernelRelease, codec.DecodeString[string])
+			d.OptString(&x.KernelRelease)
 		case "kernel-version":
-			x.KernelVersion = codec.Ptr(d, x.KernelVersion, codec.DecodeString[string])
+			d.OptString(&x.KernelVersion)
 		case "machine":
-			x.Machine = codec.Ptr(d, x.Machine, codec.DecodeString[string])
+			d.OptString(&x.Machine)
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+			d.OptString(&x.ID)
 		case "name":
-			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+			d.OptString(&x.Name)
 		case "pretty-name":
-			x.PrettyName = codec.Ptr(d, x.PrettyName, codec.DecodeString[string])
+			d.OptString(&x.PrettyName)
 		case "version":
-			x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+			d.OptString(&x.Version)
 		case "version-id":
-			x.VersionID = codec.Ptr(d, x.VersionID, codec.DecodeString[string])
+			d.OptString(&x.VersionID)
 		case "variant":
-			x.Variant = codec.Ptr(d, x.Variant, codec.DecodeString[string])
+			d.OptString(&x.Variant)
 		case "variant-id":
-			x.VariantID = codec.Ptr(d, x.VariantID, codec.DecodeString[string])
+			d.OptString(&x.VariantID)
 		default:
 			d.Unknown()
 		}
@@ -2480,12 +2496,12 @@ type GuestDeviceIDPCI struct {
 	DeviceID uint16 `json:"device-id"`
 }
 
-func (x *GuestDeviceIDPCI) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestDeviceIDPCI) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "vendor-id":
-		x.VendorID = codec.Uint[uint16](d)
+		codec.Uint(&x.VendorID, d)
 	case "device-id":
-		x.DeviceID = codec.Uint[uint16](d)
+		codec.Uint(&x.DeviceID, d)
 	default:
 		return false
 	}
@@ -2493,8 +2509,8 @@ func (x *GuestDeviceIDPCI) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestDeviceIDPCI) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDeviceIDPCI"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestDeviceIDPCI"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -2544,7 +2560,7 @@ func (x *GuestDeviceID) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestDeviceID(e)
 }
 
-func (x *GuestDeviceID) member(d *codec.Decoder) bool {
+func (x *GuestDeviceID) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -2573,7 +2589,11 @@ func (x *GuestDeviceID) decode(d *codec.Decoder) {
 	switch GuestDeviceType(u.Tag) {
 	case GuestDeviceTypePCI:
 		var v GuestDeviceIDPCI
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -2612,16 +2632,16 @@ type GuestDeviceInfo struct {
 }
 
 func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDeviceInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestDeviceInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "driver-name":
-			x.DriverName = d.String()
+			d.String(&x.DriverName)
 		case "driver-date":
-			x.DriverDate = codec.Ptr(d, x.DriverDate, codec.DecodeInt[int64])
+			d.OptInt64(&x.DriverDate)
 		case "driver-version":
-			x.DriverVersion = codec.Ptr(d, x.DriverVersion, codec.DecodeString[string])
+			d.OptString(&x.DriverVersion)
 		case "id":
-			x.ID = codec.Ptr(d, x.ID, (*GuestDeviceID).decode)
+			codec.Ptr(d, &x.ID, (*GuestDeviceID).decode)
 		default:
 			d.Unknown()
 		}
@@ -2637,7 +2657,7 @@ func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
 func (c *Client) GuestGetDevices(ctx context.Context) ([]GuestDeviceInfo, error) {
 	var result []GuestDeviceInfo
 	err := c.conn.Execute(ctx, "guest-get-devices", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestDeviceInfo).decode)
+		codec.List(d, &result, (*GuestDeviceInfo).decode)
 	}))
 	return result, err
 }
@@ -2651,10 +2671,10 @@ type GuestAuthorizedKeys struct {
 }
 
 func (x *GuestAuthorizedKeys) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestAuthorizedKeys"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestAuthorizedKeys"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "keys":
-			x.Keys = codec.List(d, codec.DecodeString[string])
+			codec.List(d, &x.Keys, codec.DecodeString[string])
 		default:
 			d.Unknown()
 		}
@@ -2806,42 +2826,42 @@ type GuestDiskStats struct {
 }
 
 func (x *GuestDiskStats) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDiskStats"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestDiskStats"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "read-sectors":
-			x.ReadSectors = codec.Ptr(d, x.ReadSectors, codec.DecodeUint[uint64])
+			d.OptUint64(&x.ReadSectors)
 		case "read-ios":
-			x.ReadIOs = codec.Ptr(d, x.ReadIOs, codec.DecodeUint[uint64])
+			d.OptUint64(&x.ReadIOs)
 		case "read-merges":
-			x.ReadMerges = codec.Ptr(d, x.ReadMerges, codec.DecodeUint[uint64])
+			d.OptUint64(&x.ReadMerges)
 		case "write-sectors":
-			x.WriteSectors = codec.Ptr(d, x.WriteSectors, codec.DecodeUint[uint64])
+			d.OptUint64(&x.WriteSectors)
 		case "write-ios":
-			x.WriteIOs = codec.Ptr(d, x.WriteIOs, codec.DecodeUint[uint64])
+			d.OptUint64(&x.WriteIOs)
 		case "write-merges":
-			x.WriteMerges = codec.Ptr(d, x.WriteMerges, codec.DecodeUint[uint64])
+			d.OptUint64(&x.WriteMerges)
 		case "discard-sectors":
-			x.DiscardSectors = codec.Ptr(d, x.DiscardSectors, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DiscardSectors)
 		case "discard-ios":
-			x.DiscardIOs = codec.Ptr(d, x.DiscardIOs, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DiscardIOs)
 		case "discard-merges":
-			x.DiscardMerges = codec.Ptr(d, x.DiscardMerges, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DiscardMerges)
 		case "flush-ios":
-			x.FlushIOs = codec.Ptr(d, x.FlushIOs, codec.DecodeUint[uint64])
+			d.OptUint64(&x.FlushIOs)
 		case "read-ticks":
-			x.ReadTicks = codec.Ptr(d, x.ReadTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.ReadTicks)
 		case "write-ticks":
-			x.WriteTicks = codec.Ptr(d, x.WriteTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.WriteTicks)
 		case "discard-ticks":
-			x.DiscardTicks = codec.Ptr(d, x.DiscardTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.DiscardTicks)
 		case "flush-ticks":
-			x.FlushTicks = codec.Ptr(d, x.FlushTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.FlushTicks)
 		case "ios-pgr":
-			x.IOsPgr = codec.Ptr(d, x.IOsPgr, codec.DecodeUint[uint64])
+			d.OptUint64(&x.IOsPgr)
 		case "total-ticks":
-			x.TotalTicks = codec.Ptr(d, x.TotalTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.TotalTicks)
 		case "weight-ticks":
-			x.WeightTicks = codec.Ptr(d, x.WeightTicks, codec.DecodeUint[uint64])
+			d.OptUint64(&x.WeightTicks)
 		default:
 			d.Unknown()
 		}
@@ -2865,14 +2885,14 @@ type GuestDiskStatsInfo struct {
 }
 
 func (x *GuestDiskStatsInfo) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestDiskStatsInfo"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestDiskStatsInfo"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "name":
-			x.Name = d.String()
+			d.String(&x.Name)
 		case "major":
-			x.Major = codec.Uint[uint64](d)
+			d.Uint64(&x.Major)
 		case "minor":
-			x.Minor = codec.Uint[uint64](d)
+			d.Uint64(&x.Minor)
 		case "stats":
 			x.Stats.decode(d)
 		default:
@@ -2889,7 +2909,7 @@ func (x *GuestDiskStatsInfo) decode(d *codec.Decoder) {
 func (c *Client) GuestGetDiskstats(ctx context.Context) ([]GuestDiskStatsInfo, error) {
 	var result []GuestDiskStatsInfo
 	err := c.conn.Execute(ctx, "guest-get-diskstats", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestDiskStatsInfo).decode)
+		codec.List(d, &result, (*GuestDiskStatsInfo).decode)
 	}))
 	return result, err
 }
@@ -2951,30 +2971,30 @@ type GuestCPUStatsLinux struct {
 	Guestnice *uint64 `json:"guestnice,omitzero"`
 }
 
-func (x *GuestCPUStatsLinux) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
+func (x *GuestCPUStatsLinux) member(d *codec.Decoder, name []byte) bool {
+	switch string(name) {
 	case "cpu":
-		x.CPU = codec.Int[int64](d)
+		d.Int64(&x.CPU)
 	case "user":
-		x.User = codec.Uint[uint64](d)
+		d.Uint64(&x.User)
 	case "nice":
-		x.Nice = codec.Uint[uint64](d)
+		d.Uint64(&x.Nice)
 	case "system":
-		x.System = codec.Uint[uint64](d)
+		d.Uint64(&x.System)
 	case "idle":
-		x.Idle = codec.Uint[uint64](d)
+		d.Uint64(&x.Idle)
 	case "iowait":
-		x.Iowait = codec.Ptr(d, x.Iowait, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Iowait)
 	case "irq":
-		x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeUint[uint64])
+		d.OptUint64(&x.IRQ)
 	case "softirq":
-		x.Softirq = codec.Ptr(d, x.Softirq, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Softirq)
 	case "steal":
-		x.Steal = codec.Ptr(d, x.Steal, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Steal)
 	case "guest":
-		x.Guest = codec.Ptr(d, x.Guest, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Guest)
 	case "guestnice":
-		x.Guestnice = codec.Ptr(d, x.Guestnice, codec.DecodeUint[uint64])
+		d.OptUint64(&x.Guestnice)
 	default:
 		return false
 	}
@@ -2982,8 +3002,8 @@ func (x *GuestCPUStatsLinux) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestCPUStatsLinux) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestCPUStatsLinux"); ok; ok = d.Member() {
-		if !x.member(d) {
+	for name := d.Object("GuestCPUStatsLinux"); name != nil; name = d.Member() {
+		if !x.member(d, name) {
 			d.Unknown()
 		}
 	}
@@ -3055,7 +3075,7 @@ func (x *GuestCPUStats) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestCPUStats(e)
 }
 
-func (x *GuestCPUStats) member(d *codec.Decoder) bool {
+func (x *GuestCPUStats) member(d *codec.Decoder, name []byte) bool {
 	return false
 }
 
@@ -3084,7 +3104,11 @@ func (x *GuestCPUStats) decode(d *codec.Decoder) {
 	switch GuestCPUStatsType(u.Tag) {
 	case GuestCPUStatsTypeLinux:
 		var v GuestCPUStatsLinux
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Type = v
 	default:
 		x.Type = unknownVariant(&u, x.member)
@@ -3114,7 +3138,7 @@ func (x GuestCPUStats) LogValue() slog.Value {
 func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) {
 	var result []GuestCPUStats
 	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestCPUStats).decode)
+		codec.List(d, &result, (*GuestCPUStats).decode)
 	}))
 	return result, err
 }
@@ -3134,14 +3158,14 @@ type GuestLoadAverage struct {
 }
 
 func (x *GuestLoadAverage) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestLoadAverage"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestLoadAverage"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "load1m":
-			x.Load1m = d.Float()
+			d.Float(&x.Load1m)
 		case "load5m":
-			x.Load5m = d.Float()
+			d.Float(&x.Load5m)
 		case "load15m":
-			x.Load15m = d.Float()
+			d.Float(&x.Load15m)
 		default:
 			d.Unknown()
 		}
@@ -3202,40 +3226,40 @@ type GuestNetworkRoute struct {
 }
 
 func (x *GuestNetworkRoute) decode(d *codec.Decoder) {
-	for ok := d.Object("GuestNetworkRoute"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("GuestNetworkRoute"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "iface":
-			x.Iface = d.String()
+			d.String(&x.Iface)
 		case "destination":
-			x.Destination = d.String()
+			d.String(&x.Destination)
 		case "metric":
-			x.Metric = codec.Int[int64](d)
+			d.Int64(&x.Metric)
 		case "gateway":
-			x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
+			d.OptString(&x.Gateway)
 		case "mask":
-			x.Mask = codec.Ptr(d, x.Mask, codec.DecodeString[string])
+			d.OptString(&x.Mask)
 		case "irtt":
-			x.Irtt = codec.Ptr(d, x.Irtt, codec.DecodeInt[int64])
+			d.OptInt64(&x.Irtt)
 		case "flags":
-			x.Flags = codec.Ptr(d, x.Flags, codec.DecodeUint[uint64])
+			d.OptUint64(&x.Flags)
 		case "refcnt":
-			x.Refcnt = codec.Ptr(d, x.Refcnt, codec.DecodeInt[int64])
+			d.OptInt64(&x.Refcnt)
 		case "use":
-			x.Use = codec.Ptr(d, x.Use, codec.DecodeInt[int64])
+			d.OptInt64(&x.Use)
 		case "window":
-			x.Window = codec.Ptr(d, x.Window, codec.DecodeInt[int64])
+			d.OptInt64(&x.Window)
 		case "mtu":
-			x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
+			d.OptInt64(&x.MTU)
 		case "desprefixlen":
-			x.Desprefixlen = codec.Ptr(d, x.Desprefixlen, codec.DecodeString[string])
+			d.OptString(&x.Desprefixlen)
 		case "source":
-			x.Source = codec.Ptr(d, x.Source, codec.DecodeString[string])
+			d.OptString(&x.Source)
 		case "srcprefixlen":
-			x.Srcprefixlen = codec.Ptr(d, x.Srcprefixlen, codec.DecodeString[string])
+			d.OptString(&x.Srcprefixlen)
 		case "nexthop":
-			x.Nexthop = codec.Ptr(d, x.Nexthop, codec.DecodeString[string])
+			d.OptString(&x.Nexthop)
 		case "version":
-			x.Version = codec.Int[int64](d)
+			d.Int64(&x.Version)
 		default:
 			d.Unknown()
 		}
@@ -3250,7 +3274,7 @@ func (x *GuestNetworkRoute) decode(d *codec.Decoder) {
 func (c *Client) GuestNetworkGetRoute(ctx context.Context) ([]GuestNetworkRoute, error) {
 	var result []GuestNetworkRoute
 	err := c.conn.Execute(ctx, "guest-network-get-route", nil, codec.Into(func(d *codec.Decoder) {
-		result = codec.List(d, (*GuestNetworkRoute).decode)
+		codec.List(d, &result, (*GuestNetworkRoute).decode)
 	}))
 	return result, err
 }

@@ -12,8 +12,8 @@ import (
 // These bindings are made for a version of package codec. If one of these constants
 // overflows, the comment on its type says what to do.
 const (
-	_ codec.GenerateAgain = 2 - codec.OldestVersion
-	_ codec.UpdateGoqapi  = codec.Version - 2
+	_ codec.GenerateAgain = 3 - codec.OldestVersion
+	_ codec.UpdateGoqapi  = codec.Version - 3
 )
 
 // Bool is true or false, as one of the forms of an alternate.
@@ -49,14 +49,14 @@ func (x Unknown) MarshalJSONTo(enc *jsontext.Encoder) error {
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *Unknown) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		x.JSON = d.Raw()
+		d.Raw((*[]byte)(&x.JSON))
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Unknown) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		x.JSON = d.Raw()
+		d.Raw((*[]byte)(&x.JSON))
 	})
 }
 

@@ -69,7 +69,7 @@ func passSpace(text []byte, i int) int {
 
 // passString returns the end of the string that begins at i.
 func passString(text []byte, i int) int {
-	for i++; i < len(text); i++ { // most are too short for bytes.IndexByte to pay
+	for i = plainEnd(text, i+1); i < len(text); i = plainEnd(text, i+1) {
 		switch text[i] {
 		case '"':
 			return i + 1

@@ -46,8 +46,8 @@ func (nothing) encodeShape(*codec.Encoder)     {}
 func (v boxed) encodeShape(e *codec.Encoder)   { e.Value("data", &v) }
 func (u unknown) encodeShape(e *codec.Encoder) { e.Members(u.members) }
 
-func (v *circle) member(d *codec.Decoder) bool {
-	if string(d.Name()) == "radius" {
+func (v *circle) member(d *codec.Decoder, name []byte) bool {
+	if string(name) == "radius" {
 		d.Value(&v.Radius)
 		return true
 	}
@@ -64,9 +64,9 @@ func (x *shape) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-func (x *shape) member(d *codec.Decoder) bool {
-	if string(d.Name()) == "id" {
-		x.ID = d.String()
+func (x *shape) member(d *codec.Decoder, name []byte) bool {
+	if string(name) == "id" {
+		d.String(&x.ID)
 		return true
 	}
 	return false
@@ -86,14 +86,26 @@ func (x *shape) decode(d *codec.Decoder) {
 	switch tag := string(u.Tag); tag {
 	case "circle":
 		var v circle
-		u.Variant(x.member, v.member)
+		for name := u.Member(); name != nil; name = u.Member() {
+			if !x.member(d, name) && !v.member(d, name) {
+				d.Unknown()
+			}
+		}
 		x.Kind = v
 	case "nothing":
 		u.Empty(x.member)
 		x.Kind = nothing{}
 	case "boxed":
 		var v boxed
-		u.Data(x.member, v.decode)
+		for name := u.Member(); name != nil; name = u.Member() {
+			switch {
+			case x.member(d, name):
+			case string(name) == "data":
+				v.decode(d)
+			default:
+				d.Unknown()
+			}
+		}
 		x.Kind = v
 	default:
 		x.Kind = unknown{tag, u.Members(x.member)}

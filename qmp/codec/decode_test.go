@@ -26,13 +26,16 @@ type all struct {
 	String  string             `json:"string"`
 	Enum    enum               `json:"enum"`
 	Text    *string            `json:"text,omitzero"`
+	Kind    *enum              `json:"kind,omitzero"`
 	Bool    bool               `json:"bool"`
 	Flag    *bool              `json:"flag,omitzero"`
 	Int8    int8               `json:"int8"`
 	Int     int64              `json:"int"`
 	Uint8   uint8              `json:"uint8"`
 	Uint    uint64             `json:"uint"`
+	Count   *int64             `json:"count,omitzero"`
 	Size    *uint64            `json:"size,omitzero"`
+	Port    *uint16            `json:"port,omitzero"`
 	Float   float64            `json:"float"`
 	Strings []enum             `json:"strings"`
 	Ints    []int64            `json:"ints,omitzero"`
@@ -57,46 +60,52 @@ type long struct {
 }
 
 func (x *all) decode(d *codec.Decoder) {
-	for ok := d.Object("all"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("all"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "string":
-			x.String = d.String()
+			d.String(&x.String)
 		case "enum":
-			x.Enum = enum(d.String())
+			d.String((*string)(&x.Enum))
 		case "text":
-			x.Text = codec.Ptr(d, x.Text, codec.DecodeString[string])
+			d.OptString(&x.Text)
+		case "kind":
+			codec.Ptr(d, &x.Kind, codec.DecodeString)
 		case "bool":
-			x.Bool = d.Bool()
+			d.Bool(&x.Bool)
 		case "flag":
-			x.Flag = codec.Ptr(d, x.Flag, codec.DecodeBool[bool])
+			d.OptBool(&x.Flag)
 		case "int8":
-			x.Int8 = codec.Int[int8](d)
+			codec.Int(&x.Int8, d)
 		case "int":
-			x.Int = codec.Int[int64](d)
+			d.Int64(&x.Int)
 		case "uint8":
-			x.Uint8 = codec.Uint[uint8](d)
+			codec.Uint(&x.Uint8, d)
 		case "uint":
-			x.Uint = codec.Uint[uint64](d)
+			d.Uint64(&x.Uint)
+		case "count":
+			d.OptInt64(&x.Count)
 		case "size":
-			x.Size = codec.Ptr(d, x.Size, codec.DecodeUint[uint64])
+			d.OptUint64(&x.Size)
+		case "port":
+			codec.Ptr(d, &x.Port, codec.Uint)
 		case "float":
-			x.Float = d.Float()
+			d.Float(&x.Float)
 		case "strings":
-			x.Strings = codec.List(d, codec.DecodeString[enum])
+			codec.List(d, &x.Strings, codec.DecodeString)
 		case "ints":
-			x.Ints = codec.List(d, codec.DecodeInt[int64])
+			codec.List(d, &x.Ints, codec.Int)
 		case "floats":
-			x.Floats = codec.List(d, codec.DecodeFloat[float64])
+			codec.List(d, &x.Floats, codec.DecodeFloat)
 		case "raw":
-			x.Raw = d.Raw()
+			d.Raw((*[]byte)(&x.Raw))
 		case "point":
 			x.Point.decode(d)
 		case "down":
-			x.Down = codec.Ptr(d, x.Down, (*all).decode)
+			codec.Ptr(d, &x.Down, (*all).decode)
 		case "list":
-			x.List = codec.List(d, (*all).decode)
+			codec.List(d, &x.List, (*all).decode)
 		case "long":
-			x.Long = codec.List(d, (*long).decode)
+			codec.List(d, &x.Long, (*long).decode)
 		case "bytes":
 			d.Value(&x.Bytes)
 		default:
@@ -106,12 +115,12 @@ func (x *all) decode(d *codec.Decoder) {
 }
 
 func (x *point) decode(d *codec.Decoder) {
-	for ok := d.Object("point"); ok; ok = d.Member() {
-		switch string(d.Name()) {
+	for name := d.Object("point"); name != nil; name = d.Member() {
+		switch string(name) {
 		case "x":
-			x.X = codec.Int[int64](d)
+			d.Int64(&x.X)
 		case "y":
-			x.Y = codec.Int[int64](d)
+			d.Int64(&x.Y)
 		default:
 			d.Unknown()
 		}
@@ -119,8 +128,8 @@ func (x *point) decode(d *codec.Decoder) {
 }
 
 func (x *long) decode(d *codec.Decoder) {
-	for ok := d.Object("long"); ok; ok = d.Member() {
-		if string(d.Name()) == "point" {
+	for name := d.Object("long"); name != nil; name = d.Member() {
+		if string(name) == "point" {
 			x.Point.decode(d)
 		} else {
 			d.Unknown()
@@ -165,7 +174,7 @@ func sameAsReflection(t require.TestingT, text []byte) {
 }
 
 func TestDecode(t *testing.T) {
-	members := []string{"string", "enum", "text", "bool", "flag", "int8", "int", "uint8", "uint", "size", "float", "strings", "ints", "floats",
+	members := []string{"string", "enum", "text", "kind", "bool", "flag", "int8", "int", "uint8", "uint", "count", "size", "port", "float", "strings", "ints", "floats",
 		"raw", "point", "down", "list", "long", "bytes", "unknown", `\u0073tring`}
 	for _, text := range texts {
 		sameAsReflection(t, []byte(text))
@@ -177,6 +186,33 @@ func TestDecode(t *testing.T) {
 	for _, depth := range []int{9999, 10000, 10001} {
 		for _, text := range []string{strings.Repeat(`{"down":`, depth) + `null`, strings.Repeat(`{"list":[`, depth/2), strings.Repeat(`{"new":`, depth), `{"raw":` + strings.Repeat(`[`, depth-1)} {
 			sameAsReflection(t, []byte(text+closing(text)))
+		}
+	}
+}
+
+// Strings are scanned eight bytes at a time: each byte, in each place of these, is what it is.
+func TestEveryByte(t *testing.T) {
+	for c := range 256 {
+		for before := range 10 {
+			for _, after := range []int{0, 1, 9} {
+				s := strings.Repeat("a", before) + string([]byte{byte(c)}) + strings.Repeat("z", after)
+				sameAsReflection(t, []byte(`{"string": "`+s+`", "raw": "`+s+`"}`))
+				sameAsReflection(t, []byte(`{"int": 1, "`+s+`": 2, "list": [{}, {"`+s+`": 3}]}`))
+			}
+		}
+	}
+}
+
+// What stands between values is read in one go if it is as servers print it: other spaces do.
+func TestSpaces(t *testing.T) {
+	for _, space := range []string{"", " ", "  ", "\t", "\r\n ", "\v", "\x00"} {
+		for _, text := range []string{
+			`~{~"int"~:~1~,~"strings"~:~[~"a"~,~"b"~]~,~"point"~:~{~"x"~:~2~}~,~"new"~:~{~}~}~`,
+			`{"int": 1,~"bool": true, ~"strings": ["a",~"b", ~"c"~], "point":~{"x":~2~}, "new":~[]~}`,
+			`{~"int"~: 1~,"bool" :true~,"strings" : [~"a"~,"b"~]}`,
+			`{"strings": ["a",~], "int": 1}`, `{"int": 1,~}`, `{"int": 1,~"bool"~}`, `{"int": 1, "bool": ~`, `{"int": 1, "~`, `{"int": 1,~`,
+		} {
+			sameAsReflection(t, []byte(strings.ReplaceAll(text, "~", space)))
 		}
 	}
 }
@@ -242,8 +278,8 @@ func TestProp(t *testing.T) {
 // decodeProps decodes an object as members that no schema knows.
 func decodeProps(text string) (props map[string]any, err error) {
 	err = decode(text, codec.Into(func(d *codec.Decoder) {
-		for ok := d.Object("any"); ok; ok = d.Member() {
-			d.Prop(&props)
+		for name := d.Object("any"); name != nil; name = d.Member() {
+			d.Prop(&props, name)
 		}
 	}))
 	return props, err
@@ -262,14 +298,20 @@ func (c *countdown) Err() error {
 	return nil
 }
 
+// points returns a place for a list of points.
+func points() any {
+	var list []point
+	return codec.Into(func(d *codec.Decoder) { codec.List(d, &list, (*point).decode) })
+}
+
 // Decoding looks at its context again and again, and ends with it.
 func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		x    func() any
 	}{
-		"list":            {strings.Repeat(`{"x":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*point).decode) }) }},
-		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*point).decode) }) }},
+		"list":            {strings.Repeat(`{"x":1},`, 1e5), points},
+		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), points},
 		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(codec.Skip) }},
 		"reflection":      {strings.Repeat(`{"x":1},`, 1e5), func() any { return new([]point) }},
 		"any":             {strings.Repeat(`{"int":1},`, 1e5), func() any { return new(any) }},
@@ -335,8 +377,8 @@ type crate struct {
 
 func (x *crate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		for ok := d.Object("crate"); ok; ok = d.Member() {
-			switch string(d.Name()) {
+		for name := d.Object("crate"); name != nil; name = d.Member() {
+			switch string(name) {
 			case "data":
 				d.Value(x)
 			case "list":

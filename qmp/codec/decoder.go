@@ -21,7 +21,6 @@ import (
 type Decoder struct {
 	text   []byte
 	at     int
-	name   []byte // of the member that is being read; valid until the next string is
 	depth  int
 	strict bool // an unknown member is an error
 
@@ -36,7 +35,8 @@ type Decoder struct {
 
 	strings    strings.Builder // where short strings are kept, several in one allocation
 	scratch    []byte          // for strings with escapes
-	growing    []any           // memory in which lists grow: a *[]T for each type
+	raw        []byte          // where short JSON texts are kept, in the same way
+	spare      []any           // a *[]T for each type of list and pointer, see there
 	ahead      ahead
 	meter      *json.Unmarshalers // charges what reflection allocates
 	unmeasured int                // how much text reflection may still decode without the meter
@@ -78,7 +78,7 @@ func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, 
 // release makes d available for use again. It keeps the memory for short strings; one
 // string that is still used keeps all of it.
 func (d *Decoder) release() {
-	*d = Decoder{strings: d.strings, scratch: d.scratch[:0], meter: d.meter}
+	*d = Decoder{strings: d.strings, raw: d.raw, scratch: d.scratch[:0], meter: d.meter}
 	if cap(d.scratch) > 64<<10 {
 		d.scratch = nil
 	}

@@ -87,8 +87,8 @@ func (w *deviceWriter) object(text, within []byte) error {
 	var props []byte
 	var failed error
 	err := Unmarshal(text, func(d *Decoder) {
-		for ok := d.Object("a device"); ok && failed == nil; ok = d.Member() {
-			name := append(w.name[:0], d.name...) // which the value may overwrite
+		for next := d.Object("a device"); next != nil && failed == nil; next = d.Member() {
+			name := append(w.name[:0], next...) // which the value may overwrite
 			w.name = name
 			switch value := d.skip(); {
 			case within == nil && string(name) == "props" && value[0] == '{':
@@ -154,8 +154,8 @@ func (w *deviceWriter) check(name, value []byte) error {
 // has reports whether an object has a member.
 func has(object, member []byte) (found bool) {
 	_ = Unmarshal(object, func(d *Decoder) {
-		for ok := d.Object("a device"); ok; ok = d.Member() {
-			found = found || bytes.Equal(d.name, member)
+		for name := d.Object("a device"); name != nil; name = d.Member() {
+			found = found || bytes.Equal(name, member)
 			d.skip()
 		}
 	})

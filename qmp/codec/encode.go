@@ -167,8 +167,8 @@ func (e *Encoder) Members(object []byte) {
 		return
 	}
 	err := Unmarshal(object, func(d *Decoder) {
-		for ok := d.Object("the members of an unknown variant"); ok; ok = d.Member() {
-			e.token(jsontext.String(string(d.name)))
+		for name := d.Object("the members of an unknown variant"); name != nil; name = d.Member() {
+			e.token(jsontext.String(string(name)))
 			e.raw(d.skip())
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -70,6 +71,20 @@ func FuzzProps(f *testing.F) {
 		if err == nil && len(want) > 0 {
 			require.Equal(t, want, floats(got))
 		}
+	})
+}
+
+// FuzzSkip reads over any text. It is JSON if it is for jsontext.
+func FuzzSkip(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+		f.Add([]byte(`[{"a": ` + text + `, "b": [` + text + `, 1]}]`))
+	}
+	f.Add([]byte(strings.Repeat(`[`, 10001) + strings.Repeat(`]`, 10001)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		want := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		err := decode(string(text), codec.Into(codec.Skip))
+		require.Equal(t, want, err == nil, "%q: %v", text, err)
 	})
 }
 

@@ -1,6 +1,9 @@
 package codec
 
 import (
+	"encoding/binary"
+	"math/bits"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -60,54 +63,93 @@ func (d *Decoder) next(begin, end byte) bool {
 	return d.err == nil
 }
 
-// Member goes to the next member of the object that d is in, and reports whether there
-// is one; if not, it leaves the object.
-func (d *Decoder) Member() bool {
+// Member goes to the next member of the object that d is in and returns its name, which is
+// valid until the next string is read. After the last member it leaves the object, and
+// returns nil.
+func (d *Decoder) Member() []byte {
+	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.at < d.look {
+		if name := d.plainName(begin); name != nil {
+			return name
+		}
+	}
+	return d.anyMember()
+}
+
+// plainName reads the rest of a member up to its value, if the name, which begins at an index, is
+// plain, and all is as servers print it; otherwise it returns nil.
+func (d *Decoder) plainName(begin int) []byte {
+	end := plainEnd(d.text, begin)
+	value := end + len(`": `)
+	if value > len(d.text) || string(d.text[end:value]) != `": ` {
+		return nil
+	}
+	d.at = value
+	return d.text[begin:end]
+}
+
+// anyMember is Member for text of any form.
+func (d *Decoder) anyMember() []byte {
 	if !d.next('{', '}') {
-		return false
+		return nil
 	}
 	if d.peek() != '"' {
 		d.fail(errSyntax)
-		return false
+		return nil
 	}
-	d.name = d.quoted()
+	name := d.quoted()
 	if d.peek() != ':' {
 		d.fail(errSyntax)
-		return false
+		return nil
 	}
 	d.at++
-	return true
+	return name
 }
 
 // element goes to the next element of the list that d is in.
 func (d *Decoder) element() bool {
+	if value := d.at + len(", "); value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.look {
+		d.at = value // as servers print it
+		return true
+	}
 	return d.next('[', ']')
 }
 
-// plain are the bytes that stand for themselves in a string.
-var plain = func() (table [256]bool) {
-	for c := ' '; c < 0x80; c++ {
-		table[c] = c != '"' && c != '\\'
+// Masks for eight bytes at a time.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// plainEnd returns the index of the first byte from i on that does not stand for itself in a
+// string: a quote, a backslash, a control character, or a part of a character that is not
+// ASCII; if there is none, the length of text.
+func plainEnd(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		w := binary.LittleEndian.Uint64(text[i:])
+		quote, escape := w^ones*'"', w^ones*'\\' // a byte is 0 where w has that character
+		// The lowest high bit is that of the first such byte.
+		if found := (w | (w - ones*' ') | (quote - ones) | (escape - ones)) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
 	}
-	return table
-}()
+	for ; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
+			break
+		}
+	}
+	return i
+}
 
 // quoted reads the string that is next and returns its content, which is valid until the
 // next string is read.
 func (d *Decoder) quoted() []byte {
-	rest := d.text[d.at+1:]
-	for i, c := range rest { // most are too short for anything cleverer to pay
-		if plain[c] {
-			continue
-		}
-		if c != '"' {
-			return d.unusual()
-		}
-		d.at += i + 2
-		return rest[:i]
+	begin := d.at + 1
+	end := plainEnd(d.text, begin)
+	if end < len(d.text) && d.text[end] == '"' {
+		d.at = end + 1
+		return d.text[begin:end]
 	}
-	d.fail(errSyntax)
-	return nil
+	return d.unusual()
 }
 
 // unusual is quoted for strings that are not plain. In place of invalid UTF-8 it returns
@@ -177,7 +219,7 @@ func (d *Decoder) skip() []byte {
 	case '"':
 		d.quoted()
 	case '{':
-		for ok := d.Object(""); ok; ok = d.Member() {
+		for name := d.Object(""); name != nil; name = d.Member() {
 			d.skip()
 		}
 	case '[':

@@ -4,13 +4,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A MemberFunc decodes the value of the member that [Decoder.Name] returns, if it knows
-// that member; otherwise it reads nothing and returns false.
-type MemberFunc = func(*Decoder) bool
+// A MemberFunc decodes the value of the member with a name, if it knows that member;
+// otherwise it reads nothing and returns false.
+type MemberFunc = func(d *Decoder, name []byte) bool
 
 // A Union is a union that is being decoded: [Decoder.Union] looks ahead for its tag,
-// and depending on the tag one of the methods reads the union. Their first argument
-// decodes the members that all variants have.
+// which decides how the members are read.
 type Union struct {
 	// Tag is the discriminator's value; empty if the object has none. It is
 	// valid until the next string is read.
@@ -38,17 +37,25 @@ func (d *Decoder) Union(typ, tag string) Union {
 	return u
 }
 
-// next goes to the next member that is neither the tag nor a common one.
-func (u *Union) next(common MemberFunc) bool {
-	for u.d.Member() {
-		switch {
-		case string(u.d.name) == u.tagName:
-			u.skipTag()
-		case !common(u.d):
-			return true
+// Member goes to the next member that is not the tag, and returns its name; nil after the
+// last one.
+func (u *Union) Member() []byte {
+	for {
+		name := u.d.Member()
+		if name == nil || string(name) != u.tagName {
+			return name
+		}
+		u.skipTag()
+	}
+}
+
+// Empty decodes a variant that adds no members.
+func (u *Union) Empty(common MemberFunc) {
+	for name := u.Member(); name != nil; name = u.Member() {
+		if !common(u.d, name) {
+			u.d.Unknown()
 		}
 	}
-	return false
 }
 
 // skipTag reads the tag, which is known already.
@@ -60,42 +67,18 @@ func (u *Union) skipTag() {
 	}
 }
 
-// Variant decodes the members of the variant.
-func (u *Union) Variant(common, member MemberFunc) {
-	for u.next(common) {
-		if !member(u.d) {
-			u.d.Unknown()
-		}
-	}
-}
-
-// Empty decodes a variant that adds no members.
-func (u *Union) Empty(common MemberFunc) {
-	for u.next(common) {
-		u.d.Unknown()
-	}
-}
-
-// Data decodes a variant that is the value of the member data, with a function.
-func (u *Union) Data(common MemberFunc, decode func(*Decoder)) {
-	for u.next(common) {
-		if string(u.d.name) == "data" {
-			decode(u.d)
-		} else {
-			u.d.Unknown()
-		}
-	}
-}
-
 // Members returns an object of all members that are neither the tag nor
 // common, for a variant that the bindings do not know.
 func (u *Union) Members(common MemberFunc) []byte {
 	object := []byte("{")
-	for u.next(common) {
+	for name := u.Member(); name != nil; name = u.Member() {
+		if common(u.d, name) {
+			continue
+		}
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		object, _ = jsontext.AppendQuote(object, u.d.name) // writes U+FFFD for invalid UTF-8
+		object, _ = jsontext.AppendQuote(object, name) // writes U+FFFD for invalid UTF-8
 		value := u.d.skip()
 		u.d.charge(2 * len(value))
 		object = append(append(object, ':'), value...)

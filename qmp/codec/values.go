@@ -10,9 +10,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Name returns the name of the member whose value is next.
-func (d *Decoder) Name() []byte { return d.name }
-
 // Check reads the next value with a function. An error of that is one at the value.
 func (d *Decoder) Check(read func() error) {
 	d.peek()
@@ -32,19 +29,24 @@ func (d *Decoder) Kind() jsontext.Kind {
 	return jsontext.Kind(c)
 }
 
-// Object goes to the first member of an object, and reports whether there is one:
+// Object goes to the first member of an object and returns its name; nil if there is none:
 //
-//	for ok := d.Object("T"); ok; ok = d.Member() {
-//		switch string(d.Name()) {
+//	for name := d.Object("T"); name != nil; name = d.Member() {
+//		switch string(name) {
 //
 // typ is the Go type, for errors.
-func (d *Decoder) Object(typ string) bool {
+func (d *Decoder) Object(typ string) []byte {
 	if d.peek() != '{' {
 		d.other("an object is expected for " + typ)
-		return false
+		return nil
 	}
 	d.enter()
-	return d.Member()
+	if d.at < min(d.look, len(d.text)) && d.text[d.at] == '"' {
+		if name := d.plainName(d.at + 1); name != nil {
+			return name
+		}
+	}
+	return d.anyMember()
 }
 
 // Unknown reads the value of a member that the bindings do not know.
@@ -86,92 +88,6 @@ func KindName(k jsontext.Kind) string {
 	return k.String()
 }
 
-// List decodes a list whose elements are decoded by a function.
-func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
-	begin := d.at
-	if !d.list() {
-		return nil
-	}
-	growing := growingFor[T](d)
-	list := *growing
-	*growing = nil // a list of the same type in this one needs other memory
-	size := int(reflect.TypeFor[T]().Size())
-	for d.element() {
-		if len(list) == cap(list) {
-			list = append(make([]T, 0, d.room(begin, len(list), size)), list...)
-		}
-		list = list[:len(list)+1]
-		decode(&list[len(list)-1], d)
-	}
-	if size*len(list) > longList || !d.charge(size*len(list)) {
-		return list
-	}
-	grown := append(make([]T, 0, len(list)), list...)
-	clear(list)
-	*growing = list[:0]
-	return grown
-}
-
-// longList is the number of bytes from which on a list is not copied when it is complete.
-const longList = 16 << 10
-
-// growingFor returns the memory in which lists of a type grow before they are copied. They
-// use it one after the other.
-func growingFor[T any](d *Decoder) *[]T {
-	for _, g := range d.growing {
-		if g, ok := g.(*[]T); ok {
-			return g
-		}
-	}
-	g := new([]T)
-	d.growing = append(d.growing, g)
-	return g
-}
-
-// room returns for how many elements of a size a list should have room after its first n.
-// The list begins at an index in the text. It is the number that the rest of the text may
-// have, if the list is all of it, but not many times more than n.
-func (d *Decoder) room(begin, n, size int) int {
-	room := min(4, 512/max(size, 1))
-	if n > 0 {
-		times := 2
-		if d.depth == 1 {
-			times = 8
-		}
-		rest := int64(len(d.text)-d.at) * int64(n) / int64(d.at-begin) // the product is too large for an int of 32 bits
-		room = min(times*n, n+int(rest))
-	}
-	room = max(room, n+1)
-	if !d.charge(room * size) {
-		return n + 1
-	}
-	return room
-}
-
-// list enters a list, if one is next.
-func (d *Decoder) list() bool {
-	if d.peek() != '[' {
-		d.other("a list is expected")
-		return false
-	}
-	d.enter()
-	return true
-}
-
-// Ptr decodes an optional value with a function, into x, or into a new T if x is nil. For
-// null it returns nil.
-func Ptr[T any](d *Decoder, x *T, decode func(*T, *Decoder)) *T {
-	if d.null() {
-		return nil
-	}
-	if x == nil {
-		d.charge(int(reflect.TypeFor[T]().Size()))
-		x = new(T)
-	}
-	decode(x, d)
-	return x
-}
-
 // null reads a null, if one is next.
 func (d *Decoder) null() bool {
 	if d.peek() != 'n' {
@@ -182,12 +98,13 @@ func (d *Decoder) null() bool {
 }
 
 // String decodes a string or an enum.
-func (d *Decoder) String() string {
+func (d *Decoder) String(x *string) {
 	if d.peek() != '"' {
 		d.other("a string is expected")
-		return ""
+		*x = ""
+		return
 	}
-	return d.keep(d.quoted())
+	*x = d.keep(d.quoted())
 }
 
 const (
@@ -214,41 +131,37 @@ func (d *Decoder) keep(text []byte) string {
 }
 
 // Bool decodes true or false.
-func (d *Decoder) Bool() bool {
+func (d *Decoder) Bool(x *bool) {
+	*x = false
 	switch d.peek() {
 	case 't':
 		d.word("true")
-		return true
+		*x = true
 	case 'f':
 		d.word("false")
 	default:
 		d.other("true or false is expected")
 	}
-	return false
 }
 
 // Int decodes a signed integer.
-func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
+func Int[T ~int8 | ~int16 | ~int32 | ~int64](x *T, d *Decoder) {
 	n, text := d.digitsOf()
-	v := T(n)
-	if n < 0 || int64(v) != n {
+	if *x = T(n); n < 0 || int64(*x) != n {
 		m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		v = T(m)
+		*x = T(m)
 	}
-	return v
 }
 
 // Uint decodes an unsigned integer.
-func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
+func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) {
 	n, text := d.digitsOf()
-	v := T(n)
-	if n < 0 || int64(v) != n {
+	if *x = T(n); n < 0 || int64(*x) != n {
 		m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		v = T(m)
+		*x = T(m)
 	}
-	return v
 }
 
 // digitsOf reads a number and returns its text, and its value if it has only a few
@@ -267,14 +180,14 @@ func (d *Decoder) digitsOf() (n int64, text []byte) {
 }
 
 // Float decodes a number.
-func (d *Decoder) Float() float64 {
+func (d *Decoder) Float(x *float64) {
 	text := d.numeric()
-	if text == nil {
-		return 0
+	*x = 0
+	if text != nil {
+		var err error
+		*x, err = strconv.ParseFloat(string(text), 64)
+		d.badNumber(text, err)
 	}
-	n, err := strconv.ParseFloat(string(text), 64)
-	d.badNumber(text, err)
-	return n
 }
 
 // numeric reads a number; nil if something else is next.
@@ -311,41 +224,82 @@ func (d *Decoder) Alternate() jsontext.Kind {
 	return d.Kind()
 }
 
-// Raw returns the text of the next value.
-func (d *Decoder) Raw() []byte {
+// Raw keeps the text of the next value.
+func (d *Decoder) Raw(x *[]byte) {
 	text := d.skip()
-	if !d.charge(len(text)) {
-		return nil
+	n := len(text)
+	if n > short {
+		if d.charge(n) {
+			*x = bytes.Clone(text)
+		}
+		return
 	}
-	return bytes.Clone(text)
+	if cap(d.raw)-len(d.raw) < n {
+		d.charge(chunk)
+		d.raw = make([]byte, 0, chunk)
+	}
+	begin := len(d.raw)
+	d.raw = append(d.raw, text...)
+	*x = d.raw[begin : begin+n : begin+n]
 }
+
+// The methods for scalars are not inlined: generated code has thousands of calls of them, and
+// the compiler would assume that x escapes.
+
+// Int64 decodes a signed integer.
+//
+//go:noinline
+func (d *Decoder) Int64(x *int64) { Int(x, d) }
+
+// Uint64 decodes an unsigned integer.
+//
+//go:noinline
+func (d *Decoder) Uint64(x *uint64) { Uint(x, d) }
+
+// OptString decodes an optional string, as [Ptr] does.
+//
+//go:noinline
+func (d *Decoder) OptString(x **string) { opt(d, x, DecodeString) }
+
+// OptBool decodes an optional true or false.
+//
+//go:noinline
+func (d *Decoder) OptBool(x **bool) { opt(d, x, DecodeBool) }
+
+// OptInt64 decodes an optional signed integer.
+//
+//go:noinline
+func (d *Decoder) OptInt64(x **int64) { opt(d, x, Int) }
+
+// OptUint64 decodes an optional unsigned integer.
+//
+//go:noinline
+func (d *Decoder) OptUint64(x **uint64) { opt(d, x, Uint) }
 
 // The functions below can be given to those that decode a list or a pointer.
 
 // DecodeString decodes a string or an enum.
-func DecodeString[T ~string](x *T, d *Decoder) { *x = T(d.String()) }
+func DecodeString[T ~string](x *T, d *Decoder) {
+	var s string
+	d.String(&s)
+	*x = T(s)
+}
 
 // DecodeBool decodes true or false.
-func DecodeBool[T ~bool](x *T, d *Decoder) { *x = T(d.Bool()) }
-
-// DecodeInt decodes a signed integer.
-func DecodeInt[T ~int8 | ~int16 | ~int32 | ~int64](x *T, d *Decoder) { *x = Int[T](d) }
-
-// DecodeUint decodes an unsigned integer.
-func DecodeUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) { *x = Uint[T](d) }
+func DecodeBool(x *bool, d *Decoder) { d.Bool(x) }
 
 // DecodeFloat decodes a number.
-func DecodeFloat[T ~float64](x *T, d *Decoder) { *x = T(d.Float()) }
+func DecodeFloat(x *float64, d *Decoder) { d.Float(x) }
 
-// Prop decodes the next member, which the schema does not know.
-func (d *Decoder) Prop(props *map[string]any) {
-	name := d.keep(d.name)
+// Prop decodes the member with a name, which the schema does not know.
+func (d *Decoder) Prop(props *map[string]any, name []byte) {
+	key := d.keep(name)
 	if *props == nil {
 		d.charge(mapSize)
 		*props = map[string]any{}
 	}
 	d.charge(entrySize)
-	(*props)[name] = d.anything()
+	(*props)[key] = d.anything()
 }
 
 // How many bytes a map and an entry in it take, roughly.
@@ -359,18 +313,22 @@ const (
 func (d *Decoder) anything() any {
 	switch d.Kind() {
 	case '"':
-		return d.String()
+		return d.keep(d.quoted())
 	case 't', 'f':
-		return d.Bool()
+		var b bool
+		d.Bool(&b)
+		return b
 	case '0':
 		return d.anyNumber()
 	case '[':
-		return List(d, func(x *any, d *Decoder) { *x = d.anything() })
+		var list []any
+		List(d, &list, func(x *any, d *Decoder) { *x = d.anything() })
+		return list
 	case '{':
 		d.charge(mapSize)
 		object := map[string]any{}
-		for ok := d.Object("any"); ok; ok = d.Member() {
-			d.Prop(&object)
+		for name := d.Object("any"); name != nil; name = d.Member() {
+			d.Prop(&object, name)
 		}
 		return object
 	}

@@ -24,18 +24,17 @@ func (g *group) alternate(a *plan.Alternate) {
 				}
 				cases.Case(kinds).Block(branch(b)...)
 			}
-			cases.Default().Block(jen.Op("*").Id("x").Op("=").Id("Unknown").Values(jen.Dict{
-				jen.Id("JSON"): decoder().Dot("Raw").Call(),
-			}))
+			cases.Default().Block(
+				jen.Var().Id("v").Id("Unknown"),
+				decoder().Dot("Raw").Call(jen.Parens(jen.Op("*").Index().Byte()).Call(jen.Op("&").Id("v").Dot("JSON"))),
+				jen.Op("*").Id("x").Op("=").Id("v"),
+			)
 		}),
 	)
 }
 
 // branch writes the decoding of one form of an alternate into the interface.
 func branch(b *plan.Branch) []jen.Code {
-	if value := decoded(b.Type); value != nil && b.Type.Kind != plan.List {
-		return []jen.Code{jen.Op("*").Id("x").Op("=").Add(value)}
-	}
 	return []jen.Code{
 		jen.Var().Id("v").Id(b.Type.Name),
 		decodeInto(jen.Id("v"), b.Type, false),

@@ -14,11 +14,16 @@ func decoder() *jen.Statement { return jen.Id("d") }
 
 func decoderParam() *jen.Statement { return decoder().Op("*").Qual(pkgCodec, "Decoder") }
 
-// memberMethod writes the method that reads the value of the next member, if the type has
-// that member.
-func (g *group) memberMethod(name string, list []*plan.Field, props string) {
+// name is the name of the member that is next, and its declaration as a parameter.
+func name() *jen.Statement { return jen.Id("name") }
+
+func nameParam() *jen.Statement { return name().Index().Byte() }
+
+// memberMethod writes the method that reads the value of the member with a name, if the type
+// has that member.
+func (g *group) memberMethod(typ string, list []*plan.Field, props string) {
 	g.Line()
-	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("member").Params(decoderParam()).Bool().BlockFunc(func(body *jen.Group) {
+	g.Func().Params(jen.Id("x").Op("*").Id(typ)).Id("member").Params(decoderParam(), nameParam()).Bool().BlockFunc(func(body *jen.Group) {
 		unknown := jen.Return(jen.False())
 		if props != "" {
 			unknown = decodeProp(props)
@@ -36,7 +41,7 @@ func (g *group) memberMethod(name string, list []*plan.Field, props string) {
 
 // decodeFields reads the value of the member that is next into its field.
 func decodeFields(list []*plan.Field, unknown jen.Code) jen.Code {
-	return jen.Switch(jen.String().Call(decoder().Dot("Name").Call())).BlockFunc(func(cases *jen.Group) {
+	return jen.Switch(jen.String().Call(name())).BlockFunc(func(cases *jen.Group) {
 		for _, f := range list {
 			cases.Case(jen.Lit(f.QAPI)).Block(decodeInto(jen.Id("x").Dot(f.Name), f.Type, f.Pointer()))
 		}
@@ -45,80 +50,103 @@ func decodeFields(list []*plan.Field, unknown jen.Code) jen.Code {
 }
 
 func decodeProp(props string) *jen.Statement {
-	return decoder().Dot("Prop").Call(jen.Op("&").Id("x").Dot(props))
+	return decoder().Dot("Prop").Call(jen.Op("&").Id("x").Dot(props), name())
 }
 
 // decodeMethod writes the method that reads a value.
-func (g *group) decodeMethod(name string, body ...jen.Code) {
+func (g *group) decodeMethod(typ string, body ...jen.Code) {
 	g.Line()
-	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decode").Params(decoderParam()).Block(body...)
+	g.Func().Params(jen.Id("x").Op("*").Id(typ)).Id("decode").Params(decoderParam()).Block(body...)
+}
+
+// forMembers is a loop over the members of an object, the first of which an expression returns.
+func forMembers(first, next jen.Code, body ...jen.Code) jen.Code {
+	return jen.For(name().Op(":=").Add(first), name().Op("!=").Nil(), name().Op("=").Add(next)).Block(body...)
+}
+
+func unknownMember() *jen.Statement { return decoder().Dot("Unknown").Call() }
+
+// isMember reads the value of the member that is next, if the value x has that member.
+func isMember(x *jen.Statement) *jen.Statement {
+	return x.Clone().Dot("member").Call(decoder(), name())
 }
 
 // decodeStruct writes that method for a struct.
 func (g *group) decodeStruct(s *plan.Struct) {
-	unknown := decoder().Dot("Unknown").Call()
 	var member jen.Code
 	switch {
 	case s.Spread:
-		member = jen.If(jen.Op("!").Id("x").Dot("member").Call(decoder())).Block(unknown)
+		member = jen.If(jen.Op("!").Add(isMember(jen.Id("x")))).Block(unknownMember())
 	case s.Props != "":
 		member = decodeFields(sent(s), decodeProp(s.Props))
 	default:
-		member = decodeFields(sent(s), unknown)
+		member = decodeFields(sent(s), unknownMember())
 	}
-	g.decodeMethod(s.Name, jen.For(
-		jen.Id("ok").Op(":=").Add(decoder()).Dot("Object").Call(jen.Lit(s.Name)),
-		jen.Id("ok"),
-		jen.Id("ok").Op("=").Add(decoder()).Dot("Member").Call(),
-	).Block(member))
+	g.decodeMethod(s.Name, forMembers(
+		decoder().Dot("Object").Call(jen.Lit(s.Name)), decoder().Dot("Member").Call(), member))
 }
 
-// decodeInto writes code that reads a value of type t into a field or an interface: as a
+// decodeInto writes code that reads a value of type t into a field or a variable: as a
 // pointer, if it is optional.
 func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
-	if elem := elementDecoder(t); pointer && elem != nil {
-		return place.Clone().Op("=").Qual(pkgCodec, "Ptr").Call(decoder(), place, elem)
+	to := jen.Op("&").Add(place.Clone())
+	over := func(typ string) *jen.Statement {
+		if t.Name != typ {
+			return jen.Parens(jen.Op("*").Id(typ)).Call(to)
+		}
+		return to
 	}
-	if value := decoded(t); value != nil {
-		return place.Op("=").Add(value)
+	read := func(method string, to jen.Code) jen.Code { return decoder().Dot(method).Call(to) }
+	if pointer {
+		if method := scalarMethod(t); method != "" && (t.Kind != plan.String || t.Name == "string") {
+			return read("Opt"+method, to)
+		}
+		if decode := elementDecoder(t); decode != nil {
+			return jen.Qual(pkgCodec, "Ptr").Call(decoder(), to, decode)
+		}
+		return read("Value", to)
 	}
 	switch {
+	case t.Kind == plan.String:
+		return read("String", over("string"))
+	case scalarMethod(t) != "":
+		return read(scalarMethod(t), to)
+	case t.Kind == plan.Int || t.Kind == plan.Uint:
+		return jen.Qual(pkgCodec, numberFunc(t.Kind)).Call(to, decoder())
+	case t.Kind == plan.Float:
+		return read("Float", to)
+	case t.Kind == plan.Raw:
+		return read("Raw", jen.Parens(jen.Op("*").Index().Byte()).Call(to))
 	case t.Kind == plan.Null:
 		return decoder().Dot("Null").Call()
 	case t.Kind == plan.Interface:
-		return jen.Id("decode"+t.Name).Call(jen.Op("&").Add(place), decoder())
+		return jen.Id("decode"+t.Name).Call(to, decoder())
 	case hasDecoder(t):
-		return place.Dot("decode").Call(decoder())
+		return place.Clone().Dot("decode").Call(decoder())
+	case t.Kind == plan.List && elementDecoder(*t.Elem) != nil:
+		if t.Name != t.Elem.Name {
+			to = jen.Parens(jen.Op("*").Add(goType(plan.Type{Kind: plan.List, Elem: t.Elem}))).Call(to)
+		}
+		return jen.Qual(pkgCodec, "List").Call(decoder(), to, elementDecoder(*t.Elem))
 	}
-	return decoder().Dot("Value").Call(jen.Op("&").Add(place))
+	return read("Value", to)
 }
 
-// decoded returns an expression that reads a value of type t, or nil.
-func decoded(t plan.Type) jen.Code {
-	read := func(method, result string) jen.Code {
-		value := decoder().Dot(method).Call()
-		if t.Name != result {
-			value = jen.Id(t.Name).Call(value)
-		}
-		return value
+// scalarMethod returns the method of the decoder that reads a value of type t, and with Opt before
+// its name an optional one; empty if there is none.
+func scalarMethod(t plan.Type) string {
+	switch {
+	case t.Kind == plan.List:
+	case t.Kind == plan.String:
+		return "String"
+	case t.Name == "bool":
+		return "Bool"
+	case t.Name == "int64":
+		return "Int64"
+	case t.Name == "uint64":
+		return "Uint64"
 	}
-	switch t.Kind {
-	case plan.String:
-		return read("String", "string")
-	case plan.Bool:
-		return read("Bool", "bool")
-	case plan.Float:
-		return read("Float", "float64")
-	case plan.Raw:
-		return decoder().Dot("Raw").Call()
-	case plan.Int, plan.Uint:
-		return jen.Qual(pkgCodec, numberFunc(t.Kind)).Types(jen.Id(t.Name)).Call(decoder())
-	case plan.List:
-		if elem := elementDecoder(*t.Elem); elem != nil {
-			return jen.Qual(pkgCodec, "List").Call(decoder(), elem)
-		}
-	}
-	return nil
+	return ""
 }
 
 func numberFunc(kind plan.Kind) string {
@@ -131,16 +159,15 @@ func numberFunc(kind plan.Kind) string {
 // elementDecoder returns the function that reads a t through a pointer, for elements of
 // lists and optional members; nil if there is none.
 func elementDecoder(t plan.Type) jen.Code {
-	scalar := func(kind string) jen.Code { return jen.Qual(pkgCodec, "Decode"+kind).Types(jen.Id(t.Name)) }
 	switch {
 	case t.Kind == plan.String:
-		return scalar("String")
+		return jen.Qual(pkgCodec, "DecodeString").Types(jen.Id(t.Name))
 	case t.Kind == plan.Bool:
-		return scalar("Bool")
+		return jen.Qual(pkgCodec, "DecodeBool")
 	case t.Kind == plan.Float:
-		return scalar("Float")
+		return jen.Qual(pkgCodec, "DecodeFloat")
 	case t.Kind == plan.Int || t.Kind == plan.Uint:
-		return scalar(numberFunc(t.Kind))
+		return jen.Qual(pkgCodec, numberFunc(t.Kind)).Types(jen.Id(t.Name))
 	case t.Kind == plan.Interface:
 		return jen.Id("decode" + t.Name)
 	case hasDecoder(t):
@@ -158,13 +185,13 @@ func hasDecoder(t plan.Type) bool {
 // pointer for reflection.
 func into(place *jen.Statement, t plan.Type) jen.Code {
 	var decode jen.Code
-	switch value := decoded(t); {
+	switch {
 	case hasDecoder(t):
 		decode = place.Clone().Dot("decode")
-	case value != nil:
-		decode = jen.Func().Params(decoderParam()).Block(place.Clone().Op("=").Add(value))
-	default:
+	case t.Kind == plan.Any:
 		return jen.Op("&").Add(place)
+	default:
+		decode = jen.Func().Params(decoderParam()).Block(decodeInto(place, t, false))
 	}
 	return jen.Qual(pkgCodec, "Into").Call(decode)
 }

@@ -107,31 +107,35 @@ func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
 		return
 	}
 	body.Var().Id("v").Id(v.Name)
+	next := func() *jen.Statement { return jen.Id("u").Dot("Member").Call() }
+	isCommon := isMember(jen.Id("x"))
 	switch {
 	case v.Wrapped:
-		body.Id("u").Dot("Data").Call(common, decodeData(v))
+		body.Add(forMembers(next(), next(), jen.Switch().Block(
+			jen.Case(isCommon),
+			jen.Case(jen.String().Call(name()).Op("==").Lit("data")).Block(decodeData(v)),
+			jen.Default().Block(unknownMember()),
+		)))
 	case v.Form == plan.Nested:
 		body.Id("u").Dot("Nested").Call(common, pointerTo(v).Dot("decode"))
 	default:
-		body.Id("u").Dot("Variant").Call(common, pointerTo(v).Dot("member"))
+		body.Add(forMembers(next(), next(),
+			jen.If(jen.Op("!").Add(isCommon).Op("&&").Op("!").Add(isMember(pointerTo(v)))).Block(unknownMember())))
 	}
 	body.Add(holder.Clone()).Op("=").Id("v")
 }
 
-// decodeData is a function that reads the value of the member data into v.
+// decodeData reads the value of the member data into v.
 func decodeData(v *plan.Variant) jen.Code {
 	t := v.Over
 	if v.Form == plan.Itself {
 		t = plan.Type{Kind: plan.Object, Name: v.Name, Struct: v.Struct}
 	}
 	if hasDecoder(t) {
-		return pointerTo(v).Dot("decode")
+		return pointerTo(v).Dot("decode").Call(decoder())
 	}
-	read := decoder().Dot("Value").Call(jen.Op("&").Id("v"))
-	if value := decoded(t); value != nil {
-		read = jen.Id("v").Op("=").Id(v.Name).Call(value)
-	}
-	return jen.Func().Params(decoderParam()).Block(read)
+	t.Name = v.Name
+	return decodeInto(jen.Id("v"), t, false)
 }
 
 // pointerTo returns v as a pointer to the type whose methods know its members.

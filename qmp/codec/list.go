@@ -1,0 +1,110 @@
+package codec
+
+import "reflect"
+
+// Lists share memory with others of their type, and so do pointers to the same kind of
+// scalar: several take parts of one allocation, and one that is still used keeps all of it.
+
+// sharedBytes is up to how many bytes share an allocation.
+const sharedBytes = 2 << 10
+
+// room returns for how many values of a size memory should be allocated if n are needed now: in
+// a long text for more, which other lists or pointers then use.
+func (d *Decoder) room(n int, size uintptr) int {
+	allocated := budget(d.size) - d.left
+	n = max(n, min(allocated/8, sharedBytes)/max(int(size), 1))
+	d.charge(n * int(size))
+	return n
+}
+
+// spare returns the place of the memory for values of type T that was allocated but is not used yet.
+//
+//go:noinline
+func spare[T any](d *Decoder) *[]T {
+	for _, s := range d.spare {
+		if s, ok := s.(*[]T); ok {
+			return s
+		}
+	}
+	s := new([]T)
+	d.addSpare(s)
+	return s
+}
+
+func (d *Decoder) addSpare(s any) { d.spare = append(d.spare, s) }
+
+// Ptr decodes an optional value with a function, into x, or into a new T if x is nil. For
+// null x becomes nil.
+func Ptr[T any](d *Decoder, x **T, decode func(*T, *Decoder)) {
+	if d.null() {
+		*x = nil
+		return
+	}
+	if *x == nil {
+		d.charge(int(reflect.TypeFor[T]().Size()))
+		*x = new(T)
+	}
+	decode(*x, d)
+}
+
+// opt is Ptr for scalars.
+func opt[T any](d *Decoder, x **T, decode func(*T, *Decoder)) {
+	if *x == nil {
+		s := spare[T](d)
+		if len(*s) == 0 {
+			*s = make([]T, d.room(1, reflect.TypeFor[T]().Size()))
+		}
+		*x, *s = &(*s)[0], (*s)[1:]
+	}
+	Ptr(d, x, decode)
+}
+
+// List decodes a list whose elements are decoded by a function.
+func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
+	begin := d.at
+	if !d.list() {
+		*x = nil
+		return
+	}
+	unused := spare[T](d)
+	list := (*unused)[:0]
+	*unused = nil // a list of the same type in this one needs other memory
+	for d.element() {
+		n := len(list)
+		if n == cap(list) {
+			list = append(make([]T, 0, d.room(d.estimate(begin, n), reflect.TypeFor[T]().Size())), list...)
+		}
+		list = list[:n+1]
+		decode(&list[n], d)
+	}
+	n := len(list)
+	*x, *unused = list[:n:n], list[n:cap(list)]
+	if n == 0 {
+		*x = []T{}
+	}
+}
+
+// estimate returns how many elements a list should have room for after its first n. The list
+// begins at an index in the text. It is the number that the rest of the text may have, if the
+// list is all of it, but not many times more than n.
+func (d *Decoder) estimate(begin, n int) int {
+	if n == 0 {
+		return 1
+	}
+	times := 2
+	if d.depth == 1 {
+		times = 8
+	}
+	rest := int64(len(d.text)-d.at) * int64(n) / int64(d.at-begin) // the product is too large for an int of 32 bits
+	return max(n+1, min(times*n, n+int(rest)))
+}
+
+// list enters a list, if one is next.
+func (d *Decoder) list() bool {
+	if d.peek() != '[' {
+		d.other("a list is expected")
+		return false
+	}
+	d.enter()
+	return true
+}
