@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -27,7 +28,7 @@ func TestCaptures(t *testing.T) {
 	for _, release := range []string{"7.2", "10.0"} {
 		t.Run(release, func(t *testing.T) {
 			c := wiretest.NewChecker(loadBindings(t))
-			dir := wiretest.Data(t, "captures", release)
+			dir := corpus.Path(t, "captures", release)
 			replies, err := filepath.Glob(filepath.Join(dir, "query", "*.json"))
 			require.NoError(t, err)
 			top, err := filepath.Glob(filepath.Join(dir, "q*.json"))
@@ -105,7 +106,7 @@ func call(t *testing.T, c *qapi.Client, m wiretest.Method) any {
 // TestExamples does the same as TestCaptures with the examples in QEMU's documentation that
 // are JSON and fit its schema, requests among them.
 func TestExamples(t *testing.T) {
-	f, err := os.Open(wiretest.Data(t, "examples", "10.0.jsonl"))
+	f, err := os.Open(corpus.Path(t, "examples", "10.0.jsonl"))
 	require.NoError(t, err)
 	defer f.Close()
 	c := wiretest.NewChecker(loadBindings(t))

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
 )
@@ -41,7 +41,7 @@ func replySize() int {
 func captured(t testing.TB, command string) string {
 	t.Helper()
 	var reply struct{ Return []json.RawMessage }
-	require.NoError(t, json.Unmarshal([]byte(wiretest.ReadData(t, "captures", "10.0", command+".json")), &reply))
+	require.NoError(t, json.Unmarshal([]byte(corpus.Read(t, "captures", "10.0", command+".json")), &reply))
 	require.NotEmpty(t, reply.Return)
 	var all [][]byte
 	for size := 0; size < replySize(); {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/qemutest"
-	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
@@ -67,7 +67,7 @@ func checkSupported(t *testing.T, caps *qapi.Capabilities, release string) {
 func TestSupportsCaptures(t *testing.T) {
 	for _, release := range []string{"7.2", "10.0"} {
 		var reply struct{ Return []qapi.SchemaInfo }
-		text := wiretest.ReadData(t, "captures", release, "query-qmp-schema.json")
+		text := corpus.Read(t, "captures", release, "query-qmp-schema.json")
 		require.NoError(t, json.Unmarshal([]byte(text), &reply))
 		checkSupported(t, qapi.NewCapabilities(reply.Return), release)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -19,7 +20,7 @@ import (
 // verdict that QEMU's parser gives, a rejected one an error at the same line, and
 // an accepted one the model of QEMU's dump.
 func TestConformance(t *testing.T) {
-	dir := testData(t, "conformance")
+	dir := corpus.Path(t, "conformance")
 	f, err := os.Open(filepath.Join(dir, "cases.tsv"))
 	require.NoError(t, err)
 	defer f.Close()
@@ -60,7 +61,7 @@ func TestConformance(t *testing.T) {
 // TestConformanceExtra runs the cases of that folder that QEMU's suite has but
 // does not run.
 func TestConformanceExtra(t *testing.T) {
-	dir := testData(t, "conformance")
+	dir := corpus.Path(t, "conformance")
 	for _, name := range []string{"enum-dict-no-name", "event-args-if-unboxed"} {
 		_, err := schema.Load(os.DirFS(dir), name+".json")
 		require.Error(t, err, name)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -19,7 +20,7 @@ func TestEntities(t *testing.T) {
 	for _, release := range []string{"7.2", "10.0"} {
 		for _, target := range []string{"qmp", "qga", "qsd"} {
 			t.Run(release+"/"+target, func(t *testing.T) {
-				text, err := os.ReadFile(testData(t, "entities", release+"."+target+".json"))
+				text, err := os.ReadFile(corpus.Path(t, "entities", release+"."+target+".json"))
 				require.NoError(t, err)
 				var oracle struct {
 					Files  []string

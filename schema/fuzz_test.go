@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -104,7 +105,7 @@ func TestSeeds(t *testing.T) {
 // text, and ours.
 func BenchmarkLoad(b *testing.B) {
 	b.Run("upstream", func(b *testing.B) {
-		fsys := os.DirFS(testData(b, "schema", "10.2"))
+		fsys := os.DirFS(corpus.Path(b, "schema", "10.2"))
 		for b.Loop() {
 			_, err := schema.Load(fsys, "qapi/qapi-schema.json")
 			require.NoError(b, err)

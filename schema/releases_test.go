@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -21,7 +22,7 @@ var releases = []string{
 
 func loadRelease(t testing.TB, release, target string, opts ...schema.Option) *schema.Schema {
 	t.Helper()
-	dir := testData(t, "schema", release)
+	dir := corpus.Path(t, "schema", release)
 	s, err := schema.Load(os.DirFS(dir), roots[target], opts...)
 	require.NoError(t, err)
 	return s

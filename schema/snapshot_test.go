@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -32,7 +33,7 @@ func TestSnapshots(t *testing.T) {
 				require.NoError(t, err)
 				requireSameModel(t, loadRelease(t, release, target), got)
 
-				version, err := os.ReadFile(testData(t, "schema", release, "VERSION"))
+				version, err := os.ReadFile(corpus.Path(t, "schema", release, "VERSION"))
 				require.NoError(t, err)
 				ours, err := os.ReadFile("qemu/" + release + "/VERSION")
 				require.NoError(t, err)
@@ -74,7 +75,7 @@ func TestSnapshotsCurrent(t *testing.T) {
 
 // TestFormatTestSuite prints what QEMU's test suite accepts, and reads it back.
 func TestFormatTestSuite(t *testing.T) {
-	dir := testData(t, "conformance")
+	dir := corpus.Path(t, "conformance")
 	for _, name := range []string{"alternate-array", "comments", "doc-good", "empty", "include-simple", "indented-expr", "qapi-schema-test"} {
 		s, err := schema.Load(os.DirFS(dir), name+".json")
 		require.NoError(t, err)

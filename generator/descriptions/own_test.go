@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -160,7 +160,7 @@ func TestOwnWords(t *testing.T) {
 		if release == "11.1" {
 			continue // its text is not to be had
 		}
-		dir := wiretest.Data(t, "schema", release)
+		dir := corpus.Path(t, "schema", release)
 		for _, root := range targets {
 			s, err := schema.Load(os.DirFS(dir), root, schema.KeepDocs())
 			require.NoError(t, err)

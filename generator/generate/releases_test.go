@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/gotool"
-	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -42,7 +42,7 @@ func TestReleasesCompile(t *testing.T) {
 func TestDocs(t *testing.T) {
 	dir := userModule(t)
 	for _, release := range []string{"5.2", "7.2", "10.0", "10.2"} {
-		root := wiretest.Data(t, "schema", release)
+		root := corpus.Path(t, "schema", release)
 		pkg := "docs" + strings.ReplaceAll(release, ".", "_")
 		files, err := generate(config{schemas: list{filepath.Join(root, qemu.QMP)}, root: root, target: "qmp", pkg: pkg, docs: true})
 		require.NoError(t, err)

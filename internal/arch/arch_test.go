@@ -77,7 +77,7 @@ const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages without a row in arrows: programs, and packages that only
 // tests import.
-var unbound = []string{"", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/cut", "internal/deadline", "internal/gotool", "internal/growth", "internal/qemutest", "internal/wiretest"}
+var unbound = []string{"", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/corpus", "internal/cut", "internal/deadline", "internal/gotool", "internal/growth", "internal/qemutest", "internal/wiretest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {

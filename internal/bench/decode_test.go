@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -50,7 +51,7 @@ func BenchmarkDecode(b *testing.B) {
 func captured(b *testing.B, file string) []byte {
 	b.Helper()
 	var reply struct{ Return json.RawMessage }
-	require.NoError(b, json.Unmarshal([]byte(wiretest.ReadData(b, "captures", "10.0", file)), &reply))
+	require.NoError(b, json.Unmarshal([]byte(corpus.Read(b, "captures", "10.0", file)), &reply))
 	return reply.Return
 }
 

@@ -2,27 +2,20 @@ package deviceprobe
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
 // captured opens what a binary said earlier.
 func captured(t *testing.T, release, target string) *os.File {
 	t.Helper()
-	dir := os.Getenv("QAPI_TESTDATA")
-	if dir == "" {
-		dir = "../../../shared/qemu"
-	}
-	f, err := os.Open(filepath.Join(dir, "devices", release, target+".jsonl"))
-	if os.IsNotExist(err) {
-		t.Skipf("what QEMU %s said of its devices is not there (QAPI_TESTDATA): %v", release, err)
-	}
+	f, err := os.Open(corpus.Path(t, "devices", release, target+".jsonl"))
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
 	return f

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -27,7 +27,7 @@ type outcome struct {
 // outcomes are those of a release, and the values that were tried.
 func outcomes(t *testing.T, release string) (values []string, of []outcome) {
 	t.Helper()
-	text, err := os.ReadFile(wiretest.Data(t, "devices", release, "accepted.json"))
+	text, err := os.ReadFile(corpus.Path(t, "devices", release, "accepted.json"))
 	require.NoError(t, err)
 	var all struct {
 		Values     []string

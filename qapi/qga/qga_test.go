@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -45,7 +46,7 @@ func TestCaptures(t *testing.T) {
 	for _, release := range []string{"7.2", "10.0"} {
 		t.Run(release, func(t *testing.T) {
 			c := wiretest.NewChecker(loadBindings(t))
-			dir := wiretest.Data(t, "captures", release)
+			dir := corpus.Path(t, "captures", release)
 			paths, err := filepath.Glob(filepath.Join(dir, "qga-*.json"))
 			require.NoError(t, err)
 			for _, path := range paths {

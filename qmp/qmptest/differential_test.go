@@ -151,7 +151,7 @@ func TestQEMUDifferential(t *testing.T) {
 	}
 	known := readRules(t)
 	tab := readTable(t, t.TempDir()).freeing([]string{"human-readable-text", "object"}) // texts for people, and programs
-	t.Chdir(t.TempDir()) // QEMU makes files there
+	t.Chdir(t.TempDir())                                                                // QEMU makes files there
 	releases := 0
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		if q.Release != "7.2" && q.Release != "11.1" {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/generator/descriptions"
-	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -283,7 +283,7 @@ func TestReleases(t *testing.T) {
 // TestVariantNames compares the variants of 11.1 with the names that a trial
 // of the design's rules gave.
 func TestVariantNames(t *testing.T) {
-	want := wiretest.Reference(t, "variant-names.txt")
+	want := corpus.Read(t, "..", "reference", "variant-names.txt")
 	fsys, err := qemu.FS("11.1")
 	require.NoError(t, err)
 	s, err := schema.Load(fsys, "qapi/qapi-schema.json")
@@ -312,7 +312,7 @@ func TestVariantNames(t *testing.T) {
 // TestLinks lead to a place that QEMU's manual has.
 func TestLinks(t *testing.T) {
 	anchors := map[string]bool{}
-	for _, line := range strings.Fields(wiretest.ReadData(t, "schema", "11.1", "manual-anchors.txt")) {
+	for _, line := range strings.Fields(corpus.Read(t, "schema", "11.1", "manual-anchors.txt")) {
 		anchors[line] = true
 	}
 	for target, root := range map[string]string{"qapi": qemu.QMP, "qga": qemu.QGA} {

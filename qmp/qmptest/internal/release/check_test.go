@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -106,7 +107,7 @@ func TestEvents(t *testing.T) {
 func TestCapturesFit(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		r := loadQMP(t, name)
-		files, err := filepath.Glob(filepath.Join(wiretest.Data(t, "captures", name, "query"), "*.json"))
+		files, err := filepath.Glob(filepath.Join(corpus.Path(t, "captures", name, "query"), "*.json"))
 		require.NoError(t, err)
 		fit := 0
 		for _, file := range files {
@@ -124,7 +125,7 @@ func TestCapturesFit(t *testing.T) {
 		assert.Greater(t, fit, 70, "replies")
 
 		var events map[string]struct{ Sample wiretest.Message }
-		require.NoError(t, json.Unmarshal([]byte(wiretest.ReadData(t, "captures", name, "events.json")), &events))
+		require.NoError(t, json.Unmarshal([]byte(corpus.Read(t, "captures", name, "events.json")), &events))
 		for event, e := range events {
 			if def := r.Event(event); assert.NotNil(t, def, event) {
 				_, err := r.Data(def, Value{JSON: e.Sample.Data})
@@ -140,7 +141,7 @@ func TestAgentsCapturesFit(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		r, err := Load(name, qemu.QGA)
 		require.NoError(t, err)
-		files, err := filepath.Glob(filepath.Join(wiretest.Data(t, "captures", name), "qga-*.json"))
+		files, err := filepath.Glob(filepath.Join(corpus.Path(t, "captures", name), "qga-*.json"))
 		require.NoError(t, err)
 		fit := 0
 		for _, file := range files {
@@ -164,7 +165,7 @@ func TestAgentsCapturesFit(t *testing.T) {
 func TestDocumentedArgumentsAreTaken(t *testing.T) {
 	r := loadQMP(t, "10.0")
 	taken := 0
-	for line := range strings.Lines(wiretest.ReadData(t, "examples", "10.0.jsonl")) {
+	for line := range strings.Lines(corpus.Read(t, "examples", "10.0.jsonl")) {
 		var e struct {
 			Kind, Target, Command string
 			SchemaOK              bool `json:"schema_ok"`

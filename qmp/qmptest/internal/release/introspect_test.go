@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/qemutest"
-	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -132,7 +132,7 @@ func TestIntrospectionIsQEMUs(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		t.Run(name, func(t *testing.T) {
 			var reply struct{ Return json.RawMessage }
-			require.NoError(t, json.Unmarshal([]byte(wiretest.ReadData(t, "captures", name, "query-qmp-schema.json")), &reply))
+			require.NoError(t, json.Unmarshal([]byte(corpus.Read(t, "captures", name, "query-qmp-schema.json")), &reply))
 			sameInterface(t, loadQMP(t, name), reply.Return)
 		})
 	}
