@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // ErrNoAgent is wrapped, together with [context.DeadlineExceeded], by the errors of a dial
@@ -91,7 +93,7 @@ type synchroniser interface {
 	held()                       // is called when there is something to send, and an earlier write has not ended
 	inStep() bool                // reports whether the agent is synchronised: no reply can come for which nobody waits
 	outOfStep()                  // is called when a call was abandoned, whose reply may still come
-	stale(*message) bool         // reports whether a message is from before a synchronisation, or the answer to one
+	stale(*wire.Message) bool    // reports whether a message is from before a synchronisation, or the answer to one
 }
 
 // An agent is what a link to a guest agent has in addition to other links. Its fields
@@ -177,7 +179,7 @@ func (a *agent) sync() {
 // number comes back twice: as the result, and as the id, which a refusal has too.
 func (a *agent) ask(marked bool) {
 	if a.marked = marked; marked {
-		a.l.out.out = append(a.l.out.out, resync)
+		a.l.out.out = append(a.l.out.out, wire.Resync)
 	}
 	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
 	a.l.out.out = fmt.Appendf(a.l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
@@ -273,7 +275,7 @@ func (a *agent) stopTimers() {
 	}
 }
 
-func (a *agent) stale(m *message) bool {
+func (a *agent) stale(m *wire.Message) bool {
 	l := a.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -281,21 +283,21 @@ func (a *agent) stale(m *message) bool {
 		return false
 	}
 	switch {
-	case bytes.Equal(m.members[memberReturn], a.number):
+	case bytes.Equal(m.Members[wire.Return], a.number):
 		a.state = synced
-		l.flight.withoutIDs = !m.has(memberID)
+		l.flight.withoutIDs = m.Members[wire.ID] == nil
 		a.settle(nil)
 		a.forget()
 		if l.flight.waited < l.flight.total { // an eager call was abandoned
 			a.state = unsynced
 		}
 		l.kickLocked()
-	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
+	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
-	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
-		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
+	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number):
+		a.giveUp(refusal("guest-sync-delimited", m.Members[wire.Error]))
 	default:
-		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
+		c := l.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c == nil || !c.eager && c.mode != probe
 	}
 	return true

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // agentEnd is an agent's end of a stream, for a peer: it counts the marks, which
@@ -32,7 +33,7 @@ type agentEnd struct {
 func (a *agentEnd) Read(b []byte) (int, error) {
 	n, err := a.Conn.Read(b)
 	for i, c := range b[:n] {
-		if c == resync {
+		if c == wire.Resync {
 			a.marks.Add(1)
 			b[i] = ' '
 		}
@@ -97,7 +98,7 @@ func TestAgentStale(t *testing.T) {
 		"half a reply":     "{\"return\": [1, 2",
 		"half a string":    "{\"return\": \"abc\\",
 		"a mark in a name": "{\"re\xffturn\": 5}\n",
-		"half a large one": "{\"return\": \"" + strings.Repeat("x", maxRescan+1),
+		"half a large one": "{\"return\": \"" + strings.Repeat("x", wire.MaxRescan+1),
 		"the other half":   "xyz\", \"eof\": true}}\n",
 		"somebody's sync":  "\xff{\"return\": 12}\n\xff\xff{\"return\": 12}\n",
 		"a lot":            strings.Repeat("x", 1<<20) + "\n\xff" + strings.Repeat("y", 1<<20) + "\n",

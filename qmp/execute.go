@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // Execute issues a command and waits for its reply.
@@ -114,14 +116,14 @@ const wholeName = "message"
 // newWhole returns a call for a message that the user built.
 func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 	watch := c.link.traceCall(ctx, "")
-	number, err := wholeMessage(message)
+	number, err := wire.Whole(message)
 	if err != nil {
 		err = unsent(err)
 		endWatch(watch, err)
 		return nil, err
 	}
-	s := newScratch()
-	s.buf.Write(message)
+	s := wire.NewScratch()
+	s.Buf.Write(message)
 	call := c.link.newCall(wholeName, whole, s)
 	call.watch, call.taken = watch, number
 	call.files, call.passing = c.opts.files, c.opts.passing
@@ -269,8 +271,8 @@ func (cb *callback) run(workerID) {
 		if _, err = cb.call.outcome(); err == nil {
 			err = cb.take(cb.call)
 		}
-		cb.call.s.release()
-		freeBuffer(cb.call.buffer)
+		cb.call.s.Release()
+		wire.FreeBuffer(cb.call.buffer)
 	}
 	if cb.stop != nil {
 		cb.stop()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // maxGreeting is the size of the largest greeting that is decoded. QEMU's has 200 bytes.
@@ -110,13 +112,13 @@ func (l *link) unanswered(doing string, err error) error {
 
 // greet handles the greeting, which begins the handshake. A QEMU that a client connects
 // to while it starts may greet twice; then it has to be negotiated with again.
-func (l *link) greet(m *message) error {
-	if len(m.members[memberQMP]) > maxGreeting {
+func (l *link) greet(m *wire.Message) error {
+	if len(m.Members[wire.Greeting]) > maxGreeting {
 		return fmt.Errorf("the greeting is larger than the limit of %d bytes", maxGreeting)
 	}
 	if !l.hello.greeted {
 		l.hello.greeted = true
-		l.hello.greeting <- bytes.Clone(m.members[memberQMP])
+		l.hello.greeting <- bytes.Clone(m.Members[wire.Greeting])
 		return nil
 	}
 	l.mu.Lock()
@@ -129,23 +131,13 @@ func (l *link) greet(m *message) error {
 }
 
 func parseGreeting(text []byte) (Greeting, error) {
-	var wire struct {
-		Version struct {
-			QEMU struct {
-				Major int `json:"major"`
-				Minor int `json:"minor"`
-				Micro int `json:"micro"`
-			} `json:"qemu"`
-			Package string `json:"package"`
-		} `json:"version"`
-		Capabilities []any `json:"capabilities"`
+	sent, err := wire.ReadGreeting(text)
+	if err != nil {
+		return Greeting{}, fmt.Errorf("greeting: %w", wire.JSONError(err))
 	}
-	if err := decode(context.Background(), text, &wire); err != nil {
-		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
-	}
-	q := wire.Version.QEMU
-	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, wire.Version.Package}}
-	for _, c := range wire.Capabilities {
+	q := sent.Version.QEMU
+	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, sent.Version.Package}}
+	for _, c := range sent.Capabilities {
 		if name, ok := c.(string); ok { // what else may come is not known yet
 			g.Capabilities = append(g.Capabilities, name)
 		}

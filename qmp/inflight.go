@@ -1,6 +1,10 @@
 package qmp
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
 
 const (
 	// maxInFlight is how many commands may be in flight at a time, abandoned ones
@@ -110,11 +114,11 @@ func (f *inFlight) add(c *call, numbered, oob bool) {
 }
 
 // find returns the call that m answers.
-func (f *inFlight) find(m *message) *call {
-	if c := f.numbers.get(ownNumber(m.members[memberID])); c != nil {
+func (f *inFlight) find(m *wire.Message) *call {
+	if c := f.numbers.get(ownNumber(m.Members[wire.ID])); c != nil {
 		return c
 	}
-	if c := f.unnumbered; c != nil && (c.mode == whole || !m.has(memberID)) {
+	if c := f.unnumbered; c != nil && (c.mode == whole || m.Members[wire.ID] == nil) {
 		return c
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // lingerAfter is how long the reader may go on after writing has failed.
@@ -38,7 +40,7 @@ type link struct {
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
-	in   *framer // the reader's
+	in   *wire.Framer // the reader's
 	out  writer
 	done chan struct{} // closed when the connection is
 
@@ -67,7 +69,7 @@ func newLink(rw io.ReadWriteCloser, h *core) *link {
 	l := &link{
 		core:   h,
 		rw:     rw,
-		in:     newFramer(rw, h.opts.maxMessage),
+		in:     wire.NewFramer(rw, h.opts.maxMessage),
 		done:   make(chan struct{}),
 		flight: newInFlight(),
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
@@ -94,7 +96,7 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 	if c.opts.oob {
 		verb = "exec-oob"
 	}
-	s, err := encodeCommand(verb, command, args)
+	s, err := wire.Command(verb, command, args)
 	if err != nil {
 		err = unsent(err)
 		endWatch(watch, err)
@@ -108,7 +110,7 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 }
 
 // newCall returns a call for a request that has been encoded.
-func (l *link) newCall(command string, mode callMode, s *scratch) *call {
+func (l *link) newCall(command string, mode callMode, s *wire.Scratch) *call {
 	c, _ := l.calls.Get().(*call)
 	if c == nil {
 		c = &call{done: make(chan struct{}, 1)}
@@ -119,8 +121,8 @@ func (l *link) newCall(command string, mode callMode, s *scratch) *call {
 
 // recycle frees a finished call whose answer nobody uses any more.
 func (l *link) recycle(c *call) {
-	c.s.release()
-	freeBuffer(c.buffer)
+	c.s.Release()
+	wire.FreeBuffer(c.buffer)
 	*c = call{done: c.done}
 	l.calls.Put(c)
 }
@@ -243,7 +245,7 @@ func (l *link) sendLocked(c *call) {
 	if c.mode == probe {
 		l.recovery.queued--
 	}
-	out := append(l.out.out, c.s.buf.Bytes()...)
+	out := append(l.out.out, c.s.Buf.Bytes()...)
 	if numbered {
 		out = append(out, `,"id":`...)
 		out = strconv.AppendInt(out, c.number, 10)
@@ -292,7 +294,7 @@ func (l *link) abandon(c *call, why error) error {
 		outcome = ErrAbandoned
 	}
 	err := fmt.Errorf("qmp: %s: %w: %w", c.command, why, outcome)
-	c.s.release()
+	c.s.Release()
 	c.s = nil
 	if c.then != nil {
 		c.then.err = err
@@ -360,7 +362,7 @@ func (l *link) fail(cause error) {
 	for _, c := range l.flight.all() {
 		l.loseLocked(c, closed)
 	}
-	l.flight, l.recovery = newInFlight(), recovery{}
+	l.flight, l.recovery = inFlight{}, recovery{}
 	lost := l.lost
 	l.mu.Unlock()
 

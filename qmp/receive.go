@@ -4,17 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // read reads and handles what the server sends until the end. It waits only for the
 // server, and never runs users' code.
 func (l *link) read() {
 	for {
-		m, err := l.in.next()
+		m, err := l.in.Next()
 		switch {
 		case err == nil:
 			err = l.receive(m)
-		case !errors.Is(err, errTooLarge):
+		case !errors.Is(err, wire.ErrTooLarge):
 			if l.opts.ended != nil {
 				err = l.opts.ended(err, l.done)
 			}
@@ -28,18 +30,18 @@ func (l *link) read() {
 }
 
 // receive handles a message, or bytes that are not one. An error ends the link.
-func (l *link) receive(m *message) error {
+func (l *link) receive(m *wire.Message) error {
 	switch {
 	case l.agent != nil && l.agent.stale(m):
-	case m.unsure:
+	case m.Unsure:
 		l.damaged(errors.New("the end of a message from the server is missing"))
-	case m.spoilt != nil:
-		l.garbage(m.spoilt)
-	case m.has(memberQMP):
+	case m.Garbage != nil:
+		l.garbage(m.Garbage)
+	case m.Members[wire.Greeting] != nil:
 		return l.greet(m)
 	case !l.hello.greeted:
-		l.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.text))
-	case m.has(memberEvent):
+		l.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.Text))
+	case m.Members[wire.Event] != nil:
 		l.event(m)
 	default:
 		return l.reply(m)
@@ -48,15 +50,15 @@ func (l *link) receive(m *message) error {
 }
 
 // reply passes an answer to the call it belongs to.
-func (l *link) reply(m *message) error {
+func (l *link) reply(m *wire.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if m.byEnds && !l.conclusiveLocked(m) {
+	if m.ByEnds && !l.conclusiveLocked(m) {
 		l.mu.Unlock() // it may be long
-		whole := m.scan()
+		whole := m.Scan()
 		l.mu.Lock()
 		if !whole {
-			l.garbageLocked(fmt.Errorf("%d bytes from the server are not a message: %.80q", len(m.text), m.text))
+			l.garbageLocked(fmt.Errorf("%d bytes from the server are not a message: %.80q", len(m.Text), m.Text))
 			return nil
 		}
 	}
@@ -64,13 +66,13 @@ func (l *link) reply(m *message) error {
 		return nil
 	}
 	c := l.flight.find(m)
-	if c == nil || c.mode != whole && !m.isReply() {
+	if c == nil || c.mode != whole && !m.IsReply() {
 		return l.unclaimedLocked(m)
 	}
 	if l.agent == nil { // for an agent, the answer to a synchronisation sets it
 		l.flight.proven = true
 	}
-	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
+	if c.number == 0 && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil {
 		l.recoverLocked(nil) // the server could not parse the request, and may send more such errors
 	}
 	l.settleLocked(c)
@@ -87,63 +89,63 @@ func (l *link) reply(m *message) error {
 
 // conclusiveLocked reports whether m, of which only the beginning and the end were read,
 // shows which call it answers. An id is known only if it is the last member.
-func (l *link) conclusiveLocked(m *message) bool {
-	if m.has(memberID) {
-		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
+func (l *link) conclusiveLocked(m *wire.Message) bool {
+	if m.Members[wire.ID] != nil {
+		c := l.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c != nil && c.watch == nil
 	}
 	return l.flight.onlyUnnumbered() && l.flight.unnumbered.watch == nil
 }
 
 // answerLocked finishes c with the answer m.
-func (l *link) answerLocked(c *call, m *message) {
-	part := m.members[memberReturn]
-	if m.has(memberError) {
-		part, c.refused = m.members[memberError], true
+func (l *link) answerLocked(c *call, m *wire.Message) {
+	part := m.Members[wire.Return]
+	if m.Members[wire.Error] != nil {
+		part, c.refused = m.Members[wire.Error], true
 	}
 	text := part
 	switch {
 	case c.mode == whole:
-		text, part, c.refused = m.text, m.text, false
-	case m.byEnds:
-		text = m.text
+		text, part, c.refused = m.Text, m.Text, false
+	case m.ByEnds:
+		text = m.Text
 	}
 	if c.watch != nil {
 		c.watch.answered(part)
 	}
-	if len(text) < readSize {
-		c.s.buf.Reset()
-		c.s.buf.Write(text)
-		text = c.s.buf.Bytes()
+	if len(text) < wire.ReadSize {
+		c.s.Buf.Reset()
+		c.s.Buf.Write(text)
+		text = c.s.Buf.Bytes()
 	} else {
-		text, c.buffer = l.in.take(text)
+		text, c.buffer = l.in.Take(text)
 	}
 	c.answer = text
-	if m.byEnds {
-		c.line, c.answer = text, text[len(returnBegins):len(returnBegins)+len(part)]
+	if m.ByEnds {
+		c.line, c.answer = text, text[wire.ReturnAt:wire.ReturnAt+len(part)]
 	}
 	l.finishLocked(c)
 }
 
 // unclaimedLocked handles an answer that belongs to no call.
-func (l *link) unclaimedLocked(m *message) error {
+func (l *link) unclaimedLocked(m *wire.Message) error {
 	switch {
-	case !m.isReply():
-		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.text))
+	case !m.IsReply():
+		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.Text))
 	case !l.flight.proven && l.agent != nil: // after a synchronisation such answers are normal
 	case !l.flight.proven:
-		err := fmt.Errorf("%s belongs to an earlier client of this server", m.describe())
+		err := fmt.Errorf("%s belongs to an earlier client of this server", m.Describe())
 		l.hello.before = err
 		l.report.add(fmt.Errorf("qmp: %w", err))
-		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or it answers the first command, which could not be parsed
-			l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
+		if l.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // or it answers the first command, which could not be parsed
+			l.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 		}
-	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
-		l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
+	case m.Members[wire.Error] != nil && m.Members[wire.ID] == nil && l.flight.total > 0: // as for a request that cannot be parsed
+		l.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 	case l.recovery.on:
-		l.report.add(fmt.Errorf("qmp: %s answers no command", m.describe()))
+		l.report.add(fmt.Errorf("qmp: %s answers no command", m.Describe()))
 	default:
-		return fmt.Errorf("the server's replies do not fit the commands: %s answers none of the %d in flight", m.describe(), l.flight.total)
+		return fmt.Errorf("the server's replies do not fit the commands: %s answers none of the %d in flight", m.Describe(), l.flight.total)
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package qmp
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
 
 // maxProbes is how many probes may be in flight at a time: a second one, since the reply
 // to the first may be lost as well.
@@ -52,7 +56,7 @@ func (l *link) queueProbeLocked() {
 	if !l.opts.handshake {
 		command = "query-version" // a negotiation is the user's business here
 	}
-	s, err := encodeCommand("execute", command, nil)
+	s, err := wire.Command("execute", command, nil)
 	if err != nil {
 		return
 	}
