@@ -7,7 +7,7 @@ import (
 )
 
 // A call is one message to the server, and its answer.
-// Its fields are guarded by the link's mutex until it is answered; then they belong
+// Its fields are guarded by the session's mutex until it is answered; then they belong
 // to the caller.
 type call struct {
 	command string

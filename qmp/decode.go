@@ -25,7 +25,7 @@ func decode(ctx context.Context, text []byte, result any) error {
 // the beginning and the end of its line (see wire.Message) and is not one JSON value, store
 // scans the whole line: either the reply has more members than expected, and scanning finds
 // the answer, or the line is damaged.
-func (l *link) store(ctx context.Context, c *call, result any) error {
+func (s *session) store(ctx context.Context, c *call, result any) error {
 	if result == nil {
 		if string(c.answer) == "{}" {
 			return nil
@@ -37,14 +37,14 @@ func (l *link) store(ctx context.Context, c *call, result any) error {
 		m := wire.Message{Text: c.line}
 		if !m.Scan() {
 			err = fmt.Errorf("qmp: %s: reply: %w", c.command, wire.JSONError(err))
-			l.damaged(err)
+			s.damaged(err)
 			return err
 		}
 		if id := m.Members[wire.ID]; id != nil && ownNumber(id) != c.number {
-			return fmt.Errorf("qmp: %s: %w", c.command, l.contradicted(c, id))
+			return fmt.Errorf("qmp: %s: %w", c.command, s.contradicted(c, id))
 		}
 		c.answer, c.line = m.Members[wire.Return], nil
-		return l.store(ctx, c, result)
+		return s.store(ctx, c, result)
 	}
 	if err != nil {
 		return fmt.Errorf("qmp: %s: reply: %w", c.command, wire.JSONError(err))

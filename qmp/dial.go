@@ -57,8 +57,8 @@ func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCl
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {
 	connect := func(ctx context.Context) (io.ReadWriteCloser, error) { return openAddress(ctx, addr, o) }
 	open := as.open
-	as.open = func(l *link, ctx context.Context) error {
-		if err := open(l, ctx); err != nil {
+	as.open = func(s *session, ctx context.Context) error {
+		if err := open(s, ctx); err != nil {
 			return fmt.Errorf("%w (at %s)", err, addr)
 		}
 		return nil

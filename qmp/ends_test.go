@@ -47,10 +47,10 @@ func FuzzEnds(f *testing.F) {
 		}
 		// Not one value: the caller must get what the scanner finds, or an error.
 		ours, _ := net.Pipe()
-		l := newLink(ours, newCore(newOptions(nil)))
+		s := newSession(ours, newCore(newOptions(nil)))
 		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.Text, answer: m.Members[wire.Return]}
 		var got jsontext.Value
-		err = l.store(t.Context(), c, &got)
+		err = s.store(t.Context(), c, &got)
 		want := jsontext.Value(scanned.Members[wire.Return])
 		switch {
 		case err != nil:

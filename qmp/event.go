@@ -185,19 +185,19 @@ func (r *registry) queuesLocked() map[*queue]bool {
 	return queues
 }
 
-// event passes an event to the queues. It drops an event that is read from a link that has
+// event passes an event to the queues. It drops an event that is read from a session that has
 // already ended: the queues get a gap in its place.
-func (l *link) event(m *wire.Message) {
-	if !l.lasting {
-		l.events.event(m)
+func (s *session) event(m *wire.Message) {
+	if !s.lasting {
+		s.events.event(m)
 		return
 	}
-	l.mu.Lock()
-	if l.err == nil {
-		l.heard = true
-		l.events.event(m)
+	s.mu.Lock()
+	if s.err == nil {
+		s.heard = true
+		s.events.event(m)
 	}
-	l.mu.Unlock()
+	s.mu.Unlock()
 }
 
 // event appends the event in m to the queues that want it.

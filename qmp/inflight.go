@@ -22,7 +22,7 @@ const (
 )
 
 // An inFlight holds the commands that were sent and have no answer yet, and finds the one
-// that a reply answers. It is guarded by the link's mutex.
+// that a reply answers. It is guarded by the session's mutex.
 type inFlight struct {
 	numbers    numbers
 	unnumbered *call  // the one that was sent without a number
@@ -70,12 +70,12 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 
 // needsNumber reports whether c has to be sent with a number. A request without one is
 // executed much faster, since QEMU parses it byte by byte, but then the next reply must be
-// the reply to c. If inDoubt is set, every command needs a number.
-func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
+// the reply to c. If always is set, every command needs a number.
+func (f *inFlight) needsNumber(c *call, always bool) bool {
 	if c.mode == whole || f.withoutIDs {
 		return false
 	}
-	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+	return always || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
 }
 
 // needsProbe reports whether a probe, which has a number, must be sent before a whole
