@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // ErrNoAgent is wrapped, together with [context.DeadlineExceeded], by the errors of a dial
@@ -61,22 +63,22 @@ func agentOptions(opts []Option) options {
 
 func agentServer() kind { return kind{prepareAgent, openAgent} }
 
-func prepareAgent(l *link) {
-	a := &agent{l: l, limit: l.opts.handshakeTimeout, dialled: make(chan error, 1)}
-	l.agent = a
-	l.mu.Lock()
+func prepareAgent(s *session) {
+	a := &agent{s: s, limit: s.opts.handshakeTimeout, dialled: make(chan error, 1)}
+	s.agent = a
+	s.mu.Lock()
 	a.sync() // before a reply is read, which may be meant for an earlier client, and before a call is made
-	l.mu.Unlock()
+	s.mu.Unlock()
 }
 
-func openAgent(l *link, ctx context.Context) error {
-	go l.read()
-	if err := l.agent.await(ctx); err != nil {
-		l.fail(err)
+func openAgent(s *session, ctx context.Context) error {
+	go s.read()
+	if err := s.agent.await(ctx); err != nil {
+		s.fail(err)
 		return fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
 	}
-	if l.opts.trace != nil {
-		l.opts.trace.connected(l)
+	if s.opts.trace != nil {
+		s.opts.trace.connected(s)
 	}
 	return nil
 }
@@ -89,20 +91,20 @@ const (
 
 // A synchroniser is an *agent, or nil. Because it is an interface, the linker can
 // leave the agent's code out of programs that do not use it. All methods except await
-// and stale are called with the link locked.
+// and stale are called with the session locked.
 type synchroniser interface {
 	await(context.Context) error // waits for the end of the first synchronisation
 	ready(*call) bool            // reports whether a call can be sent; begins to synchronise if that must come first
 	held()                       // is called when there is something to send, and an earlier write has not ended
 	inStep() bool                // reports whether the agent is synchronised: no reply can come for which nobody waits
 	outOfStep()                  // is called when a call was abandoned, whose reply may still come
-	stale(*message) bool         // reports whether a message is from before a synchronisation, or the answer to one
+	stale(*wire.Message) bool    // reports whether a message is from before a synchronisation, or the answer to one
 }
 
-// An agent is what a link to a guest agent has in addition to other links. Its fields
-// are guarded by the link's mutex.
+// An agent is what a session to a guest agent has in addition to other sessions. Its fields
+// are guarded by the session's mutex.
 type agent struct {
-	l       *link
+	s       *session
 	limit   time.Duration // for an answer to a synchronisation; 0: no limit
 	state   agentState
 	round   int           // counts how often it got out of step
@@ -125,17 +127,17 @@ const (
 
 // await sends the first synchronisation and waits for its end.
 func (a *agent) await(ctx context.Context) error {
-	a.l.mu.Lock()
-	mine := a.l.startLocked()
-	a.l.mu.Unlock()
+	a.s.mu.Lock()
+	mine := a.s.startLocked()
+	a.s.mu.Unlock()
 	if mine {
-		a.l.out.now()
+		a.s.out.now()
 	}
 	select {
 	case err := <-a.dialled:
 		return err
-	case <-a.l.done:
-		return a.l.closedBy()
+	case <-a.s.done:
+		return a.s.closedBy()
 	case <-ctx.Done():
 		return contextError(ctx)
 	}
@@ -157,7 +159,7 @@ func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
 		return true
 	}
-	if a.state == unsynced && a.l.flight.waited == 0 {
+	if a.state == unsynced && a.s.flight.waited == 0 {
 		a.sync()
 	}
 	return a.state == synced || c.eager
@@ -165,8 +167,8 @@ func (a *agent) ready(c *call) bool {
 
 // sync begins a synchronisation.
 func (a *agent) sync() {
-	a.state, a.from = syncing, a.l.flight.order
-	a.l.flight.proven = false // what is sent meanwhile has an id of its own
+	a.state, a.from = syncing, a.s.flight.order
+	a.s.flight.proven = false // what is sent meanwhile has an id of its own
 	a.stopTimers()            // held may have started one
 	a.round++
 	a.ask(false)
@@ -182,18 +184,18 @@ func (a *agent) sync() {
 // number comes back twice: as the result, and as the id, which a refusal has too.
 func (a *agent) ask(marked bool) {
 	if a.marked = marked; marked {
-		a.l.out.out = append(a.l.out.out, resync)
+		a.s.out.out = append(a.s.out.out, wire.Resync)
 	}
 	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
-	a.l.out.out = fmt.Appendf(a.l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
+	a.s.out.out = fmt.Appendf(a.s.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
 }
 
 // syncAgain sends another synchronisation, since the one before may be lost: no agent had
 // the port open, or an earlier client left half a message.
 func (a *agent) syncAgain(round int) {
-	a.l.mu.Lock()
-	defer a.l.mu.Unlock()
-	if a.l.err != nil || a.state != syncing || a.round != round {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	if a.s.err != nil || a.state != syncing || a.round != round {
 		return
 	}
 	a.askAgain()
@@ -206,26 +208,26 @@ func (a *agent) syncAgain(round int) {
 // the first synchronisation goes without it. Only the answer to the last one counts:
 // the answers to the others come before it.
 func (a *agent) askAgain() {
-	if a.l.out.busy { // the last has not been written yet
+	if a.s.out.busy { // the last has not been written yet
 		return
 	}
 	a.ask(true)
-	if a.l.out.start() {
-		go a.l.out.loop()
+	if a.s.out.start() {
+		go a.s.out.loop()
 	}
 }
 
 // held starts the time limit of an agent that does not read, if nobody waits for what is
 // being written.
 func (a *agent) held() {
-	l := a.l
-	if a.state != unsynced || l.flight.waited > 0 || l.queue.first == nil || a.timer != nil || a.limit <= 0 {
+	s := a.s
+	if a.state != unsynced || s.flight.waited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
 		return
 	}
 	a.timer = time.AfterFunc(a.limit, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.err == nil && a.state == unsynced {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.err == nil && a.state == unsynced {
 			a.giveUp(a.absence())
 		}
 	})
@@ -239,9 +241,9 @@ func (a *agent) absence() error {
 
 // noAnswer is called when the time for the synchronisations of a round is over.
 func (a *agent) noAnswer(round int) {
-	a.l.mu.Lock()
-	defer a.l.mu.Unlock()
-	if a.l.err == nil && a.state == syncing && a.round == round {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	if a.s.err == nil && a.state == syncing && a.round == round {
 		a.giveUp(a.absence())
 	}
 }
@@ -250,13 +252,13 @@ func (a *agent) noAnswer(round int) {
 func (a *agent) giveUp(err error) {
 	a.state = unsynced
 	a.settle(err)
-	for c := a.l.queue.first; c != nil; c = a.l.queue.first {
-		a.l.queue.remove(c)
+	for c := a.s.queue.first; c != nil; c = a.s.queue.first {
+		a.s.queue.remove(c)
 		if c.mode == probe {
-			a.l.recovery.queued--
+			a.s.recovery.queued--
 		}
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, unsent(err))
-		a.l.finishLocked(c)
+		a.s.finishLocked(c)
 	}
 }
 
@@ -278,29 +280,29 @@ func (a *agent) stopTimers() {
 	}
 }
 
-func (a *agent) stale(m *message) bool {
-	l := a.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil || a.state != syncing {
+func (a *agent) stale(m *wire.Message) bool {
+	s := a.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil || a.state != syncing {
 		return false
 	}
 	switch {
-	case bytes.Equal(m.members[memberReturn], a.number):
+	case bytes.Equal(m.Members[wire.Return], a.number):
 		a.state = synced
-		l.flight.withoutIDs = !m.has(memberID)
+		s.flight.withoutIDs = m.Members[wire.ID] == nil
 		a.settle(nil)
 		a.forget()
-		if l.flight.waited < l.flight.total { // an eager call was abandoned
+		if s.flight.waited < s.flight.total { // an eager call was abandoned
 			a.state = unsynced
 		}
-		l.kickLocked()
-	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
+		s.kickLocked()
+	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
-	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
-		a.giveUp(refusedBy(l.relay, "guest-sync-delimited", m.members[memberError]))
+	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number):
+		a.giveUp(refusedBy(s.relay, "guest-sync-delimited", m.Members[wire.Error]))
 	default:
-		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
+		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c == nil || !c.eager && c.mode != probe
 	}
 	return true
@@ -309,10 +311,10 @@ func (a *agent) stale(m *message) bool {
 // forget drops the calls that were abandoned before a synchronisation: their replies
 // would have come before its own.
 func (a *agent) forget() {
-	l := a.l
-	for _, c := range l.flight.before(a.from + 1) {
-		l.flight.remove(c)
+	s := a.s
+	for _, c := range s.flight.before(a.from + 1) {
+		s.flight.remove(c)
 	}
-	l.flight.proven = true
-	l.recovery = recovery{queued: l.recovery.queued}
+	s.flight.proven = true
+	s.recovery = recovery{queued: s.recovery.queued}
 }

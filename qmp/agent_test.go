@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // agentEnd is an agent's end of a stream, for a peer: it counts the marks, which
@@ -32,7 +30,7 @@ type agentEnd struct {
 func (a *agentEnd) Read(b []byte) (int, error) {
 	n, err := a.Conn.Read(b)
 	for i, c := range b[:n] {
-		if c == resync {
+		if c == wire.Resync {
 			a.marks.Add(1)
 			b[i] = ' '
 		}
@@ -97,7 +95,7 @@ func TestAgentStale(t *testing.T) {
 		"half a reply":     "{\"return\": [1, 2",
 		"half a string":    "{\"return\": \"abc\\",
 		"a mark in a name": "{\"re\xffturn\": 5}\n",
-		"half a large one": "{\"return\": \"" + strings.Repeat("x", maxRescan+1),
+		"half a large one": "{\"return\": \"" + strings.Repeat("x", wire.MaxRescan+1),
 		"the other half":   "xyz\", \"eof\": true}}\n",
 		"somebody's sync":  "\xff{\"return\": 12}\n\xff\xff{\"return\": 12}\n",
 		"a lot":            strings.Repeat("x", 1<<20) + "\n\xff" + strings.Repeat("y", 1<<20) + "\n",
@@ -184,57 +182,8 @@ func TestAgentDial(t *testing.T) {
 	})
 }
 
-func TestAgentAbandoned(t *testing.T) {
-	agentBubble(t, func(t *testing.T, p pair) {
-		ctx, cancel := context.WithCancel(t.Context())
-		_, abandoned := p.ask(ctx, "guest-fsfreeze-freeze")
-		p.peer.expect(`{"execute":"guest-fsfreeze-freeze"}`)
-		cancel()
-		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
-
-		first, done1 := p.ask(t.Context(), "guest-ping")
-		number := p.peer.sync() // and nothing else
-		second, done2 := p.ask(t.Context(), "guest-ping")
-		time.Sleep(agentLimit - time.Second)
-		p.peer.send("{\"return\": \"late\"}\n")
-		p.peer.synced("1" + number) // an earlier one
-		again := p.peer.sync()
-		p.peer.synced(number) // what it says to the mark of the next comes after this
-		pending(t, "the first call", done1)
-		p.peer.synced(again)
-		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `"first"`) // no id is needed any more
-		p.peer.answer(p.peer.expect(`{"execute":"guest-ping","id":1}`), `"second"`)
-		require.NoError(t, returned(t, "the first call", done1))
-		require.NoError(t, returned(t, "the second call", done2))
-		assert.Equal(t, []string{"first", "second"}, []string{*first, *second})
-	})
-}
-
 // TestAgentSlow has an agent that is slow with one call when another is given up:
 // the limit is none for the first.
-func TestAgentSlow(t *testing.T) {
-	agentBubble(t, func(t *testing.T, p pair) {
-		slow, slowDone := p.ask(t.Context(), "guest-fstrim")
-		r := p.peer.expect(`{"execute":"guest-fstrim"}`)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, abandoned := p.ask(ctx, "guest-info")
-		p.peer.expect(`{"execute":"guest-info","id":1}`)
-		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
-		_, next := p.ask(t.Context(), "guest-ping")
-		time.Sleep(10 * agentLimit)
-		pending(t, "the slow call", slowDone)
-		pending(t, "the next call", next)
-
-		p.peer.answer(r, `"trimmed"`)
-		p.peer.synced(p.peer.sync())
-		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
-		require.NoError(t, returned(t, "the slow call", slowDone))
-		require.NoError(t, returned(t, "the next call", next))
-		assert.Equal(t, "trimmed", *slow)
-	})
-}
-
 func TestAgentDies(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -366,51 +315,6 @@ func TestAgentLines(t *testing.T) {
 
 // TestAgentWithoutSync writes a command to an agent that is silent, and gets its reply
 // when it goes on.
-func TestAgentWithoutSync(t *testing.T) {
-	agentBubble(t, func(t *testing.T, p pair) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, frozen := p.ask(ctx, "guest-fsfreeze-freeze")
-		p.peer.next()
-		require.ErrorIs(t, returned(t, "the freeze", frozen), ErrAbandoned)
-
-		var thawed int
-		thaw := async(func() error {
-			return p.With(WithoutSync()).Execute(t.Context(), "guest-fsfreeze-thaw", nil, &thawed)
-		})
-		_, later := p.ask(t.Context(), "guest-ping")
-		number := p.peer.sync()
-		r := p.peer.expect(`{"execute":"guest-fsfreeze-thaw","id":#}`)
-		pending(t, "the thaw", thaw)
-		time.Sleep(agentLimit + time.Second) // nobody is there for guest-ping
-		require.ErrorIs(t, returned(t, "the ping", later), ErrNoAgent)
-		pending(t, "the thaw", thaw)
-
-		p.peer.sync()                    // another, which could not be written before
-		p.peer.send("{\"return\": 3}\n") // to the freeze
-		p.peer.synced(number)
-		p.peer.answer(r, "3")
-		require.NoError(t, returned(t, "the thaw", thaw))
-		assert.Equal(t, 3, thawed)
-	})
-	agentBubble(t, func(t *testing.T, p pair) { // beside a command that takes its time
-		_, slow := p.ask(t.Context(), "guest-fstrim")
-		r := p.peer.next()
-		ctx, cancel := context.WithCancel(t.Context())
-		_, abandoned := p.ask(ctx, "guest-info")
-		a := p.peer.next()
-		cancel()
-		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
-		thaw := async(func() error { return p.With(WithoutSync()).Execute(t.Context(), "guest-fsfreeze-thaw", nil, nil) })
-		r2 := p.peer.expect(`{"execute":"guest-fsfreeze-thaw","id":#}`)
-		p.peer.answer(r, `""`)
-		p.peer.answer(a, `""`)
-		p.peer.answer(r2, `1`)
-		require.NoError(t, returned(t, "the slow call", slow))
-		require.NoError(t, returned(t, "the thaw", thaw))
-	})
-}
-
 // TestAgentWhole sends a whole message after an abandoned call.
 func TestAgentWhole(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
@@ -495,76 +399,7 @@ func TestAgentCloses(t *testing.T) {
 }
 
 // TestQEMUAgent talks to real agents on this host, with harmless commands.
-func TestQEMUAgent(t *testing.T) {
-	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
-		addr := a.Start(t)
-		c, err := DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
-		require.NoError(t, err)
-		defer c.Close()
-
-		var number int64
-		require.NoError(t, c.Execute(t.Context(), "guest-sync", map[string]int64{"id": 1 << 52}, &number))
-		assert.Equal(t, int64(1<<52), number)
-		refused := new(Error)
-		require.ErrorAs(t, c.Execute(t.Context(), "guest-fly", nil, nil), &refused)
-		assert.Equal(t, ClassCommandNotFound, refused.Class)
-
-		for range 20 { // abandoned before, while or after it is answered
-			ctx, cancel := context.WithCancel(t.Context())
-			done := async(func() error { return c.Execute(ctx, "guest-info", nil, nil) })
-			cancel()
-			if err := <-done; err != nil {
-				require.ErrorIs(t, err, context.Canceled)
-			}
-			var host struct {
-				Name string `json:"host-name"`
-			}
-			require.NoError(t, c.Execute(t.Context(), "guest-get-host-name", nil, &host))
-			assert.NotEmpty(t, host.Name)
-		}
-
-		// An earlier client leaves half a request. It has read its answer: the end of one
-		// that has not is the end of the agent.
-		require.NoError(t, c.Close())
-		rude, err := net.Dial("unix", addr)
-		require.NoError(t, err)
-		_, err = rude.Write([]byte(`{"execute":"guest-ping"}{"execute":"guest-ping","arguments":{"a":"`))
-		require.NoError(t, err)
-		_, err = bufio.NewReader(rude).ReadString('\n')
-		require.NoError(t, err)
-		require.NoError(t, rude.Close())
-		c, err = DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
-		require.NoError(t, err)
-		defer c.Close()
-		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
-
-		// It serves one client at a time; a second finds nobody at home.
-		_, err = DialAgent(t.Context(), "unix:"+addr, WithHandshakeTimeout(50*time.Millisecond))
-		require.ErrorIs(t, err, ErrNoAgent)
-		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
-	})
-}
-
 // TestQEMUNoAgent dials the port of a guest that runs nothing at all.
-func TestQEMUNoAgent(t *testing.T) {
-	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		dir, err := os.MkdirTemp("", "qga") // t.TempDir can be too long for a socket
-		require.NoError(t, err)
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		socket := filepath.Join(dir, "s")
-		monitor := q.Start(t, "-qmp", "-machine", "q35,accel=tcg",
-			"-chardev", "socket,id=agent,server=on,wait=off,path="+socket,
-			"-device", "virtio-serial", "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0")
-		m, err := NewConn(t.Context(), monitor)
-		require.NoError(t, err) // then it listens
-		defer m.Close()
-		for range 2 {
-			_, err = DialAgent(t.Context(), "unix:"+socket, WithHandshakeTimeout(100*time.Millisecond))
-			require.ErrorIs(t, err, ErrNoAgent)
-		}
-	})
-}
-
 // FuzzAgentStale holds that no rest of an earlier conversation keeps a client from
 // getting in step.
 func FuzzAgentStale(f *testing.F) {
@@ -591,115 +426,11 @@ func FuzzAgentStale(f *testing.F) {
 
 // An agent that does not read counts as absent: calls that wait for the end of a write for
 // which nobody waits fail.
-func TestAgentDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		p := newPeer(t, &agentEnd{Conn: theirs})
-		go func() { p.synced(p.sync()) }()
-		c, err := NewAgentConn(t.Context(), ours)
-		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, c.Execute(ctx, "guest-file-write", nil, nil), ErrAbandoned)
-		for range 2 {
-			before := time.Now()
-			err = c.Execute(t.Context(), "guest-ping", nil, nil)
-			require.ErrorIs(t, err, ErrNoAgent)
-			require.Equal(t, agentLimit, time.Since(before))
-		}
-		// It reads on, in the end.
-		ping := async(func() error { return c.Execute(t.Context(), "guest-ping", nil, nil) })
-		time.Sleep(agentLimit / 2)
-		p.next()
-		p.synced(p.sync())
-		p.answer(p.next(), "{}")
-		require.NoError(t, returned(t, "guest-ping", ping))
-		c.Close()
-		theirs.Close()
-		time.Sleep(time.Hour)
-	})
-}
-
 // A command that did not wait for the first synchronisation, and is given up before it has
 // ended, does not change it.
-func TestEagerCallAbandonedWhileSynchronising(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		go func() { // an agent that does not answer
-			b := make([]byte, 1000)
-			for _, err := theirs.Read(b); err == nil; _, err = theirs.Read(b) {
-			}
-		}()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := NewAgentConn(t.Context(), ours, WithSetup(func(c *Conn) {
-			c.With(WithoutSync()).Go(ctx, "a", nil, nil, nil)
-		}))
-		if !errors.Is(err, ErrNoAgent) || time.Since(start) != 10*time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-	})
-}
-
 // A command that was sent without waiting for a synchronisation, and given up, has the next
 // command synchronise again: its reply may still come, or never.
-func TestEagerCallAbandoned(t *testing.T) {
-	agentBubble(t, func(t *testing.T, p pair) {
-		ctx, cancel := context.WithCancel(t.Context())
-		_, first := p.ask(ctx, "guest-info")
-		p.peer.next()
-		cancel()
-		require.ErrorIs(t, returned(t, "the call", first), ErrAbandoned)
-		ctx, cancel = context.WithCancel(t.Context())
-		eager := async(func() error { return p.With(WithoutSync()).Execute(ctx, "guest-fsfreeze-thaw", nil, nil) })
-		number := p.peer.sync()
-		p.peer.next()
-		cancel()
-		require.ErrorIs(t, returned(t, "the eager call", eager), ErrAbandoned)
-		p.peer.synced(number)
-		synctest.Wait()
-		_, done := p.ask(t.Context(), "guest-ping")
-		p.peer.synced(p.peer.sync())
-		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
-		require.NoError(t, returned(t, "the ping", done))
-	})
-}
-
 // An agent that does not read does not count a probe that was not sent forever.
-func TestAgentProbeNotSent(t *testing.T) {
-	agentBubble(t, func(t *testing.T, p pair) {
-		for range 2 {
-			ctx, cancel := context.WithCancel(t.Context())
-			_, asked := p.ask(ctx, "guest-info")
-			p.peer.next()
-			_, given := p.ask(ctx, strings.Repeat("x", 100)) // nobody reads it for now
-			synctest.Wait()
-			p.peer.send("garbage\n")
-			synctest.Wait() // a probe waits
-			cancel()
-			require.ErrorIs(t, returned(t, "the call", asked), ErrAbandoned)
-			require.ErrorIs(t, returned(t, "the call", given), ErrAbandoned)
-			_, next := p.ask(t.Context(), "guest-ping")
-			require.ErrorIs(t, returned(t, "the ping", next), ErrNoAgent)
-			p.peer.next()
-			_, next = p.ask(t.Context(), "guest-ping")
-			p.peer.synced(p.peer.sync())
-			p.peer.answer(p.peer.next(), `""`)
-			require.NoError(t, returned(t, "the ping", next))
-		}
-		_, asked := p.ask(t.Context(), "guest-info")
-		p.peer.next()
-		p.peer.send("garbage\n") // instead of its reply
-		r := p.peer.next()
-		assert.Equal(t, "query-version", r.Execute, "a probe")
-		p.peer.refuse(r, `{"class": "CommandNotFound", "desc": ""}`)
-		require.ErrorContains(t, returned(t, "the call", asked), "the reply is lost")
-		synctest.Wait()
-		p.log.take()
-	})
-}
-
 // Agents that send no ids back get one command at a time, as often as needed.
 func TestAgentWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,9 +1,13 @@
 package qmp
 
-import "os"
+import (
+	"os"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
 
 // A call is one message to the server, and its answer.
-// Its fields are guarded by the link's mutex until it is answered; then they belong
+// Its fields are guarded by the session's mutex until it is answered; then they belong
 // to the caller.
 type call struct {
 	command string
@@ -12,11 +16,11 @@ type call struct {
 	oob     bool
 	files   []*os.File // are passed with the message
 	passing *fdPassing
-	eager   bool     // is sent even to an agent that has not synchronised yet
-	s       *scratch // the request; then the answer, if it is small
-	number  int64    // the id it was sent with, 0 for none
-	order   uint64   // its place among all calls that were sent
-	taken   int64    // the number that a whole message has as its id, or 0
+	eager   bool          // is sent even to an agent that has not synchronised yet
+	s       *wire.Scratch // the request; then the answer, if it is small
+	number  int64         // the id it was sent with, 0 for none
+	order   uint64        // its place among all calls that were sent
+	taken   int64         // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
 	line    []byte // the whole reply, if answer was found by the two ends of its line; nil: answer was found by scanning

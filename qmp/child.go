@@ -102,7 +102,7 @@ func isFile(stream any) bool {
 
 // detach has the process, which has not been started, outlive this program.
 func (p *child) detach() {
-	newSession(p.cmd)
+	ownSession(p.cmd)
 	if log, ok := p.cmd.Stderr.(*os.File); ok {
 		p.stderr.file, p.stderr.from = log.Name(), math.MaxInt64
 		if info, err := log.Stat(); err == nil && info.Mode().IsRegular() {

@@ -11,10 +11,10 @@ import (
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
 // Any number of goroutines may use it at the same time.
 type Conn struct {
-	core  *core
-	link  *link       // nil if again is set
-	again supervision // the connection is made again when it is lost
-	opts  callOptions
+	core    *core
+	session *session    // nil if again is set
+	again   supervision // the connection is made again when it is lost
+	opts    callOptions
 }
 
 // Greeting is what a server says about itself when a connection begins.
@@ -54,30 +54,30 @@ func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*C
 		rw.Close()
 		return nil, errors.New("qmp: WithReconnect: a given stream cannot be opened again; use Dial or DialFunc")
 	}
-	l := newLink(rw, newCore(o))
-	as.prepare(l)
-	c := l.conn()
+	s := newSession(rw, newCore(o))
+	as.prepare(s)
+	c := s.conn()
 	c.core.setUp(c)
-	if err := as.open(l, ctx); err != nil {
+	if err := as.open(s, ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// A kind is the kind of server at the other end of a link: how it is made ready for commands.
+// A kind is the kind of server at the other end of a session: how it is made ready for commands.
 type kind struct {
-	prepare func(*link)                        // before it is used
-	open    func(*link, context.Context) error // begins to read; closes the link if it fails
+	prepare func(*session)                        // before it is used
+	open    func(*session, context.Context) error // begins to read; closes the session if it fails
 }
 
-func qmpServer() kind { return kind{func(*link) {}, (*link).openQMP} }
+func qmpServer() kind { return kind{func(*session) {}, (*session).openQMP} }
 
-// current is the link that the connection has, or had last.
-func (c *Conn) current() *link {
+// current is the session that the connection has, or had last.
+func (c *Conn) current() *session {
 	if c.again != nil {
 		return c.again.last()
 	}
-	return c.link
+	return c.session
 }
 
 // Greeting returns what the server said about itself; the zero Greeting if it sends none.
@@ -94,7 +94,7 @@ func (c *Conn) Greeting() Greeting {
 // With returns a handle on the same connection whose calls have these options.
 // It costs one small allocation.
 func (c *Conn) With(opts ...CallOption) *Conn {
-	h := &Conn{c.core, c.link, c.again, c.opts}
+	h := &Conn{c.core, c.session, c.again, c.opts}
 	for _, opt := range opts {
 		opt(&h.opts)
 	}
@@ -113,7 +113,7 @@ func (c *Conn) WaitIdle(ctx context.Context) error {
 	if c.again != nil {
 		idle = c.again.idle()
 	} else {
-		idle = c.link.idle()
+		idle = c.session.idle()
 	}
 	select {
 	case <-idle:
@@ -134,7 +134,7 @@ func (c *Conn) Close() error {
 	if c.again != nil {
 		c.again.end(nil)
 	} else {
-		c.link.fail(nil)
+		c.session.fail(nil)
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func (c *Conn) Done() <-chan struct{} {
 	if c.again != nil {
 		return c.again.done()
 	}
-	return c.link.done
+	return c.session.done
 }
 
 // Err returns nil while the connection is open, then an error that wraps
@@ -155,7 +155,7 @@ func (c *Conn) Err() error {
 	if c.again != nil {
 		err = c.again.endedBy()
 	} else {
-		err = c.link.closedBy()
+		err = c.session.closedBy()
 	}
 	if err != nil {
 		return fmt.Errorf("qmp: %w", err)

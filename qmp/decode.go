@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // decode reads JSON as servers print it, until ctx ends. The memory that it may use is in
@@ -21,10 +22,10 @@ func decode(ctx context.Context, text []byte, result any) error {
 }
 
 // store decodes a call's answer into result, unless that is nil. If the answer was found by
-// the beginning and the end of its line (see message.byEnds) and is not one JSON value, store
+// the beginning and the end of its line (see wire.Message) and is not one JSON value, store
 // scans the whole line: either the reply has more members than expected, and scanning finds
 // the answer, or the line is damaged.
-func (l *link) store(ctx context.Context, c *call, result any) error {
+func (s *session) store(ctx context.Context, c *call, result any) error {
 	if result == nil {
 		if string(c.answer) == "{}" {
 			return nil
@@ -33,20 +34,20 @@ func (l *link) store(ctx context.Context, c *call, result any) error {
 	}
 	err := decode(ctx, c.answer, result)
 	if _, damaged := errors.AsType[*jsontext.SyntacticError](err); damaged && c.line != nil {
-		m := message{text: c.line}
-		if !m.scan() {
-			err = fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
-			l.damaged(err)
+		m := wire.Message{Text: c.line}
+		if !m.Scan() {
+			err = fmt.Errorf("qmp: %s: reply: %w", c.command, wire.JSONError(err))
+			s.damaged(err)
 			return err
 		}
-		if id := m.members[memberID]; id != nil && ownNumber(id) != c.number {
-			return fmt.Errorf("qmp: %s: %w", c.command, l.contradicted(c, id))
+		if id := m.Members[wire.ID]; id != nil && ownNumber(id) != c.number {
+			return fmt.Errorf("qmp: %s: %w", c.command, s.contradicted(c, id))
 		}
-		c.answer, c.line = m.members[memberReturn], nil
-		return l.store(ctx, c, result)
+		c.answer, c.line = m.Members[wire.Return], nil
+		return s.store(ctx, c, result)
 	}
 	if err != nil {
-		return fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
+		return fmt.Errorf("qmp: %s: reply: %w", c.command, wire.JSONError(err))
 	}
 	return nil
 }

@@ -61,8 +61,8 @@ func dialFunc(ctx context.Context, name string, connect func(context.Context) (i
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {
 	connect := func(ctx context.Context) (io.ReadWriteCloser, error) { return openAddress(ctx, addr, o) }
 	open := as.open
-	as.open = func(l *link, ctx context.Context) error {
-		if err := open(l, ctx); err != nil {
+	as.open = func(s *session, ctx context.Context) error {
+		if err := open(s, ctx); err != nil {
 			return fmt.Errorf("%w (at %s)", err, addr)
 		}
 		return nil

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/goqapi/goqapi/internal/printable"
-	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // ErrClosed is wrapped by every error that is due to the connection being closed, by
@@ -107,16 +104,11 @@ func ClassOf(err error) string {
 
 // refusal makes the error of an error reply's error member.
 func refusal(command string, member []byte) error {
-	e := Error{Command: command}
-	var wire struct {
-		Class string `json:"class"`
-		Desc  string `json:"desc"`
-	}
-	if err := decode(context.Background(), member, &wire); err != nil {
+	sent, err := wire.ReadRefusal(member)
+	if err != nil {
 		return fmt.Errorf("qmp: %s: the server's error cannot be decoded: %.200q", command, member)
 	}
-	e.Class, e.Desc = wire.Class, wire.Desc
-	return &e
+	return &Error{command, sent.Class, sent.Desc}
 }
 
 // closedError is how a connection ended.
@@ -157,47 +149,3 @@ func contextError(ctx context.Context) error {
 func tooLate(ctx context.Context, command string) error {
 	return fmt.Errorf("qmp: %s: %w: %w", command, contextError(ctx), ErrNotSent)
 }
-
-// jsonError returns err, an error of the JSON library, with a text for people: it names
-// the member and what is wrong with it.
-func jsonError(err error) error {
-	var at jsontext.Pointer
-	var text string
-	semantic, _ := errors.AsType[*json.SemanticError](err)
-	syntactic, _ := errors.AsType[*jsontext.SyntacticError](err)
-	if semantic != nil {
-		at = semantic.JSONPointer
-	} else if syntactic != nil {
-		at = syntactic.JSONPointer
-	}
-	switch {
-	case syntactic != nil && syntactic.Err != nil:
-		text = "not JSON: " + syntactic.Err.Error()
-	case semantic == nil:
-	case semantic.Err != nil:
-		text = semantic.Err.Error()
-	case semantic.GoType != nil && semantic.JSONKind != 0:
-		text = fmt.Sprintf("%s does not fit the Go type %s", codec.KindName(semantic.JSONKind), semantic.GoType)
-	case semantic.GoType != nil:
-		text = fmt.Sprintf("the Go type %s cannot be encoded or decoded as JSON", semantic.GoType)
-	}
-	if semantic != nil && 0 < len(semantic.JSONValue) && len(semantic.JSONValue) < 100 {
-		text += ": " + string(semantic.JSONValue)
-	}
-	if text == "" {
-		text = err.Error()
-	}
-	if at != "" {
-		text = fmt.Sprintf("member %s: %s", at, text)
-	}
-	return &textError{printable.String(text), err}
-}
-
-// textError is an error with another text.
-type textError struct {
-	text string
-	err  error
-}
-
-func (e *textError) Error() string { return e.text }
-func (e *textError) Unwrap() error { return e.err }

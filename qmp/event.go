@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/wirejson"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // An Event is something that happened in the server.
@@ -28,7 +28,7 @@ func (e Event) Decode(v any) error {
 		return nil
 	}
 	if err := decode(context.Background(), e.Data, v); err != nil {
-		return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), jsonError(err))
+		return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), wire.JSONError(err))
 	}
 	return nil
 }
@@ -45,12 +45,12 @@ type events struct {
 
 // An eventSink is a registry.
 type eventSink interface {
-	event(*message)
+	event(*wire.Message)
 	interrupt(*GapError)
 	end(error)
 }
 
-func (e *events) event(m *message) {
+func (e *events) event(m *wire.Message) {
 	if s := e.sink.Load(); s != nil {
 		(*s).event(m)
 	}
@@ -185,24 +185,24 @@ func (r *registry) queuesLocked() map[*queue]bool {
 	return queues
 }
 
-// event passes an event to the queues. It drops an event that is read from a link that has
+// event passes an event to the queues. It drops an event that is read from a session that has
 // already ended: the queues get a gap in its place.
-func (l *link) event(m *message) {
-	if !l.lasting {
-		l.events.event(m)
+func (s *session) event(m *wire.Message) {
+	if !s.lasting {
+		s.events.event(m)
 		return
 	}
-	l.mu.Lock()
-	if l.err == nil {
-		l.heard = true
-		l.events.event(m)
+	s.mu.Lock()
+	if s.err == nil {
+		s.heard = true
+		s.events.event(m)
 	}
-	l.mu.Unlock()
+	s.mu.Unlock()
 }
 
 // event appends the event in m to the queues that want it.
-func (r *registry) event(m *message) {
-	name := m.members[memberEvent]
+func (r *registry) event(m *wire.Message) {
+	name := m.Members[wire.Event]
 	if text := wirejson.Unquote(name); text != nil {
 		name = text
 	}
@@ -212,8 +212,8 @@ func (r *registry) event(m *message) {
 	if len(named)+len(all) == 0 {
 		return
 	}
-	e := entry{Event: Event{Name: r.name(name), Timestamp: timestamp(m.members[memberTimestamp])}}
-	e.Data = bytes.Clone(m.members[memberData])
+	e := entry{Event: Event{Name: r.name(name), Timestamp: wire.Time(m.Members[wire.Timestamp])}}
+	e.Data = bytes.Clone(m.Members[wire.Data])
 	e.memory = &memory{size: int64(len(e.Name) + len(e.Data)), total: &r.used}
 	e.memory.holders.Add(1) // until it is in the queues
 	r.used.Add(e.memory.size)
@@ -260,38 +260,4 @@ func (r *registry) name(text []byte) string {
 		}
 	}
 	return name
-}
-
-// timestamp reads {"seconds": 1, "microseconds": 2}. It returns the zero time for what is
-// not a time, such as the -1 that QEMU sends when its clock fails.
-func timestamp(text []byte) time.Time {
-	const seconds, microseconds = `{"seconds": `, `, "microseconds": `
-	var s, us int64 = -1, -1
-	if rest, ok := bytes.CutPrefix(text, []byte(seconds)); ok {
-		before, after, _ := bytes.Cut(bytes.TrimSuffix(rest, []byte("}")), []byte(microseconds))
-		s, us = integer(before), integer(after)
-	}
-	if s < 0 {
-		var wire struct {
-			Seconds      int64 `json:"seconds"`
-			Microseconds int64 `json:"microseconds"`
-		}
-		if decode(context.Background(), text, &wire) != nil {
-			return time.Time{}
-		}
-		s, us = wire.Seconds, wire.Microseconds
-	}
-	if s < 0 || us < 0 || us >= 1e6 {
-		return time.Time{}
-	}
-	return time.Unix(s, us*1000).UTC()
-}
-
-// integer returns the number in text, or -1.
-func integer(text []byte) int64 {
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
 }

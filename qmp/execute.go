@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // Execute issues a command and waits for its reply.
@@ -42,12 +44,12 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
 	}
-	l := c.link
+	s := c.session
 	if _, err = call.outcome(); err == nil {
-		err = l.store(ctx, call, result)
+		err = s.store(ctx, call, result)
 	}
 	endWatch(call.watch, err)
-	l.recycle(call)
+	s.recycle(call)
 	return err
 }
 
@@ -71,7 +73,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 	}
 	_, err = call.outcome()
 	endWatch(call.watch, err)
-	c.link.recycle(call)
+	c.session.recycle(call)
 	return err
 }
 
@@ -104,7 +106,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	answer, err := call.outcome()
 	answer = bytes.Clone(answer) // it may lie in memory that is used again
 	endWatch(call.watch, err)
-	c.link.recycle(call)
+	c.session.recycle(call)
 	return answer, err
 }
 
@@ -113,16 +115,16 @@ const wholeName = "message"
 
 // newWhole returns a call for a message that the user built.
 func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
-	watch := c.link.traceCall(ctx, "")
-	number, err := wholeMessage(message)
+	watch := c.session.traceCall(ctx, "")
+	number, err := wire.Whole(message)
 	if err != nil {
 		err = unsent(err)
 		endWatch(watch, err)
 		return nil, err
 	}
-	s := newScratch()
-	s.buf.Write(message)
-	call := c.link.newCall(wholeName, whole, s)
+	s := wire.NewScratch()
+	s.Buf.Write(message)
+	call := c.session.newCall(wholeName, whole, s)
 	call.watch, call.taken = watch, number
 	call.files, call.passing = c.opts.files, c.opts.passing
 	return call, nil
@@ -142,13 +144,13 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 		endWatch(watch, err)
 		return nil, err
 	}
-	l := c.link
-	l.submit(call)
+	s := c.session
+	s.submit(call)
 	select {
 	case <-call.done:
 		return call, nil
 	case <-ctx.Done():
-		if err := l.abandon(call, contextError(ctx)); err != nil {
+		if err := s.abandon(call, contextError(ctx)); err != nil {
 			endWatch(watch, err)
 			return nil, err
 		}
@@ -173,9 +175,9 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 		c.again.start(ctx, c, command, begin, done)
 		return
 	}
-	l := c.link
-	cb := &callback{link: l, done: done}
-	cb.take = func(call *call) error { return l.store(ctx, call, result) }
+	s := c.session
+	cb := &callback{session: s, done: done}
+	cb.take = func(call *call) error { return s.store(ctx, call, result) }
 	call, err := c.newCall(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }
@@ -197,7 +199,7 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 		c.again.start(ctx, c, wholeName, begin, func(err error) { done(whole, err) })
 		return
 	}
-	cb := &callback{link: c.link, done: func(err error) { done(whole, err) }}
+	cb := &callback{session: c.session, done: func(err error) { done(whole, err) }}
 	cb.take = func(call *call) error {
 		whole = bytes.Clone(call.answer) // it may lie in memory that is used again
 		return nil
@@ -209,10 +211,10 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 // start submits a call and runs cb when it has ended. If err is set there is no call, and
 // cb gets err.
 func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
-	l := c.link
-	l.mu.Lock()
-	l.live.add()
-	l.mu.Unlock()
+	s := c.session
+	s.mu.Lock()
+	s.live.add()
+	s.mu.Unlock()
 	if err == nil {
 		cb.watch = call.watch
 		if ctx.Err() != nil {
@@ -221,27 +223,27 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 	}
 	if err != nil {
 		cb.err = err
-		l.pool.add(cb)
+		s.pool.add(cb)
 		return
 	}
 	call.then = cb
 	ctx, cancel := c.limit(ctx, call.command)
-	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb gets its error
+	stop := context.AfterFunc(ctx, func() { _ = s.abandon(call, contextError(ctx)) }) // cb gets its error
 	cb.stopWith(func() {
 		stop()
 		cancel()
 	})
-	l.submit(call)
+	s.submit(call)
 }
 
 // A callback is run when a call made by Go has ended.
 type callback struct {
-	link  *link
-	call  *call // finished; nil if err is set
-	err   error
-	watch callTrace
-	take  func(*call) error
-	done  func(error)
+	session *session
+	call    *call // finished; nil if err is set
+	err     error
+	watch   callTrace
+	take    func(*call) error
+	done    func(error)
 
 	once sync.Once // the first of run and stopWith
 	stop func()
@@ -259,9 +261,9 @@ func (cb *callback) stopWith(f func()) {
 
 func (cb *callback) run(workerID) {
 	defer func() {
-		cb.link.mu.Lock()
-		defer cb.link.mu.Unlock()
-		cb.link.live.done()
+		cb.session.mu.Lock()
+		defer cb.session.mu.Unlock()
+		cb.session.live.done()
 	}()
 	cb.once.Do(func() {})
 	err := cb.err
@@ -269,8 +271,8 @@ func (cb *callback) run(workerID) {
 		if _, err = cb.call.outcome(); err == nil {
 			err = cb.take(cb.call)
 		}
-		cb.call.s.release()
-		freeBuffer(cb.call.buffer)
+		cb.call.s.Release()
+		wire.FreeBuffer(cb.call.buffer)
 	}
 	if cb.stop != nil {
 		cb.stop()

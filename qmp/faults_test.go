@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire/streams"
 )
 
 // A fault damages what a server sends.
@@ -269,8 +271,8 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 // FuzzConn lets a server say anything while calls of every kind wait, and go. All
 // of them end, and so does every goroutine.
 func FuzzConn(f *testing.F) {
-	for _, test := range frameTests {
-		f.Add([]byte(test.stream))
+	for _, test := range streams.All {
+		f.Add([]byte(test.Text))
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		synctest.Test(t, func(t *testing.T) {

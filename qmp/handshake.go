@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // maxGreeting is the size of the largest greeting that is decoded. QEMU's has 200 bytes.
@@ -14,138 +16,128 @@ import (
 // client has not received.
 const maxGreeting = 64 << 10
 
-// A handshake is the progress of a link's greeting and negotiation.
+// A handshake is the progress of a session's greeting and negotiation.
 type handshake struct {
 	greeting chan []byte // gets the first greeting
 	greeted  bool        // the greeting has come; only the reader uses it
 	said     atomic.Pointer[Greeting]
 
-	// Guarded by the link's mutex:
+	// Guarded by the session's mutex:
 	ready  bool  // commands may be sent
-	anew   bool  // the server has greeted again before the link was ready
+	anew   bool  // the server has greeted again before the session was ready
 	before error // what came instead of a greeting, or of the negotiation's answer
 }
 
-// openQMP begins to read, and negotiates. It closes the link if it fails.
-func (l *link) openQMP(ctx context.Context) error {
-	go l.read()
-	if !l.opts.handshake {
+// openQMP begins to read, and negotiates. It closes the session if it fails.
+func (s *session) openQMP(ctx context.Context) error {
+	go s.read()
+	if !s.opts.handshake {
 		return nil
 	}
-	if err := l.shakeHands(ctx); err != nil {
-		l.fail(err)
+	if err := s.shakeHands(ctx); err != nil {
+		s.fail(err)
 		return fmt.Errorf("qmp: handshake: %w", err)
 	}
-	if l.opts.trace != nil {
-		l.opts.trace.connected(l)
+	if s.opts.trace != nil {
+		s.opts.trace.connected(s)
 	}
 	return nil
 }
 
 // shakeHands waits for the greeting and negotiates.
-func (l *link) shakeHands(ctx context.Context) error {
-	if d := l.opts.handshakeTimeout; d > 0 && !l.starting {
+func (s *session) shakeHands(ctx context.Context) error {
+	if d := s.opts.handshakeTimeout; d > 0 && !s.starting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 		defer cancel()
 	}
 	select {
-	case text := <-l.hello.greeting:
+	case text := <-s.hello.greeting:
 		g, err := parseGreeting(text)
 		if err != nil {
 			return err
 		}
-		l.hello.said.Store(&g)
-		if l.opts.oob && !slices.Contains(g.Capabilities, "oob") {
+		s.hello.said.Store(&g)
+		if s.opts.oob && !slices.Contains(g.Capabilities, "oob") {
 			return errors.New("the server does not offer out-of-band execution")
 		}
-	case <-l.done:
-		return l.closedBy()
+	case <-s.done:
+		return s.closedBy()
 	case <-ctx.Done():
-		return l.unanswered("waiting for the greeting", contextError(ctx))
+		return s.unanswered("waiting for the greeting", contextError(ctx))
 	}
 	var args any
-	if l.opts.oob {
+	if s.opts.oob {
 		args = map[string][]string{"enable": {"oob"}}
 	}
 	for again := range 4 {
-		err := l.conn().execute(ctx, negotiate, "qmp_capabilities", args, nil)
+		err := s.conn().execute(ctx, negotiate, "qmp_capabilities", args, nil)
 		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
 			err = nil // the server had negotiated already
 		}
 		if err != nil && ctx.Err() != nil {
-			return l.unanswered("waiting for the answer to qmp_capabilities", contextError(ctx))
+			return s.unanswered("waiting for the answer to qmp_capabilities", contextError(ctx))
 		}
-		if err != nil || l.shaken() {
+		if err != nil || s.shaken() {
 			return err
 		}
 	}
 	return errors.New("the server sent its greeting again after each negotiation")
 }
 
-// shaken makes the link ready for commands and returns true, unless the server has greeted
+// shaken makes the session ready for commands and returns true, unless the server has greeted
 // again: then it may not have negotiated, and the caller negotiates again.
-func (l *link) shaken() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.hello.anew {
-		l.hello.anew = false
+func (s *session) shaken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hello.anew {
+		s.hello.anew = false
 		return false
 	}
-	l.hello.ready = true
-	l.kickLocked()
+	s.hello.ready = true
+	s.kickLocked()
 	return true
 }
 
 // unanswered returns err, of a wait that got no answer, with the possible reasons.
-func (l *link) unanswered(doing string, err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (s *session) unanswered(doing string, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err = fmt.Errorf("%s: %w; another client may be connected to this server, or it is still starting, or it is not a QMP server", doing, err)
-	if l.hello.before != nil {
-		err = fmt.Errorf("%w; before that: %w", err, l.hello.before)
+	if s.hello.before != nil {
+		err = fmt.Errorf("%w; before that: %w", err, s.hello.before)
 	}
 	return err
 }
 
 // greet handles the greeting, which begins the handshake. A QEMU that a client connects
 // to while it starts may greet twice; then it has to be negotiated with again.
-func (l *link) greet(m *message) error {
-	if len(m.members[memberQMP]) > maxGreeting {
+func (s *session) greet(m *wire.Message) error {
+	if len(m.Members[wire.Greeting]) > maxGreeting {
 		return fmt.Errorf("the greeting is larger than the limit of %d bytes", maxGreeting)
 	}
-	if !l.hello.greeted {
-		l.hello.greeted = true
-		l.hello.greeting <- bytes.Clone(m.members[memberQMP])
+	if !s.hello.greeted {
+		s.hello.greeted = true
+		s.hello.greeting <- bytes.Clone(m.Members[wire.Greeting])
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.hello.ready && l.opts.handshake {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hello.ready && s.opts.handshake {
 		return errors.New("the server greets again: it was restarted")
 	}
-	l.hello.anew = true
+	s.hello.anew = true
 	return nil
 }
 
 func parseGreeting(text []byte) (Greeting, error) {
-	var wire struct {
-		Version struct {
-			QEMU struct {
-				Major int `json:"major"`
-				Minor int `json:"minor"`
-				Micro int `json:"micro"`
-			} `json:"qemu"`
-			Package string `json:"package"`
-		} `json:"version"`
-		Capabilities []any `json:"capabilities"`
+	sent, err := wire.ReadGreeting(text)
+	if err != nil {
+		return Greeting{}, fmt.Errorf("greeting: %w", wire.JSONError(err))
 	}
-	if err := decode(context.Background(), text, &wire); err != nil {
-		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
-	}
-	q := wire.Version.QEMU
-	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, wire.Version.Package}}
-	for _, c := range wire.Capabilities {
+	q := sent.Version.QEMU
+	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, sent.Version.Package}}
+	for _, c := range sent.Capabilities {
 		if name, ok := c.(string); ok { // what else may come is not known yet
 			g.Capabilities = append(g.Capabilities, name)
 		}

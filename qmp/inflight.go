@@ -1,6 +1,10 @@
 package qmp
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
 
 const (
 	// maxInFlight is how many commands may be in flight at a time, abandoned ones
@@ -18,7 +22,7 @@ const (
 )
 
 // An inFlight holds the commands that were sent and have no answer yet, and finds the one
-// that a reply answers. It is guarded by the link's mutex.
+// that a reply answers. It is guarded by the session's mutex.
 type inFlight struct {
 	numbers    numbers
 	unnumbered *call  // the one that was sent without a number
@@ -68,12 +72,12 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 
 // needsNumber reports whether c has to be sent with a number. A request without one is
 // executed much faster, since QEMU parses it byte by byte, but then the next reply must be
-// the reply to c. If inDoubt is set, every command needs a number.
-func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
+// the reply to c. If always is set, every command needs a number.
+func (f *inFlight) needsNumber(c *call, always bool) bool {
 	if c.mode == whole || f.withoutIDs {
 		return false
 	}
-	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+	return always || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
 }
 
 // needsProbe reports whether a probe, which has a number, must be sent before a whole
@@ -112,11 +116,11 @@ func (f *inFlight) add(c *call, numbered, oob bool) {
 }
 
 // find returns the call that m answers.
-func (f *inFlight) find(m *message) *call {
-	if c := f.numbers.get(ownNumber(m.members[memberID])); c != nil {
+func (f *inFlight) find(m *wire.Message) *call {
+	if c := f.numbers.get(ownNumber(m.Members[wire.ID])); c != nil {
 		return c
 	}
-	if c := f.unnumbered; c != nil && (c.mode == whole || !m.has(memberID)) {
+	if c := f.unnumbered; c != nil && (c.mode == whole || m.Members[wire.ID] == nil) {
 		return c
 	}
 	return nil

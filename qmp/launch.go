@@ -220,7 +220,7 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 	}
 	as := qmpServer()
 	var connected atomic.Bool
-	as.prepare = func(l *link) { l.starting = !connected.Load() }
+	as.prepare = func(s *session) { s.starting = !connected.Load() }
 	conn, err := dialStream(ctx, dial, o, as)
 	if err != nil {
 		return p.whyNot(err)
@@ -230,7 +230,7 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 	return nil
 }
 
-// whyEnded is why the stream of a link has ended with err: the server knows, if it has ended, too.
+// whyEnded is why the stream of a session has ended with err: the server knows, if it has ended, too.
 func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
 	timer := time.NewTimer(deathTime)
 	defer timer.Stop()

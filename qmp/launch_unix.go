@@ -31,8 +31,8 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// newSession has a process start a session of its own.
-func newSession(cmd *exec.Cmd) {
+// ownSession has a process start a session of its own.
+func ownSession(cmd *exec.Cmd) {
 	attr := new(syscall.SysProcAttr)
 	if cmd.SysProcAttr != nil {
 		*attr = *cmd.SysProcAttr

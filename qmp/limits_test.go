@@ -58,7 +58,7 @@ func TestWindow(t *testing.T) {
 		}
 		synctest.Wait()
 		assert.Equal(t, maxInFlight, p.LateReplies())
-		assert.LessOrEqual(t, len(p.link.flight.numbers.calls), maxInFlight+maxProbes)
+		assert.LessOrEqual(t, len(p.session.flight.numbers.calls), maxInFlight+maxProbes)
 	})
 }
 

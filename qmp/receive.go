@@ -4,102 +4,104 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
 // read reads and handles what the server sends until the end. It waits only for the
 // server, and never runs users' code.
-func (l *link) read() {
+func (s *session) read() {
 	for {
-		m, err := l.in.next()
+		m, err := s.in.Next()
 		switch {
 		case err == nil:
-			err = l.receive(m)
-		case !errors.Is(err, errTooLarge):
-			if l.opts.ended != nil {
-				err = l.opts.ended(err, l.done)
+			err = s.receive(m)
+		case !errors.Is(err, wire.ErrTooLarge):
+			if s.opts.ended != nil {
+				err = s.opts.ended(err, s.done)
 			}
 			err = &peerError{err}
 		}
 		if err != nil {
-			l.fail(err)
+			s.fail(err)
 			return
 		}
 	}
 }
 
-// receive handles a message, or bytes that are not one. An error ends the link.
-func (l *link) receive(m *message) error {
+// receive handles a message, or bytes that are not one. An error ends the session.
+func (s *session) receive(m *wire.Message) error {
 	switch {
-	case l.agent != nil && l.agent.stale(m):
-	case m.unsure:
-		l.damaged(errors.New("the end of a message from the server is missing"))
-	case m.spoilt != nil:
-		l.garbage(m.spoilt)
-	case m.has(memberQMP):
-		return l.greet(m)
-	case !l.hello.greeted:
-		l.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.text))
-	case m.has(memberEvent):
-		l.event(m)
+	case s.agent != nil && s.agent.stale(m):
+	case m.Unsure:
+		s.damaged(errors.New("the end of a message from the server is missing"))
+	case m.Garbage != nil:
+		s.garbage(m.Garbage)
+	case m.Members[wire.Greeting] != nil:
+		return s.greet(m)
+	case !s.hello.greeted:
+		s.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.Text))
+	case m.Members[wire.Event] != nil:
+		s.event(m)
 	default:
-		return l.reply(m)
+		return s.reply(m)
 	}
 	return nil
 }
 
 // reply passes an answer to the call it belongs to.
-func (l *link) reply(m *message) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if m.byEnds && !l.conclusiveLocked(m) {
-		l.mu.Unlock() // it may be long
-		whole := m.scan()
-		l.mu.Lock()
+func (s *session) reply(m *wire.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.ByEnds && !s.conclusiveLocked(m) {
+		s.mu.Unlock() // it may be long
+		whole := m.Scan()
+		s.mu.Lock()
 		if !whole {
-			l.garbageLocked(fmt.Errorf("%d bytes from the server are not a message: %.80q", len(m.text), m.text))
+			s.garbageLocked(fmt.Errorf("%d bytes from the server are not a message: %.80q", len(m.Text), m.Text))
 			return nil
 		}
 	}
-	if l.err != nil {
+	if s.err != nil {
 		return nil
 	}
-	c := l.flight.find(m)
-	if c == nil || c.mode != whole && !m.isReply() {
-		return l.unclaimedLocked(m)
+	c := s.flight.find(m)
+	if c == nil || c.mode != whole && !m.IsReply() {
+		return s.unclaimedLocked(m)
 	}
-	if l.agent == nil { // for an agent, the answer to a synchronisation sets it
-		l.flight.proven = true
+	if s.agent == nil { // for an agent, the answer to a synchronisation sets it
+		s.flight.proven = true
 	}
-	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
-		l.recoverLocked(nil) // the server could not parse the request, and may send more such errors
+	if c.number == 0 && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil {
+		s.recoverLocked(nil) // the server could not parse the request, and may send more such errors
 	}
-	l.settleLocked(c)
-	l.flight.remove(c)
+	s.settleLocked(c)
+	s.flight.remove(c)
 	switch c.state {
 	case abandoned:
-		l.late.Add(1)
+		s.late.Add(1)
 	case sent:
-		l.answerLocked(c, m)
+		s.answerLocked(c, m)
 	}
-	l.kickLocked()
+	s.kickLocked()
 	return nil
 }
 
 // conclusiveLocked reports whether m, of which only the beginning and the end were read,
 // shows which call it answers. An id is known only if it is the last member.
-func (l *link) conclusiveLocked(m *message) bool {
-	if m.has(memberID) {
-		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
+func (s *session) conclusiveLocked(m *wire.Message) bool {
+	if m.Members[wire.ID] != nil {
+		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c != nil && c.watch == nil
 	}
-	return l.flight.onlyUnnumbered() && l.flight.unnumbered.watch == nil
+	return s.flight.onlyUnnumbered() && s.flight.unnumbered.watch == nil
 }
 
 // answerLocked finishes c with the answer m.
-func (l *link) answerLocked(c *call, m *message) {
-	part := m.members[memberReturn]
-	if m.has(memberError) {
-		part, c.refused = m.members[memberError], true
+func (s *session) answerLocked(c *call, m *wire.Message) {
+	part := m.Members[wire.Return]
+	if m.Members[wire.Error] != nil {
+		part, c.refused = m.Members[wire.Error], true
 	}
 	text := part
 	switch {
@@ -107,78 +109,78 @@ func (l *link) answerLocked(c *call, m *message) {
 		if c.relay != nil && c.refused {
 			c.err = relayed(c.relay, c.command, part)
 		}
-		text, part, c.refused = m.text, m.text, false
-	case m.byEnds:
-		text = m.text
+		text, part, c.refused = m.Text, m.Text, false
+	case m.ByEnds:
+		text = m.Text
 	}
 	if c.watch != nil {
 		c.watch.answered(part)
 	}
-	if len(text) < readSize {
-		c.s.buf.Reset()
-		c.s.buf.Write(text)
-		text = c.s.buf.Bytes()
+	if len(text) < wire.ReadSize {
+		c.s.Buf.Reset()
+		c.s.Buf.Write(text)
+		text = c.s.Buf.Bytes()
 	} else {
-		text, c.buffer = l.in.take(text)
+		text, c.buffer = s.in.Take(text)
 	}
 	c.answer = text
-	if m.byEnds {
-		c.line, c.answer = text, text[len(returnBegins):len(returnBegins)+len(part)]
+	if m.ByEnds {
+		c.line, c.answer = text, text[wire.ReturnAt:wire.ReturnAt+len(part)]
 	}
-	l.finishLocked(c)
+	s.finishLocked(c)
 }
 
 // unclaimedLocked handles an answer that belongs to no call.
-func (l *link) unclaimedLocked(m *message) error {
+func (s *session) unclaimedLocked(m *wire.Message) error {
 	switch {
-	case !m.isReply():
-		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.text))
-	case !l.flight.proven && l.agent != nil: // after a synchronisation such answers are normal
-	case !l.flight.proven:
-		err := fmt.Errorf("%s belongs to an earlier client of this server", m.describe())
-		l.hello.before = err
-		l.report.add(fmt.Errorf("qmp: %w", err))
-		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or it answers the first command, which could not be parsed
-			l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
+	case !m.IsReply():
+		s.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.Text))
+	case !s.flight.proven && s.agent != nil: // after a synchronisation such answers are normal
+	case !s.flight.proven:
+		err := fmt.Errorf("%s belongs to an earlier client of this server", m.Describe())
+		s.hello.before = err
+		s.report.add(fmt.Errorf("qmp: %w", err))
+		if s.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // or it answers the first command, which could not be parsed
+			s.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 		}
-	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
-		l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
-	case l.recovery.on:
-		l.report.add(fmt.Errorf("qmp: %s answers no command", m.describe()))
+	case m.Members[wire.Error] != nil && m.Members[wire.ID] == nil && s.flight.total > 0: // as for a request that cannot be parsed
+		s.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
+	case s.recovery.on:
+		s.report.add(fmt.Errorf("qmp: %s answers no command", m.Describe()))
 	default:
-		return fmt.Errorf("the server's replies do not fit the commands: %s answers none of the %d in flight", m.describe(), l.flight.total)
+		return fmt.Errorf("the server's replies do not fit the commands: %s answers none of the %d in flight", m.Describe(), s.flight.total)
 	}
 	return nil
 }
 
 // garbage handles bytes that are not a message. There may have been a reply in them.
-func (l *link) garbage(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.garbageLocked(err)
+func (s *session) garbage(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.garbageLocked(err)
 }
 
-func (l *link) garbageLocked(err error) {
-	l.report.add(fmt.Errorf("qmp: %w", err))
-	if !l.hello.ready {
-		l.hello.before = err
+func (s *session) garbageLocked(err error) {
+	s.report.add(fmt.Errorf("qmp: %w", err))
+	if !s.hello.ready {
+		s.hello.before = err
 	}
-	l.recoverLocked(&lostReply{err: err})
+	s.recoverLocked(&lostReply{err: err})
 }
 
 // damaged is called when a reply may have been lost: a call got bytes that are not
 // JSON, and they may contain the reply to another call; or the end of a message is missing,
 // and may still come.
-func (l *link) damaged(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.recoverLocked(&lostReply{err: err})
+func (s *session) damaged(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recoverLocked(&lostReply{err: err})
 }
 
-// contradicted closes the link. It is called when decoding finds the id of another call in
+// contradicted closes the session. It is called when decoding finds the id of another call in
 // the reply that was given to c after only its beginning and its end were read.
-func (l *link) contradicted(c *call, id []byte) error {
+func (s *session) contradicted(c *call, id []byte) error {
 	err := fmt.Errorf("the server's replies do not fit the commands: the reply to %s has the id %.40q", c.command, id)
-	l.fail(err)
+	s.fail(err)
 	return err
 }

@@ -92,14 +92,14 @@ type beginFunc func(ctx context.Context, now *Conn, done func(error))
 type supervision interface {
 	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
 	start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error))
-	last() *link
+	last() *session
 	idle() <-chan struct{}
 	end(cause error)
 	done() <-chan struct{}
 	endedBy() error
 }
 
-// A supervisor makes a new link when one is lost.
+// A supervisor makes a new session when one is lost.
 type supervisor struct {
 	Reconnect
 	core    *core
@@ -112,11 +112,11 @@ type supervisor struct {
 	news    sequence // runs the calls of OnDisconnect and OnReconnect
 
 	mu      sync.Mutex
-	link    *link         // the newest one, which may have ended
+	session *session      // the newest one, which may have ended
 	failed  error         // why the last attempt to make another failed, if one was made
-	up      bool          // link can be used, as far as is known
-	wasUp   bool          // link, or an earlier one, could be used
-	since   time.Time     // when link became usable
+	up      bool          // session can be used, as far as is known
+	wasUp   bool          // session, or an earlier one, could be used
+	since   time.Time     // when session became usable
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
 	err     error         // why the connection has ended for good
@@ -146,8 +146,8 @@ func (r Reconnect) dial(
 	s.news.pool = &s.core.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.conn = &Conn{core: s.core, again: s}
-	s.link = newLink(nil, s.core) // stands for the first one, until there is one
-	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
+	s.session = newSession(nil, s.core) // stands for the first one, until there is one
+	s.session.err = &closedError{cause: errors.New("no connection has been made yet")}
 	s.core.setUp(s.conn)
 	err := s.attempt(ctx)
 	if err != nil && r.RetryFirst {
@@ -160,114 +160,114 @@ func (r Reconnect) dial(
 	return s.conn, nil
 }
 
-// attempt makes a link.
-func (s *supervisor) attempt(ctx context.Context) error {
+// attempt makes a session.
+func (sup *supervisor) attempt(ctx context.Context) error {
 	dialCtx, cancel := ctx, func() {}
-	if d := s.core.opts.handshakeTimeout; d > 0 {
+	if d := sup.core.opts.handshakeTimeout; d > 0 {
 		dialCtx, cancel = context.WithTimeout(ctx, d)
 	}
-	rw, err := s.connect(dialCtx)
+	rw, err := sup.connect(dialCtx)
 	cancel()
 	if err != nil {
 		return err
 	}
-	l := newLink(rw, s.core)
-	l.lasting = true
-	s.as.prepare(l)
-	if err := s.as.open(l, ctx); err != nil {
-		s.missed(l)
+	s := newSession(rw, sup.core)
+	s.lasting = true
+	sup.as.prepare(s)
+	if err := sup.as.open(s, ctx); err != nil {
+		sup.missed(s)
 		return err
 	}
-	if !s.use(l) {
-		l.fail(nil)
-		return s.endedBy()
+	if !sup.use(s) {
+		s.fail(nil)
+		return sup.endedBy()
 	}
-	l.mu.Lock()
-	l.lost = s.lost
-	err = l.err
-	l.mu.Unlock()
+	s.mu.Lock()
+	s.lost = sup.lost
+	err = s.err
+	s.mu.Unlock()
 	if err != nil { // it was lost before anything used it
-		s.lost(err)
+		sup.lost(err)
 	}
 	return nil
 }
 
-// missed marks a gap in the subscriptions after the events of a link that failed before
+// missed marks a gap in the subscriptions after the events of a session that failed before
 // it could be used.
-func (s *supervisor) missed(l *link) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.heard && l.err != nil {
-		s.core.events.interrupt(&GapError{l.err})
+func (sup *supervisor) missed(s *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heard && s.err != nil {
+		sup.core.events.interrupt(&GapError{s.err})
 	}
 }
 
-// use makes l the link for calls, unless the connection has ended.
-func (s *supervisor) use(l *link) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
+// use makes s the session for calls, unless the connection has ended.
+func (sup *supervisor) use(s *session) bool {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if sup.err != nil {
 		return false
 	}
-	if s.wasUp && s.OnReconnect != nil {
-		s.news.add(func() { s.OnReconnect(s.conn) })
+	if sup.wasUp && sup.OnReconnect != nil {
+		sup.news.add(func() { sup.OnReconnect(sup.conn) })
 	}
-	s.link, s.up, s.wasUp, s.since = l, true, true, time.Now()
-	s.changeLocked()
+	sup.session, sup.up, sup.wasUp, sup.since = s, true, true, time.Now()
+	sup.changeLocked()
 	return true
 }
 
-func (s *supervisor) changeLocked() {
-	close(s.changed)
-	s.changed = make(chan struct{})
+func (sup *supervisor) changeLocked() {
+	close(sup.changed)
+	sup.changed = make(chan struct{})
 }
 
-// lost is called when the link has ended.
-func (s *supervisor) lost(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
+// lost is called when the session has ended.
+func (sup *supervisor) lost(err error) {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if sup.err != nil {
 		return
 	}
-	s.up, s.failed = false, nil
-	if time.Since(s.since) >= s.MaxDelay {
-		s.delay = 0
+	sup.up, sup.failed = false, nil
+	if time.Since(sup.since) >= sup.MaxDelay {
+		sup.delay = 0
 	}
-	s.changeLocked()
-	s.core.events.interrupt(&GapError{err})
-	if s.OnDisconnect != nil {
-		s.news.add(func() { s.OnDisconnect(err) })
+	sup.changeLocked()
+	sup.core.events.interrupt(&GapError{err})
+	if sup.OnDisconnect != nil {
+		sup.news.add(func() { sup.OnDisconnect(err) })
 	}
-	go func() { _ = s.persist(s.ctx, err, 0) }() // if it fails, it has ended the connection
+	go func() { _ = sup.persist(sup.ctx, err, 0) }() // if it fails, it has ended the connection
 }
 
-// persist tries until there is a link. err is why there is none, or why the last attempt
+// persist tries until there is a session. err is why there is none, or why the last attempt
 // so far failed.
-func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
+func (sup *supervisor) persist(ctx context.Context, err error, failed int) error {
 	for {
-		delay := s.nextDelay()
-		if s.GiveUp != nil && s.GiveUp(failed, err) {
-			s.end(err)
+		delay := sup.nextDelay()
+		if sup.GiveUp != nil && sup.GiveUp(failed, err) {
+			sup.end(err)
 			return err
 		}
 		timer := time.NewTimer(delay - rand.N(delay/2+1))
 		select {
 		case <-timer.C:
-		case <-s.ctx.Done():
+		case <-sup.ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("qmp: %w", s.endedBy())
+			return fmt.Errorf("qmp: %w", sup.endedBy())
 		case <-ctx.Done():
 			timer.Stop()
 			return fmt.Errorf("qmp: waiting for a connection: %w; %d attempts failed, the last: %w", contextError(ctx), failed, err)
 		}
-		if err = s.attempt(ctx); err == nil {
+		if err = sup.attempt(ctx); err == nil {
 			return nil
 		}
 		failed++
-		s.mu.Lock()
-		s.failed = err
-		over := s.err
-		s.mu.Unlock()
+		sup.mu.Lock()
+		sup.failed = err
+		over := sup.err
+		sup.mu.Unlock()
 		if over != nil {
 			return fmt.Errorf("qmp: %w", over)
 		}
@@ -275,37 +275,37 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 }
 
 // nextDelay returns how long to wait before the next attempt.
-func (s *supervisor) nextDelay() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.delay = min(max(2*s.delay, s.MinDelay), s.MaxDelay)
-	return s.delay
+func (sup *supervisor) nextDelay() time.Duration {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	sup.delay = min(max(2*sup.delay, sup.MinDelay), sup.MaxDelay)
+	return sup.delay
 }
 
-// now returns the link if there is one that can be used. Otherwise err is why there will
+// now returns the session if there is one that can be used. Otherwise err is why there will
 // never be one, or change is closed when there may be one.
-func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (sup *supervisor) now() (s *session, change <-chan struct{}, err error) {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
 	switch {
-	case s.err != nil:
-		return nil, nil, fmt.Errorf("%w: %w", s.err, ErrNotSent)
-	case s.up:
-		return s.link, s.changed, nil
-	case s.FailFast:
-		err := fmt.Errorf("%w: %w", s.link.closedBy(), ErrNotSent)
-		if s.failed != nil {
-			err = fmt.Errorf("%w; there is no connection: %s", err, s.failed.Error()) // for people
+	case sup.err != nil:
+		return nil, nil, fmt.Errorf("%w: %w", sup.err, ErrNotSent)
+	case sup.up:
+		return sup.session, sup.changed, nil
+	case sup.FailFast:
+		err := fmt.Errorf("%w: %w", sup.session.closedBy(), ErrNotSent)
+		if sup.failed != nil {
+			err = fmt.Errorf("%w; there is no connection: %s", err, sup.failed.Error()) // for people
 		}
 		return nil, nil, err
 	}
-	return nil, s.changed, nil
+	return nil, sup.changed, nil
 }
 
-// wait waits for a link and returns it. It ignores one that has failed.
-func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*link, error) {
+// wait waits for a session and returns it. It ignores one that has failed.
+func (sup *supervisor) wait(ctx context.Context, command string, failed *session) (*session, error) {
 	for {
-		l, change, err := s.now()
+		l, change, err := sup.now()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("qmp: %s: %w", command, err)
@@ -316,7 +316,7 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 		case <-change:
 		case <-ctx.Done():
 			err := tooLate(ctx, command)
-			if why := s.absence(); why != nil { // as text only: it is not why the call ended
+			if why := sup.absence(); why != nil { // as text only: it is not why the call ended
 				err = fmt.Errorf("%w; there is no connection: %s", err, why.Error())
 			}
 			return nil, err
@@ -326,39 +326,39 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 
 // absence returns why there is no connection: the error of the last attempt, or of the
 // last connection.
-func (s *supervisor) absence() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed != nil {
-		return s.failed
+func (sup *supervisor) absence() error {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if sup.failed != nil {
+		return sup.failed
 	}
-	return s.link.closedBy()
+	return sup.session.closedBy()
 }
 
 // again reports whether a call that ended with err must be repeated.
-func (s *supervisor) again(err error) bool {
-	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
+func (sup *supervisor) again(err error) bool {
+	return !sup.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
 
-func (s *supervisor) handle(c *Conn, l *link) *Conn {
-	return &Conn{core: s.core, link: l, opts: c.opts}
+func (sup *supervisor) handle(c *Conn, s *session) *Conn {
+	return &Conn{core: sup.core, session: s, opts: c.opts}
 }
 
-// do makes a call by f. It repeats it on the next link if it was not sent.
-func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
-	if s.core.settingUp.Load() {
+// do makes a call by f. It repeats it on the next session if it was not sent.
+func (sup *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
+	if sup.core.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
 	}
 	ctx, cancel := c.limit(ctx, command)
 	defer cancel()
-	s.begin()
-	defer s.finish()
-	for failed := (*link)(nil); ; {
-		l, err := s.wait(ctx, command, failed)
+	sup.begin()
+	defer sup.finish()
+	for failed := (*session)(nil); ; {
+		l, err := sup.wait(ctx, command, failed)
 		if err != nil {
 			return err
 		}
-		if err = f(s.handle(c, l)); !s.again(err) {
+		if err = f(sup.handle(c, l)); !sup.again(err) {
 			return err
 		}
 		failed = l
@@ -366,90 +366,90 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 }
 
 // start is like do, for calls that end with a callback.
-func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
-	s.begin()
+func (sup *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
+	sup.begin()
 	ctx, cancel := c.limit(ctx, command)
 	finish := func(err error) {
-		defer s.finish()
+		defer sup.finish()
 		cancel()
 		done(err)
 	}
-	var on func(l *link)
-	later := func(failed *link) {
-		l, err := s.wait(ctx, command, failed)
+	var on func(s *session)
+	later := func(failed *session) {
+		l, err := sup.wait(ctx, command, failed)
 		if err != nil {
-			s.core.pool.add(taskFunc(func() { finish(err) }))
+			sup.core.pool.add(taskFunc(func() { finish(err) }))
 			return
 		}
 		on(l)
 	}
-	on = func(l *link) {
-		begin(ctx, s.handle(c, l), func(err error) {
-			if s.again(err) {
-				go later(l)
+	on = func(s *session) {
+		begin(ctx, sup.handle(c, s), func(err error) {
+			if sup.again(err) {
+				go later(s)
 			} else {
 				finish(err)
 			}
 		})
 	}
-	if l, _, _ := s.now(); l != nil {
+	if l, _, _ := sup.now(); l != nil {
 		on(l)
 	} else {
 		go later(nil)
 	}
 }
 
-func (s *supervisor) begin() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live.add()
+func (sup *supervisor) begin() {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	sup.live.add()
 }
 
-func (s *supervisor) finish() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live.done()
+func (sup *supervisor) finish() {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	sup.live.done()
 }
 
-func (s *supervisor) idle() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.live.zero()
+func (sup *supervisor) idle() <-chan struct{} {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.live.zero()
 }
 
-func (s *supervisor) last() *link {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.link
+func (sup *supervisor) last() *session {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.session
 }
 
 // end closes the connection for good because of cause; nil means that the user closed it.
-func (s *supervisor) end(cause error) {
-	s.mu.Lock()
-	if s.err != nil {
-		s.mu.Unlock()
+func (sup *supervisor) end(cause error) {
+	sup.mu.Lock()
+	if sup.err != nil {
+		sup.mu.Unlock()
 		return
 	}
 	if lost, ok := errors.AsType[*closedError](cause); ok {
-		s.err = lost
+		sup.err = lost
 	} else {
-		s.err = &closedError{cause: cause}
+		sup.err = &closedError{cause: cause}
 	}
-	s.cancel()
-	s.changeLocked()
-	l, up, err := s.link, s.up, s.err
-	s.mu.Unlock()
+	sup.cancel()
+	sup.changeLocked()
+	s, up, err := sup.session, sup.up, sup.err
+	sup.mu.Unlock()
 	if up {
-		l.fail(nil)
+		s.fail(nil)
 	}
-	s.core.events.end(fmt.Errorf("qmp: events: %w", err))
-	close(s.over)
+	sup.core.events.end(fmt.Errorf("qmp: events: %w", err))
+	close(sup.over)
 }
 
-func (s *supervisor) done() <-chan struct{} { return s.over }
+func (sup *supervisor) done() <-chan struct{} { return sup.over }
 
-func (s *supervisor) endedBy() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+func (sup *supervisor) endedBy() error {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.err
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A redialled connection, in a bubble: each link leads to another peer.
+// A redialled connection, in a bubble: each session leads to another peer.
 type redialled struct {
 	*Conn
 	t     *testing.T
@@ -530,7 +530,7 @@ func TestReconnectGoTimeout(t *testing.T) {
 	})
 }
 
-// A link that ends in its handshake may have brought events, and the next may have
+// A session that ends in its handshake may have brought events, and the next may have
 // missed some.
 func TestReconnectGapOfHandshake(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {

@@ -1,18 +1,22 @@
 package qmp
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
 
 // maxProbes is how many probes may be in flight at a time: a second one, since the reply
 // to the first may be lost as well.
 const maxProbes = 2
 
-// A recovery is what a link does when a reply may have been lost, or an unexpected one
+// A recovery is what a session does when a reply may have been lost, or an unexpected one
 // may come. Servers answer in order: after the reply to a later command, no reply to an
 // earlier one can come. To make sure that there is a later command, a probe is sent: a
 // command that changes nothing and is always answered. Until a later command is answered,
 // every command has a number, and replies that answer none of them are reported and dropped.
 //
-// It is guarded by the link's mutex.
+// It is guarded by the session's mutex.
 type recovery struct {
 	on     bool
 	since  uint64     // the last call that was sent before it began, or began again
@@ -28,50 +32,50 @@ type lostReply struct {
 
 // recoverLocked begins a recovery: a reply may have been lost, or part of one may still
 // come. what is the outcome of a call whose reply is lost, nil if none can be lost.
-func (l *link) recoverLocked(what *lostReply) {
-	r := &l.recovery
-	r.since, r.on = l.flight.order, true
-	if what == nil || l.flight.total+l.flight.probes == 0 {
+func (s *session) recoverLocked(what *lostReply) {
+	r := &s.recovery
+	r.since, r.on = s.flight.order, true
+	if what == nil || s.flight.total+s.flight.probes == 0 {
 		return
 	}
 	if r.lost == nil {
 		r.lost = what
 	}
-	if what.refusal == nil || l.flight.probes+r.queued == 0 { // refusals come in bursts
-		l.queueProbeLocked()
-		l.kickLocked()
+	if what.refusal == nil || s.flight.probes+r.queued == 0 { // refusals come in bursts
+		s.queueProbeLocked()
+		s.kickLocked()
 	}
 }
 
 // queueProbeLocked queues a probe before all calls that wait.
-func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.withoutIDs {
+func (s *session) queueProbeLocked() {
+	if s.flight.probes+s.recovery.queued >= maxProbes || !s.hello.ready || s.flight.withoutIDs {
 		return
 	}
 	command := "qmp_capabilities"
-	if !l.opts.handshake {
+	if !s.opts.handshake {
 		command = "query-version" // a negotiation is the user's business here
 	}
-	s, err := encodeCommand("execute", command, nil)
+	request, err := wire.Command("execute", command, nil)
 	if err != nil {
 		return
 	}
-	l.recovery.queued++
-	l.queue.pushFirst(l.newCall(command, probe, s))
+	s.recovery.queued++
+	s.queue.pushFirst(s.newCall(command, probe, request))
 }
 
 // settleLocked finishes the calls that were sent before c, if a reply was lost: c has its
 // reply, so theirs cannot come any more. An out-of-band reply does not show that.
-func (l *link) settleLocked(c *call) {
-	r := &l.recovery
+func (s *session) settleLocked(c *call) {
+	r := &s.recovery
 	if !r.on || c.oob {
 		return
 	}
 	if r.lost != nil {
-		for _, o := range l.flight.before(c.order) {
-			l.flight.remove(o)
+		for _, o := range s.flight.before(c.order) {
+			s.flight.remove(o)
 			if o.state == sent && o.mode != probe {
-				l.loseReplyLocked(o, r.lost)
+				s.loseReplyLocked(o, r.lost)
 			}
 		}
 	}
@@ -81,11 +85,11 @@ func (l *link) settleLocked(c *call) {
 }
 
 // loseReplyLocked finishes a call whose reply is lost.
-func (l *link) loseReplyLocked(c *call, what *lostReply) {
+func (s *session) loseReplyLocked(c *call, what *lostReply) {
 	if what.refusal != nil {
 		c.answer, c.refused = what.refusal, true
 	} else {
 		c.err = fmt.Errorf("qmp: %s: the reply is lost: %w", c.command, what.err)
 	}
-	l.finishLocked(c)
+	s.finishLocked(c)
 }

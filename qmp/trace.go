@@ -75,13 +75,13 @@ func WithTraceFunc(f func() Trace) Option {
 // tracing is a *tracer, or nil. Because it is an interface, the linker can leave the
 // tracer's code out of programs without a trace.
 type tracing interface {
-	call(ctx context.Context, l *link, command string) callTrace
-	connected(*link)
-	closed(*link)
+	call(ctx context.Context, l *session, command string) callTrace
+	connected(*session)
+	closed(*session)
 }
 
 // A callTrace observes one call. Until the call is sent its fields belong to the caller;
-// then they are guarded by the link's mutex until the call is answered.
+// then they are guarded by the session's mutex until the call is answered.
 type callTrace interface {
 	sent(number int64, oob bool, request []byte)
 	answered(reply []byte)
@@ -89,11 +89,11 @@ type callTrace interface {
 }
 
 // traceCall begins to observe a call. It returns nil without a trace.
-func (l *link) traceCall(ctx context.Context, command string) callTrace {
-	if l.opts.trace == nil {
+func (s *session) traceCall(ctx context.Context, command string) callTrace {
+	if s.opts.trace == nil {
 		return nil
 	}
-	return l.opts.trace.call(ctx, l, command)
+	return s.opts.trace.call(ctx, s, command)
 }
 
 // endWatch ends the observation of a call, if it is observed.
@@ -109,23 +109,23 @@ type tracer struct {
 	sender pool // has one worker, which calls the functions Sent in order
 }
 
-func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
-	s := &watcher{tracer: t, ctx: ctx}
+func (t *tracer) call(ctx context.Context, s *session, command string) callTrace {
+	w := &watcher{tracer: t, ctx: ctx}
 	for i := range t.traces {
-		if s.add(&t.traces[i], command) {
-			s.payloads = s.payloads || t.traces[i].Payloads
+		if w.add(&t.traces[i], command) {
+			w.payloads = w.payloads || t.traces[i].Payloads
 		}
 	}
-	if s.ends == nil && s.sends == nil {
+	if w.ends == nil && w.sends == nil {
 		return nil
 	}
-	t.once.Do(func() { t.sender.size, t.sender.caught = 1, l.opts.panicked })
-	s.info = CallInfo{Command: command, Start: time.Now()}
-	return s
+	t.once.Do(func() { t.sender.size, t.sender.caught = 1, s.opts.panicked })
+	w.info = CallInfo{Command: command, Start: time.Now()}
+	return w
 }
 
-func (t *tracer) connected(l *link) {
-	g := l.conn().Greeting()
+func (t *tracer) connected(s *session) {
+	g := s.conn().Greeting()
 	for i := range t.traces {
 		if t.traces[i].Connected != nil {
 			t.traces[i].Connected(g)
@@ -135,9 +135,9 @@ func (t *tracer) connected(l *link) {
 
 // closed lets a worker call Closed: the goroutine that found the end may hold a lock that
 // the function needs.
-func (t *tracer) closed(l *link) {
-	err := l.conn().Err()
-	l.pool.add(taskFunc(func() {
+func (t *tracer) closed(s *session) {
+	err := s.conn().Err()
+	s.pool.add(taskFunc(func() {
 		for i := range t.traces {
 			if t.traces[i].Closed != nil {
 				t.traces[i].Closed(err)
@@ -197,7 +197,7 @@ func (s *watcher) answered(reply []byte) {
 	}
 }
 
-// end ends the observation. The link must not be locked.
+// end ends the observation. The session must not be locked.
 func (s *watcher) end(err error) {
 	if s.reported != nil {
 		<-s.reported

@@ -12,7 +12,7 @@ const batchSize = 16 << 10
 // own goroutine as long as it does not have to wait; the rest is written by a goroutine
 // that runs while there is something to write.
 type writer struct {
-	mu     *sync.Mutex // the link's; guards busy, and the rest while nobody is busy
+	mu     *sync.Mutex // the session's; guards busy, and the rest while nobody is busy
 	rw     io.ReadWriteCloser
 	gather func()      // appends to out what may be sent now; called with mu held
 	failed func(error) // called, without mu, when nothing can be written any more

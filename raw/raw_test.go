@@ -174,7 +174,7 @@ func TestOddRefusal(t *testing.T) {
 	defer theirs.Close()
 	go func() {
 		request := make([]byte, 100)
-		n, err := theirs.Read(request) // before a whole message the link asks whether it is in step
+		n, err := theirs.Read(request) // before a whole message the session asks whether it is in step
 		assert.NoError(t, err)
 		_, id, _ := strings.Cut(string(request[:n]), `"id":`)
 		_, err = fmt.Fprintf(theirs, "{\"return\": {}, \"id\": %s\n", id)

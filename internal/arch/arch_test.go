@@ -48,7 +48,9 @@ var arrows = []arrow{
 	{"internal/undo", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule, "internal/wirejson"}},
-	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec"}},
+	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec", "qmp/internal/wire"}},
+	{"qmp/internal/wire", []string{jsonModule, "internal/printable", "internal/wirejson", "qmp/codec"}},
+	{"qmp/internal/wire/streams", nil},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
 	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
@@ -154,7 +156,7 @@ func TestUsersCompile(t *testing.T) {
 		standard[p.ImportPath] = p.Standard
 	}
 	ours := []string{
-		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
+		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/qmp/internal/wire", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
 		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
 	}
 	for path, std := range standard {

@@ -16,20 +16,18 @@ func String(s string) string {
 	if strings.IndexFunc(s, unsafe) < 0 {
 		return s
 	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
-			b.WriteString(`\x`)
-			b.WriteString(strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
-		case unsafe(r):
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
+	var out []byte
+	for s != "" {
+		r, size := utf8.DecodeRuneInString(s)
+		shown := s[:size]
+		if unsafe(r) {
+			quoted := strconv.Quote(shown)
+			shown = quoted[1 : len(quoted)-1]
 		}
+		out = append(out, shown...)
+		s = s[size:]
 	}
-	return b.String()
+	return string(out)
 }
 
 // unsafe reports whether r, or the invalid byte that it stands for, needs an escape.

@@ -1,4 +1,4 @@
-package qmp
+package wire
 
 import (
 	"bytes"
@@ -18,24 +18,26 @@ import (
 // many errors that do not name a command.
 const maxNesting = 1024
 
-// scratch is the memory for a request or a reply, used again by later ones.
-type scratch struct{ buf bytes.Buffer }
+// Scratch is the memory for a request or a reply, used again by later ones.
+type Scratch struct{ Buf bytes.Buffer }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches = sync.Pool{New: func() any { return new(Scratch) }}
 
-func newScratch() *scratch { return scratches.Get().(*scratch) }
+// NewScratch returns an empty Scratch.
+func NewScratch() *Scratch { return scratches.Get().(*Scratch) }
 
-func (s *scratch) release() {
-	if s != nil && s.buf.Cap() <= 64<<10 {
-		s.buf.Reset()
+// Release makes s available for use again; nil is ignored.
+func (s *Scratch) Release() {
+	if s != nil && s.Buf.Cap() <= 64<<10 {
+		s.Buf.Reset()
 		scratches.Put(s)
 	}
 }
 
-// encodeCommand writes a request without its id and its last brace.
-func encodeCommand(verb, command string, args any) (*scratch, error) {
-	s := newScratch()
-	b := &s.buf
+// Command writes a request without its id and its last brace.
+func Command(verb, command string, args any) (*Scratch, error) {
+	s := NewScratch()
+	b := &s.Buf
 	b.WriteString(`{"`)
 	b.WriteString(verb)
 	b.WriteString(`":`)
@@ -51,7 +53,7 @@ func encodeCommand(verb, command string, args any) (*scratch, error) {
 	b.WriteString(before)
 	at := b.Len()
 	if err := json.MarshalWrite(b, args, json.Deterministic(true)); err != nil {
-		return nil, fmt.Errorf("qmp: %s: arguments: %w", command, jsonError(err))
+		return nil, fmt.Errorf("qmp: %s: arguments: %w", command, JSONError(err))
 	}
 	switch text := b.Bytes()[at:]; {
 	case string(text) == "{}" || string(text) == "null":
@@ -78,10 +80,10 @@ func tooNested(text []byte, limit int) bool {
 	return false
 }
 
-// wholeMessage checks a message that the user built. It returns the message's id if that is
+// Whole checks a message that the user built. It returns the message's id if that is
 // a positive integer below 1<<53, and otherwise 0. The id may be written as 7.0 or 7e0: a
 // server may send it back as 7.
-func wholeMessage(text []byte) (number int64, err error) {
+func Whole(text []byte) (number int64, err error) {
 	var members struct {
 		ID jsontext.Value `json:"id"`
 	}
@@ -92,7 +94,7 @@ func wholeMessage(text []byte) (number int64, err error) {
 		return 0, fmt.Errorf("qmp: the message nests deeper than QEMU's limit of %d levels", maxNesting)
 	}
 	if err := json.Unmarshal(text, &members, jsontext.AllowDuplicateNames(true)); err != nil {
-		return 0, fmt.Errorf("qmp: message: %w", jsonError(err))
+		return 0, fmt.Errorf("qmp: message: %w", JSONError(err))
 	}
 	id, err := strconv.ParseFloat(string(members.ID), 64)
 	if err == nil && id == math.Trunc(id) && 0 < id && id < 1<<53 {

@@ -377,7 +377,7 @@ func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
 	})
 }
 
-// The first command of a link that did not negotiate may be one that the server cannot
+// The first command of a session that did not negotiate may be one that the server cannot
 // parse: the error has no id then, and is its own all the same.
 func TestFirstCommandCannotBeParsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package qmp
+package wire
 
 import "sync"
 
@@ -21,8 +21,8 @@ func newBuffer(size int) []byte {
 	return make([]byte, max(size, minBuffer))
 }
 
-// freeBuffer makes b available for use again. Nothing may refer to it any more.
-func freeBuffer(b []byte) {
+// FreeBuffer makes b available for use again. Nothing may refer to it any more.
+func FreeBuffer(b []byte) {
 	if minBuffer <= len(b) && len(b) <= maxBuffer {
 		kept := b // so that b itself is not allocated, kept or not
 		buffers.Put(&kept)

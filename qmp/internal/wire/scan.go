@@ -1,4 +1,4 @@
-package qmp
+package wire
 
 // maxDepth is how deep an incoming message may nest. It is the JSON decoder's
 // own limit; QEMU's replies nest a few levels, backing chains some hundred.
@@ -23,37 +23,38 @@ type scanner struct {
 // span is a part of a message: the bytes [from, to).
 type span struct{ from, to int }
 
-// member numbers the members of a message that mean something in QMP.
-type member int
+// Member numbers the members of a message that mean something in QMP.
+type Member int
 
+// The members.
 const (
-	memberReturn member = iota
-	memberError
-	memberID
-	memberEvent
-	memberTimestamp
-	memberData
-	memberQMP
+	Return Member = iota
+	Error
+	ID
+	Event
+	Timestamp
+	Data
+	Greeting
 	numMembers
 )
 
 // memberNamed returns the member with a name on the wire; -1 if there is none.
-func memberNamed(name []byte) member {
+func memberNamed(name []byte) Member {
 	switch string(name) {
 	case "return":
-		return memberReturn
+		return Return
 	case "error":
-		return memberError
+		return Error
 	case "id":
-		return memberID
+		return ID
 	case "event":
-		return memberEvent
+		return Event
 	case "timestamp":
-		return memberTimestamp
+		return Timestamp
 	case "data":
-		return memberData
+		return Data
 	case "QMP":
-		return memberQMP
+		return Greeting
 	}
 	return -1
 }

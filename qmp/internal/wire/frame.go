@@ -1,4 +1,4 @@
-package qmp
+package wire
 
 import (
 	"bytes"
@@ -8,78 +8,23 @@ import (
 )
 
 const (
-	// readSize is the size of a read buffer at rest.
-	readSize = 4 << 10
-	// maxRescan limits the search for messages inside a broken message: a larger one is not
+	// ReadSize is the size of a read buffer at rest.
+	ReadSize = 4 << 10
+	// MaxRescan limits the search for messages inside a broken message: a larger one is not
 	// searched, and no more than this many bytes are searched again before a message is found.
-	maxRescan = 256 << 10
+	MaxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
 	sampleSize = 80
-	// resync is the byte with which a guest agent marks a new beginning. It
+	// Resync is the byte with which a guest agent marks a new beginning. It
 	// does not occur in valid text.
-	resync = 0xFF
+	Resync = 0xFF
 )
 
-// A message is one message from a server: a JSON object.
-// Its slices are valid until the next message is read.
-type message struct {
-	text    []byte // all of it
-	members [numMembers][]byte
-	// spoilt is set, and the fields above are not, when bytes came that are not a
-	// message. There may have been a message in them.
-	spoilt error
-	// unsure is set, and the fields above are not, when a newline comes in the middle of a
-	// message, for the first time on this stream: the rest of the message may be lost. The
-	// framer goes on reading it.
-	unsure bool
-	// byEnds is set if only the beginning and the end of the line were read to find the
-	// members return and id, and not the bytes between (see framer.line). If the return
-	// member then turns out not to be one JSON value, there may be other members, perhaps
-	// an id.
-	byEnds bool
-}
+// ErrTooLarge is wrapped by the error for a message that is larger than the limit.
+var ErrTooLarge = errors.New("a message is larger than the limit")
 
-func (m *message) has(which member) bool { return m.members[which] != nil }
-
-func (m *message) isReply() bool { return m.has(memberReturn) || m.has(memberError) }
-
-// describe returns what kind of reply m is. It does not show the content, which may be secret.
-func (m *message) describe() string {
-	what := "a reply"
-	if m.has(memberError) {
-		what = "an error reply"
-	}
-	if m.has(memberID) {
-		return fmt.Sprintf("%s of %d bytes with the id %.40q", what, len(m.text), m.members[memberID])
-	}
-	return fmt.Sprintf("%s of %d bytes without an id", what, len(m.text))
-}
-
-// scan finds the members by scanning the text, and reports whether it is one object.
-func (m *message) scan() bool {
-	var s scanner
-	if s.scan(m.text) != complete || s.pos != len(m.text) {
-		return false
-	}
-	m.byEnds = false
-	m.set(&s)
-	return true
-}
-
-// set sets the members that a scanner has found.
-func (m *message) set(s *scanner) {
-	for i, part := range s.members {
-		m.members[i] = nil
-		if part.to > 0 {
-			m.members[i] = m.text[part.from:part.to]
-		}
-	}
-}
-
-var errTooLarge = errors.New("a message is larger than the limit")
-
-// A framer splits the incoming stream into messages: JSON values, not lines.
-type framer struct {
+// A Framer splits the incoming stream into messages: JSON values, not lines.
+type Framer struct {
 	r   io.Reader
 	max int // the largest message
 
@@ -102,22 +47,24 @@ type framer struct {
 	sample    []byte // the first of them
 	cause     string
 
-	msg message
+	msg Message
 }
 
-func newFramer(r io.Reader, max int) *framer {
-	small := make([]byte, readSize)
-	return &framer{r: r, max: max, small: small, buf: small, compact: true}
+// NewFramer returns a framer for a stream, which ends with [ErrTooLarge] at a message of more
+// than max bytes.
+func NewFramer(r io.Reader, max int) *Framer {
+	small := make([]byte, ReadSize)
+	return &Framer{r: r, max: max, small: small, buf: small, compact: true}
 }
 
-// next returns the next message, or an error in its spoilt field for bytes that are not one.
-func (f *framer) next() (*message, error) {
-	f.msg = message{}
+// Next returns the next message, or an error in its field Garbage for bytes that are not one.
+func (f *Framer) Next() (*Message, error) {
+	f.msg = Message{}
 	f.giveBack()
 	for {
 		found := f.find()
 		if f.skipped > 0 && !f.skipping {
-			return f.spoilt(), nil
+			return f.garbage(), nil
 		}
 		if found {
 			m, more := f.cut()
@@ -134,11 +81,11 @@ func (f *framer) next() (*message, error) {
 	}
 }
 
-// take returns part of the last message as memory that the caller owns. For a large part
+// Take returns part of the last message as memory that the caller owns. For a large part
 // that is the read buffer itself, which saves a copy: what follows the message is moved
 // out of it first. The caller may free it.
-func (f *framer) take(part []byte) (taken, buffer []byte) {
-	if len(f.buf) <= readSize || len(part) < len(f.buf)/4 {
+func (f *Framer) Take(part []byte) (taken, buffer []byte) {
+	if len(f.buf) <= ReadSize || len(part) < len(f.buf)/4 {
 		return bytes.Clone(part), nil
 	}
 	buffer = f.buf
@@ -147,26 +94,26 @@ func (f *framer) take(part []byte) (taken, buffer []byte) {
 }
 
 // giveBack replaces and frees a buffer that grew for one message.
-func (f *framer) giveBack() {
-	if len(f.buf) <= readSize || f.end-f.start > readSize {
+func (f *Framer) giveBack() {
+	if len(f.buf) <= ReadSize || f.end-f.start > ReadSize {
 		return
 	}
 	old := f.buf
 	f.replace()
-	freeBuffer(old)
+	FreeBuffer(old)
 }
 
 // replace moves what has not been consumed to another buffer.
-func (f *framer) replace() {
+func (f *Framer) replace() {
 	rest := f.buf[f.start:f.end]
-	if f.buf = f.small; len(rest) > readSize {
+	if f.buf = f.small; len(rest) > ReadSize {
 		f.buf = newBuffer(len(rest))
 	}
 	f.start, f.end = 0, copy(f.buf, rest)
 }
 
 // fill reads more of the stream, making room for it.
-func (f *framer) fill() error {
+func (f *Framer) fill() error {
 	if f.err != nil {
 		if f.within && f.compact {
 			f.compact = false // the rest of the line will not come
@@ -179,7 +126,7 @@ func (f *framer) fill() error {
 	}
 	size := f.end - f.start
 	if f.within && size >= f.max {
-		return fmt.Errorf("%w of %d bytes", errTooLarge, f.max)
+		return fmt.Errorf("%w of %d bytes", ErrTooLarge, f.max)
 	}
 	switch {
 	case size == 0:
@@ -190,8 +137,8 @@ func (f *framer) fill() error {
 	default:
 		grown := newBuffer(2 * len(f.buf))
 		f.end = copy(grown, f.buf[f.start:f.end])
-		if len(f.buf) > readSize {
-			freeBuffer(f.buf)
+		if len(f.buf) > ReadSize {
+			FreeBuffer(f.buf)
 		}
 		f.start, f.buf = 0, grown
 	}
@@ -212,11 +159,11 @@ func (f *framer) fill() error {
 // find moves start to the beginning of the next message and reports whether there is one.
 // It also stops, and returns false, at the end of a line with invalid bytes, which next
 // reports first.
-func (f *framer) find() bool {
+func (f *Framer) find() bool {
 	for !f.within && f.start < f.end {
 		c := f.buf[f.start]
 		switch {
-		case c == '\n' || c == resync:
+		case c == '\n' || c == Resync:
 			f.ended = false
 			if f.skipping {
 				f.skipping = false
@@ -241,28 +188,28 @@ func (f *framer) find() bool {
 }
 
 // skip skips n bytes that are not part of a message.
-func (f *framer) skip(n int) {
+func (f *Framer) skip(n int) {
 	room := min(n, sampleSize-len(f.sample))
 	f.sample = append(f.sample, f.buf[f.start:f.start+room]...)
 	f.skipped += n
 	f.start += n
 }
 
-// spoilt reports what was skipped.
-func (f *framer) spoilt() *message {
+// garbage reports what was skipped.
+func (f *Framer) garbage() *Message {
 	dots := ""
 	if f.skipped > len(f.sample) {
 		dots = " …"
 	}
 	err := fmt.Errorf("%d bytes from the server are not a message: %s: %q%s", f.skipped, f.cause, f.sample, dots)
 	f.skipped, f.sample = 0, nil
-	f.msg = message{spoilt: err}
+	f.msg = Message{Garbage: err}
 	return &f.msg
 }
 
 // cut returns the message at start. If it returns nil, more reports whether the message
 // needs more bytes; otherwise what was at start is not a message.
-func (f *framer) cut() (m *message, more bool) {
+func (f *Framer) cut() (m *Message, more bool) {
 	text := f.buf[f.start:f.end]
 	if f.compact {
 		if m, more := f.line(text); m != nil || more {
@@ -274,7 +221,7 @@ func (f *framer) cut() (m *message, more bool) {
 	case needMore:
 		if f.compact && bytes.IndexByte(text[from:], '\n') >= 0 {
 			f.compact = false
-			f.msg = message{unsure: true}
+			f.msg = Message{Unsure: true}
 			return &f.msg, false
 		}
 		return nil, true
@@ -285,9 +232,9 @@ func (f *framer) cut() (m *message, more bool) {
 		f.drop(text, fmt.Sprintf("it nests deeper than %d levels", maxDepth))
 		return nil, false
 	}
-	f.msg = message{text: text[:f.scan.pos]}
+	f.msg = Message{Text: text[:f.scan.pos]}
 	f.msg.set(&f.scan)
-	f.consume(len(f.msg.text))
+	f.consume(len(f.msg.Text))
 	return &f.msg, false
 }
 
@@ -296,12 +243,15 @@ const (
 	idBegins     = `, "id": `
 )
 
+// ReturnAt is where the member return is in the text of a message that was found by its ends.
+const ReturnAt = len(returnBegins)
+
 // line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a
 // newline, by the two ends, without reading the bytes between them: a string cannot
 // contain a newline, and if the bytes between are not JSON, decoding finds that. If it
 // does not recognise a reply, it reports whether it is worth waiting for the rest of the
 // line.
-func (f *framer) line(text []byte) (m *message, more bool) {
+func (f *Framer) line(text []byte) (m *Message, more bool) {
 	if !bytes.HasPrefix(text, []byte(returnBegins)) {
 		return nil, false
 	}
@@ -312,7 +262,7 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 		return nil, bytes.IndexByte(tail, '}') < 0
 	}
 	line := bytes.TrimRight(text[:f.searched+at], " \t\r")
-	if len(line) < len(returnBegins)+len("1}") || line[len(line)-1] != '}' || bytes.IndexByte(line, resync) >= 0 {
+	if len(line) < len(returnBegins)+len("1}") || line[len(line)-1] != '}' || bytes.IndexByte(line, Resync) >= 0 {
 		return nil, false
 	}
 	value := line[len(returnBegins) : len(line)-1]
@@ -320,15 +270,15 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 	for id > 0 && value[id-1]-'0' < 10 {
 		id--
 	}
-	f.msg = message{text: line, byEnds: true}
+	f.msg = Message{Text: line, ByEnds: true}
 	if id < len(value) && bytes.HasSuffix(value[:id], []byte(idBegins)) {
-		f.msg.members[memberID] = value[id:]
+		f.msg.Members[ID] = value[id:]
 		value = value[:id-len(idBegins)]
 	}
 	if !endsFit(value) {
 		return nil, false
 	}
-	f.msg.members[memberReturn] = value
+	f.msg.Members[Return] = value
 	f.consume(len(line))
 	return &f.msg, false
 }
@@ -356,20 +306,20 @@ func endsFit(text []byte) bool {
 	return true
 }
 
-func (f *framer) consume(n int) {
+func (f *Framer) consume(n int) {
 	f.start += n
 	f.within, f.ended, f.rescanned = false, true, 0
 }
 
 // drop skips the message at start, which is broken at the scanner's position. If it
-// contains a line, or a resync byte, after which a message seems to begin, reading goes
+// contains a line, or a Resync byte, after which a message seems to begin, reading goes
 // on there; otherwise after the line with the broken byte.
-func (f *framer) drop(text []byte, cause string) {
+func (f *Framer) drop(text []byte, cause string) {
 	f.within, f.cause = false, cause
 	bad := f.scan.pos
-	search := f.rescanned+bad <= maxRescan
+	search := f.rescanned+bad <= MaxRescan
 	for i := 1; i <= bad; i++ {
-		if text[i] == resync || search && text[i] == '{' && text[i-1] == '\n' {
+		if text[i] == Resync || search && text[i] == '{' && text[i-1] == '\n' {
 			f.rescanned += bad - i
 			f.skip(i)
 			return

@@ -2,7 +2,7 @@ package qmp
 
 import "sync/atomic"
 
-// A core is the part of a connection that stays when the connection gets another link:
+// A core is the part of a connection that stays when the connection gets another session:
 // the receivers of events, the workers, the options.
 type core struct {
 	opts   options

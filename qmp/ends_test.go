@@ -1,0 +1,63 @@
+package qmp
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
+	"github.com/goqapi/goqapi/qmp/internal/wire"
+)
+
+// FuzzEnds holds the two ways to read a reply to each other. What is recognised by the two
+// ends of its line, and is one value, the scanner finds as well, with the same id; what is
+// not one value no caller is given without the scanner.
+func FuzzEnds(f *testing.F) {
+	for _, line := range []string{
+		`{"return": {}}`, `{"return": {}, "id": 1}`, `{"return": "c0", "id": 1, "x": 1}`,
+		`{"return": {}, "x": {}, "id": 1}`, `{"return": {}, "id": 1, "x": {"id": 2}}`, `{"return": [1], "x": [2]}`,
+		`{"return": "a", "x": "b"}`, `{"return": "a\", \"id\": 7"}`, `{"return": {} , "id": 7}`, `{"return":  5, "id": 7}`,
+		`{"return": {}}{"return": {}, "id": 2}`, `{"return": -1.5e3}`, `{"return": inf, "id": 3}`, `{"return": , "id": 3}`,
+		`{"return": {"id": 1}, "id": 0}`, `{"return": {"a": {}, "id": 12}}`, `{"return": "}", "id": 5}`, `{"return": {}, "id": 18446744073709551616}`,
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if strings.Contains(line, "\n") {
+			return
+		}
+		m, err := wire.NewFramer(strings.NewReader(line+"\n"), 1<<20).Next()
+		if err != nil || !m.ByEnds {
+			return
+		}
+		value, id := string(m.Members[wire.Return]), string(m.Members[wire.ID])
+		scanned := *m
+		whole := scanned.Scan()
+		if one := jsontext.Value(value); one.IsValid(wirejson.Lenient()) {
+			got, gotID := string(scanned.Members[wire.Return]), string(scanned.Members[wire.ID])
+			if !whole || strings.TrimSpace(got) != strings.TrimSpace(value) || id != "" && gotID != id {
+				t.Errorf("by the ends %q with id %q, by scanning %q with id %q, %v", value, id, got, gotID, whole)
+			}
+			if id == "" && gotID != "" {
+				t.Errorf("the id %q is not seen although the value is one: %q", gotID, line)
+			}
+			return
+		}
+		// Not one value: the caller must get what the scanner finds, or an error.
+		ours, _ := net.Pipe()
+		s := newSession(ours, newCore(newOptions(nil)))
+		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.Text, answer: m.Members[wire.Return]}
+		var got jsontext.Value
+		err = s.store(t.Context(), c, &got)
+		want := jsontext.Value(scanned.Members[wire.Return])
+		switch {
+		case err != nil:
+		case !whole || string(got) != string(want):
+			t.Errorf("%q gives %q, want %q", line, got, want)
+		case scanned.Members[wire.ID] != nil && ownNumber(scanned.Members[wire.ID]) != c.number:
+			t.Errorf("%q is given to a call with number %d", line, c.number)
+		}
+	})
+}
