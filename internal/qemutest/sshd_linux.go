@@ -145,8 +145,8 @@ func (s *SSHD) listen(t testing.TB, config string) {
 }
 
 func (s *SSHD) serve(running *sync.WaitGroup, conn *net.TCPConn, config string) error {
+	defer conn.Close()
 	f, err := conn.File()
-	conn.Close()
 	if err != nil {
 		return err
 	}
