@@ -54,8 +54,7 @@ func runFakes(ctx context.Context, out io.Writer) error {
 	if err := play(ctx, f, fakes); err != nil {
 		return err
 	}
-	print(out, f.table())
-	return nil
+	return print(out, f.table())
 }
 
 func play(ctx context.Context, f *fleet, fakes []*fakeHost) error {

@@ -74,7 +74,7 @@ func (f *fleet) follow(h *host, uri string, opts []libvirt.Option) {
 		v, err := libvirt.Dial(f.ctx, uri, opts...)
 		if err == nil {
 			err = f.watch(h, v)
-			v.Close()
+			err = errors.Join(err, v.Close())
 		}
 		f.update(func() { h.err = err })
 		select {

@@ -39,12 +39,11 @@ func run(ctx context.Context, uris []string, out io.Writer) error {
 		f.add(uri, uri)
 	}
 	<-ctx.Done()
-	print(out, f.table())
-	return nil
+	return print(out, f.table())
 }
 
 // print prints a table of hosts, and what it costs to follow them.
-func print(out io.Writer, rows []row) {
+func print(out io.Writer, rows []row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tRUNNING\tPAUSED\tSHUT OFF\tOTHER\tEVENTS\tLOST\tERROR")
 	total := row{host: "total", states: map[libvirt.State]int{}}
@@ -57,10 +56,13 @@ func print(out io.Writer, rows []row) {
 		total.lost += r.lost
 	}
 	printRow(w, total)
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	fmt.Fprintf(out, "%d hosts, %d goroutines, %d MiB of memory\n", len(rows), runtime.NumGoroutine(), (m.HeapInuse+m.StackInuse)>>20)
+	_, err := fmt.Fprintf(out, "%d hosts, %d goroutines, %d MiB of memory\n", len(rows), runtime.NumGoroutine(), (m.HeapInuse+m.StackInuse)>>20)
+	return err
 }
 
 func printRow(w io.Writer, r row) {

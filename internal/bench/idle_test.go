@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -29,6 +30,7 @@ const (
 // TestMain lets the program be the server of a benchmark, whose memory, files and CPU
 // are thus not the clients'.
 func TestMain(m *testing.M) {
+	qemutest.Netcat()
 	if path := os.Getenv(idleServer); path != "" {
 		serveIdle(path)
 		return

@@ -2,7 +2,9 @@ package qemutest
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -11,6 +13,46 @@ import (
 	"syscall"
 	"testing"
 )
+
+// Netcat connects this program's standard input and output to a Unix socket and exits, if the program
+// was called as netcat is: with -U and a path. TestMain calls it where a test's program is to be the netcat.
+func Netcat() {
+	if len(os.Args) != 3 || os.Args[1] != "-U" {
+		return
+	}
+	conn, err := net.Dial("unix", os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go func() {
+		_, _ = io.Copy(conn, os.Stdin)
+		os.Exit(0)
+	}()
+	_, _ = io.Copy(os.Stdout, conn)
+	os.Exit(0)
+}
+
+// SSHURI is for libvirt.Dial: the libvirtd by the server. proxy is native or netcat, which is this
+// program (see [Netcat]).
+func (s *SSHD) SSHURI(t testing.TB, l *Libvirtd, proxy string) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "ssh")
+	text := fmt.Sprintf("#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=%s \"$@\"\n", s.KnownHosts)
+	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	query := url.Values{"command": {script}, "keyfile": {s.Key}, "proxy": {proxy}}
+	if proxy == "netcat" {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		query.Set("netcat", self)
+		query.Set("socket", l.Socket())
+	}
+	return "qemu+ssh://" + s.User + "@" + s.Addr + "/session?" + query.Encode()
+}
 
 // An SSHD is a server on the loopback that has an sshd for each connection.
 type SSHD struct {
@@ -103,8 +145,8 @@ func (s *SSHD) listen(t testing.TB, config string) {
 }
 
 func (s *SSHD) serve(running *sync.WaitGroup, conn *net.TCPConn, config string) error {
+	defer conn.Close()
 	f, err := conn.File()
-	conn.Close()
 	if err != nil {
 		return err
 	}

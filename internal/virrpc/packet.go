@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A Header is what each message begins with, after its length.
@@ -95,17 +96,16 @@ func Read(r io.Reader) (Packet, error) {
 // what has come, and as much again.
 func readBody(r io.Reader, n int) ([]byte, error) {
 	const first = 64 << 10
-	body := make([]byte, min(n, first))
-	for at := 0; ; {
+	var body []byte
+	for len(body) < n {
+		at := len(body)
+		more := min(n-at, max(at, first))
+		body = slices.Grow(body, more)[:at+more]
 		if _, err := io.ReadFull(r, body[at:]); err != nil {
 			return nil, cutShort(err)
 		}
-		at = len(body)
-		if at == n {
-			return body, nil
-		}
-		body = append(body, make([]byte, min(n-at, at))...)
 	}
+	return body, nil
 }
 
 func cutShort(err error) error {

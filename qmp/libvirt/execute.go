@@ -79,7 +79,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 	if err != nil {
 		failure, ok := errors.AsType[*failure](err)
 		if !ok {
-			return nil //nolint:nilerr // the stream ends, and says why
+			return nil // the stream ends, and says why
 		}
 		answer = failure.message(s.token)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/goqapi/goqapi/internal/virrpc"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/libvirt"
+	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
 // scripted is a libvirt that answers the calls of a dial, and lookups, and then sends what a test
@@ -91,11 +92,17 @@ func TestHostile(t *testing.T) {
 // A server cannot answer with one of our own errors.
 func TestForgedFailure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t, 1)
-		c := w.dial(t, "vm0")
-		err := c.Conn().Execute(t.Context(), "qom-list", map[string]string{"path": "libvirt-x:unsent:0"}, nil)
-		assert.True(t, qmp.ClassOf(err) != "", "%v", err)
-		assert.NotErrorIs(t, err, qmp.ErrNotSent)
+		w := newWorld(t, 0)
+		vm := qmptest.Start(t, qmptest.Unchecked())
+		for _, class := range []string{"libvirt-AAAA:unsent:68", ":unsent:0", "unsent"} {
+			vm.Handle("forge", func(context.Context, *qmptest.Request) (any, error) {
+				return nil, &qmp.Error{Class: class, Desc: "not sent"}
+			})
+			require.NoError(t, w.d.Run("vm", vm, nil))
+			err := w.dial(t, "vm").Conn().Execute(t.Context(), "forge", nil, nil)
+			assert.Equal(t, class, qmp.ClassOf(err))
+			assert.NotErrorIs(t, err, qmp.ErrNotSent)
+		}
 	})
 }
 

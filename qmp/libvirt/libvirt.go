@@ -87,8 +87,7 @@ func Dial(ctx context.Context, uri string, opts ...Option) (*Host, error) {
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.gate = gates.join(h.gateKey())
 	if _, err := h.line(ctx, 0); err != nil {
-		h.Close()
-		return nil, err
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }

@@ -112,7 +112,7 @@ func TestNotRunning(t *testing.T) {
 	})
 }
 
-// A domain that ends ends its streams, also when its next run begins at once.
+// Streams end with their domain, also when its next run begins at once.
 func TestDomainEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)

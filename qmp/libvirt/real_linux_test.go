@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -204,7 +200,7 @@ func TestLibvirtSSH(t *testing.T) {
 	l.Create(t, newest(t), "vm")
 	for _, proxy := range []string{"native", "netcat", "auto"} {
 		t.Run(proxy, func(t *testing.T) {
-			h, err := libvirt.Dial(t.Context(), sshURI(t, s, l, proxy))
+			h, err := libvirt.Dial(t.Context(), s.SSHURI(t, l, proxy))
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, h.Close()) })
 			c := dialDomain(t, h, "vm", qmp.WithReconnect(qmp.Reconnect{}))
@@ -224,45 +220,14 @@ func TestLibvirtSSH(t *testing.T) {
 			assert.ErrorIs(t, err, qmp.ErrNotSent)
 		})
 	}
-	_, err = libvirt.Dial(t.Context(), sshURI(t, s, l, "native")+"&no_verify=0x")
+	_, err = libvirt.Dial(t.Context(), s.SSHURI(t, l, "native")+"&no_verify=0x")
 	assert.ErrorContains(t, err, "no_verify")
 	_, err = libvirt.Dial(t.Context(), "qemu+ssh://127.0.0.1:1/system")
 	assert.ErrorContains(t, err, "Connection refused")
 }
 
-// sshURI is for the libvirtd, by a program that knows the server.
-func sshURI(t *testing.T, s *qemutest.SSHD, l *qemutest.Libvirtd, proxy string) string {
-	t.Helper()
-	script := filepath.Join(t.TempDir(), "ssh")
-	text := fmt.Sprintf("#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=%s \"$@\"\n", s.KnownHosts)
-	require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
-	query := url.Values{"command": {script}, "keyfile": {s.Key}, "proxy": {proxy}}
-	if proxy == "netcat" {
-		self, err := os.Executable()
-		require.NoError(t, err)
-		query.Set("netcat", self)
-		query.Set("socket", l.Socket())
-	}
-	return "qemu+ssh://" + s.User + "@" + s.Addr + "/session?" + query.Encode()
-}
-
 // TestMain makes a netcat of the test's program, for hosts that have none.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "-U" {
-		netcat(os.Args[2])
-		return
-	}
+	qemutest.Netcat()
 	os.Exit(m.Run())
-}
-
-func netcat(path string) {
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	go func() {
-		_, _ = io.Copy(conn, os.Stdin)
-		os.Exit(0)
-	}()
-	_, _ = io.Copy(os.Stdout, conn)
 }

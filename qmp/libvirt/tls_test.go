@@ -1,0 +1,143 @@
+package libvirt_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/libvirt"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
+)
+
+// writeCertificates writes an authority, and a certificate that is good for both sides.
+func writeCertificates(t *testing.T, dir string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	write := func(name, kind string, data []byte) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600))
+	}
+	write("cacert.pem", "CERTIFICATE", der)
+	write("clientcert.pem", "CERTIFICATE", der)
+	write("clientkey.pem", "PRIVATE KEY", secret)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// relay accepts connections, says the byte with which libvirtd accepts a client, and passes on what comes.
+func relay(t *testing.T, l net.Listener, d *libvirttest.Daemon, welcome string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		if _, err := io.WriteString(conn, welcome); err != nil {
+			conn.Close()
+			continue
+		}
+		to, err := d.Dial(t.Context())
+		if err != nil {
+			conn.Close()
+			return
+		}
+		go func() {
+			defer to.Close()
+			_, _ = io.Copy(to, conn)
+		}()
+		go func() {
+			defer conn.Close()
+			_, _ = io.Copy(conn, to)
+		}()
+	}
+}
+
+func TestTLS(t *testing.T) {
+	dir, empty := t.TempDir(), t.TempDir()
+	own := writeCertificates(t, dir)
+	other := t.TempDir()
+	writeCertificates(t, other)
+	authority := x509.NewCertPool()
+	text, err := os.ReadFile(filepath.Join(dir, "cacert.pem"))
+	require.NoError(t, err)
+	require.True(t, authority.AppendCertsFromPEM(text))
+	config := &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority}
+
+	d := libvirttest.Start(t)
+	require.NoError(t, d.Run("vm", qmptest.Start(t), nil))
+	for _, test := range []struct{ name, welcome, query, want string }{
+		{"accepted", "\x01", "?pkipath=" + dir, ""},
+		{"not accepted", "\x00", "?pkipath=" + dir, "libvirt does not accept this client's certificate"},
+		{"another authority", "\x01", "?pkipath=" + other, "certificate signed by unknown authority"},
+		{"another certificate", "\x01", "?no_verify=1&pkipath=" + other, "libvirt does not accept this client's certificate"},
+		{"no certificates", "\x01", "?pkipath=" + empty, "no such file or directory"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+			require.NoError(t, err)
+			defer l.Close()
+			go relay(t, l, d, test.welcome)
+			h, err := libvirt.Dial(t.Context(), "qemu+tls://"+l.Addr().String()+"/system"+test.query)
+			if test.want != "" {
+				assert.ErrorContains(t, err, test.want)
+				return
+			}
+			require.NoError(t, err)
+			defer h.Close()
+			conn, err := qmp.DialFunc(t.Context(), h.QMP("vm"))
+			require.NoError(t, err)
+			assert.NoError(t, conn.Execute(t.Context(), "cont", nil, nil))
+			conn.Close()
+		})
+	}
+}
+
+func TestTCP(t *testing.T) {
+	d := libvirttest.Start(t)
+	require.NoError(t, d.Run("vm", qmptest.Start(t), nil))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go relay(t, l, d, "")
+	h, err := libvirt.Dial(t.Context(), "qemu+tcp://"+l.Addr().String()+"/system")
+	require.NoError(t, err)
+	defer h.Close()
+	list, err := h.Domains(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, list, 1)
+	assert.NoError(t, h.Close())
+	_, err = h.Domains(t.Context())
+	assert.ErrorContains(t, err, "the libvirt.Host is closed")
+}
+
+// Sockets that are not there are named.
+func TestNoSocket(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	_, err := libvirt.Dial(t.Context(), "qemu:///session")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	assert.ErrorContains(t, err, "virtqemud-sock")
+	assert.ErrorContains(t, err, "libvirt-sock")
+}
