@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", nil, "call web01 stop --quick", exit.Usage, "unknown flag: --quick"},
 		{"too few arguments", nil, "call web01", exit.Usage, "wrong number of arguments: 1"},
 		{"a misspelt value", nil, "call web01 blockdev-add driver=flie", exit.Usage, "qapi: driver=flie: did you mean file?"},
-		{"a misspelt event", nil, "call web01 stop --wait STPO", exit.Usage, "there is no event STPO: did you mean STOP?"},
+		{"a misspelt event", nil, "call web01 stop --wait SOTP", exit.Usage, "there is no event SOTP: did you mean STOP?"},
 		{"a misspelt member of an event", nil, "events web01 --until DEVICE_DELETED:devcie=x", exit.Usage, `did you mean "device"?`},
 		{"a bad filter", nil, "call web01 query-status --jq .[", exit.Usage, "--jq: unexpected EOF"},
 		{"a bad pattern", nil, "call @[ stop", exit.Usage, "syntax error in pattern"},
