@@ -41,10 +41,10 @@ func New(release string) (*Library, error) {
 		if b.Schema, err = facts.Load(release, of.root); err != nil {
 			return nil, err
 		}
-		if b.texts, err = descriptions.Load(descriptions.Files(of.target)); err != nil {
+		if b.texts, err = descriptions.Load(texts(of.target)); err != nil {
 			return nil, err
 		}
-		if b.releases, err = descriptions.LoadReleases(descriptions.Files(of.target)); err != nil {
+		if b.releases, err = descriptions.LoadReleases(texts(of.target)); err != nil {
 			return nil, err
 		}
 		l.books = append(l.books, b)
@@ -53,7 +53,7 @@ func New(release string) (*Library, error) {
 	if l.devices, err = facts.Devices(nearest(facts.DeviceReleases(), release)); err != nil {
 		return nil, err
 	}
-	l.aboutDevices, l.aboutProperties, err = descriptions.LoadDevices(descriptions.Files("device"))
+	l.aboutDevices, l.aboutProperties, err = descriptions.LoadDevices(texts("device"))
 	return l, err
 }
 
