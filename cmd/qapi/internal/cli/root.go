@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -33,7 +32,6 @@ type app struct {
 	env         func(string) string
 	finder      target.Finder
 	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
-	client      *http.Client                                                      // for schema import
 
 	onInterrupt atomic.Pointer[func()] // what an interrupt does, if not nil; otherwise it ends the command
 }
@@ -57,7 +55,7 @@ func Main(args []string) int {
 	defer cancel()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
-		env: os.Getenv, finder: target.Local(), schema: embedded, client: httpClient(),
+		env: os.Getenv, finder: target.Local(), schema: embedded,
 	}
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, signals...)
