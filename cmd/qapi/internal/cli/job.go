@@ -158,7 +158,7 @@ func (a *app) waitForJobs(ctx context.Context, c *qapi.Client, addr string, ids 
 			for _, left := range ids[i:] {
 				fmt.Fprintf(a.errOut, "qapi: the job %s goes on: qapi job wait %s %s\n", printable.String(left), addr, printable.String(left))
 			}
-			return err
+			return exit.With(exit.Code(ctx.Err()), ctx.Err()) // what was being asked then does not matter
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -138,6 +138,7 @@ func newRoot(a *app) *cobra.Command {
 		a.hmpCommand(),
 		a.describeCommand(),
 		a.graphCommand(),
+		a.topCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),

@@ -31,6 +31,7 @@ func draw(what string) {
 	bar := NewBar(out)
 	switch what {
 	case "bar":
+		bar.began = time.Now().Add(-settled)
 		bar.Show(Progress{Name: "m0  mirror", State: "running", Done: 137 << 20, Total: 1 << 30, Percent: 12.89, Rate: 291.4 * (1 << 20), Left: 25 * time.Second})
 		bar.Around(func() { os.Stdout.WriteString("m0 is paused\n") })
 		_, _ = os.Stdin.Read(make([]byte, 1))
