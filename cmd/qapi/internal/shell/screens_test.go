@@ -196,7 +196,7 @@ func TestEnd(t *testing.T) {
 	_, term := session(t, tmuxtest.Options{})
 	term.Type("quit").Press("Enter").Wait("QEMU has ended").WaitFor(`(?m)^\$$`)
 	srv, term := session(t, tmuxtest.Options{})
-	term.Type("half a line")
+	term.Type("half a line").Wait("half a line")
 	srv.Cut()
 	term.Wait("connection closed").WaitFor(`(?m)^\$$`)
 	term.Run("echo $?")
@@ -249,6 +249,6 @@ func TestQEMUStarted(t *testing.T) {
 	assert.Contains(t, term.Screen(), "\ngone\n")
 	term.Run("echo query-status | qapi shell -- " + path + " -S -nodefaults -display none -machine none | cat; qapi shell -- " + path + " -nosuch; echo $?")
 	assert.Contains(t, term.Screen(), `{"return":{"status":"prelaunch",`)
-	assert.Contains(t, term.Screen(), "nosuch: invalid option")
+	assert.Contains(t, term.Screen(), "exit status 1: qemu-system-x86_64: -nosuch")
 	assert.True(t, strings.HasSuffix(term.Screen(), "\n3\n$"), term.Screen())
 }
