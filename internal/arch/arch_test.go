@@ -63,7 +63,8 @@ var arrows = []arrow{
 	{"schema/merge", []string{"schema"}},
 	{"schema/devices", nil},
 	{"schema/devices/rules", []string{"schema/devices"}},
-	{"schema/qemu", []string{"schema", "schema/devices", "schema/merge"}},
+	{"internal/releases", []string{"schema", "schema/devices", "schema/merge"}},
+	{"schema/qemu", []string{"internal/releases", "schema", "schema/devices", "schema/merge"}},
 	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
 }

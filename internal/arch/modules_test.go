@@ -66,6 +66,14 @@ func TestToolCanBeInstalled(t *testing.T) {
 	assert.Empty(t, readModfile(t, "mod", "cmd/qapi/go.mod").Replace)
 }
 
+// Package schema/qemu would make the tool larger by a third: cmd/qapi/internal/facts has the same,
+// compressed.
+func TestToolHasCompressedFacts(t *testing.T) {
+	for _, p := range list(t, "-deps", "./cmd/qapi") {
+		assert.NotEqual(t, module+"/schema/qemu", p.ImportPath)
+	}
+}
+
 // With go.work the library is compiled with the newest requirements of all modules; without
 // it, with its own. They must not differ, or tests would not test what users get.
 func TestVersionsAgree(t *testing.T) {

@@ -17,7 +17,7 @@ func TestDevices(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, release, l.Release)
 		require.Equal(t, []string{"x86_64", "aarch64", "s390x"}, l.Targets())
-		text, err := releases.ReadFile(release + "/" + devicesFile)
+		text, err := files.ReadFile(release + "/devices.txt")
 		require.NoError(t, err)
 		require.Equal(t, string(text), string(l.Format()), "it is not as it would be written")
 		joined, err := devices.Join(l)

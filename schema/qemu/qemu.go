@@ -14,121 +14,53 @@
 package qemu
 
 import (
-	"cmp"
 	"embed"
-	"fmt"
 	"io/fs"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
 
+	"github.com/goqapi/goqapi/internal/releases"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/devices"
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
 // The roots of a release's schemas, as arguments of schema.Load.
 const (
-	QMP = "qapi/qapi-schema.json"
-	QGA = "qga/qapi-schema.json"
+	QMP = releases.QMP
+	QGA = releases.QGA
 )
 
 //go:embed [0-9]*
-var releases embed.FS
+var files embed.FS
+
+var known = releases.New(files)
 
 // Releases lists the releases there are, such as "11.1", the oldest first.
-func Releases() []string {
-	entries, err := releases.ReadDir(".")
-	if err != nil {
-		panic(err) // the embedded folder is always there
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	slices.SortFunc(names, Compare)
-	return names
-}
+func Releases() []string { return known.Releases() }
 
 // Compare orders versions by their numbers: "5.2" is before "10.0". It returns
 // a negative number, zero or a positive one, as cmp.Compare does.
-func Compare(a, b string) int {
-	for a != "" || b != "" {
-		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
-		m, _ := strconv.Atoi(x)
-		n, _ := strconv.Atoi(y)
-		if c := cmp.Compare(m, n); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
+func Compare(a, b string) int { return releases.Compare(a, b) }
 
 // FS returns the files of a release.
-func FS(release string) (fs.FS, error) {
-	if !slices.Contains(Releases(), release) {
-		return nil, fmt.Errorf("there is no schema of QEMU %q; there are those of %s", release, strings.Join(Releases(), ", "))
-	}
-	return fs.Sub(releases, release)
-}
+func FS(release string) (fs.FS, error) { return known.FS(release) }
 
 // LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
-func LoadAll(root string) ([]merge.Release, error) {
-	var all []merge.Release
-	for _, name := range Releases() {
-		s, err := Load(name, root)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, merge.Release{Name: name, Schema: s})
-	}
-	return all, nil
-}
+func LoadAll(root string) ([]merge.Release, error) { return known.LoadAll(root) }
 
 // Merge loads a schema of all releases, and makes one of them.
-func Merge(root string) (*merge.Merged, error) {
-	all, err := LoadAll(root)
-	if err != nil {
-		return nil, err
-	}
-	return merge.Schemas(all)
-}
+func Merge(root string) (*merge.Merged, error) { return known.Merge(root) }
 
 // Load loads a schema of a release; root is QMP or QGA.
-func Load(release, root string) (*schema.Schema, error) {
-	fsys, err := FS(release)
-	if err != nil {
-		return nil, err
-	}
-	s, err := schema.Load(fsys, root)
-	if err != nil {
-		return nil, fmt.Errorf("the schema of QEMU %s: %w", release, err)
-	}
-	return s, nil
-}
+func Load(release, root string) (*schema.Schema, error) { return known.Load(release, root) }
 
 // CheckPath returns an error for a path, such as "blockdev-add/driver=qcow2", that no
 // release has, since it is misspelt. The error names the part, and a similar name. root is
 // QMP or QGA.
-func CheckPath(root, path string) error {
-	merged := mergedQMP
-	if root == QGA {
-		merged = mergedQGA
-	}
-	m, err := merged()
-	if err != nil {
-		return err
-	}
-	if err := m.CheckPath(path); err != nil {
-		return fmt.Errorf("no release of QEMU has %w", err)
-	}
-	return nil
-}
+func CheckPath(root, path string) error { return known.CheckPath(root, path) }
 
-// The schemas of all releases, made once, for paths.
-var (
-	mergedQMP = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QMP) })
-	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QGA) })
-)
+// DeviceReleases lists the releases whose devices are known, such as "11.1", the oldest first.
+func DeviceReleases() []string { return known.DeviceReleases() }
+
+// Devices returns what the binaries of a release, one of [DeviceReleases], say of their devices. The
+// list is made once, and everybody gets the same one: it must not be changed.
+func Devices(release string) (*devices.List, error) { return known.Devices(release) }

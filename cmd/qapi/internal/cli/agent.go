@@ -15,12 +15,12 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // agentVerbs are the commands of qapi agent.
@@ -326,8 +326,7 @@ func (a *app) agentRequest(command string, words []string, jq string) (*call, re
 	if c.filter, err = parseFilter(jq); err != nil {
 		return nil, r, nil, err
 	}
-	releases := qemu.Releases()
-	s, err := qemu.Load(releases[len(releases)-1], qemu.QGA)
+	s, err := facts.Load(facts.Newest(), facts.QGA)
 	if err != nil {
 		return nil, r, nil, err
 	}

@@ -18,7 +18,7 @@ func TestAgentOrder(t *testing.T) {
 	for in, want := range map[string]string{
 		"agent web01 run df -h":  "agent run web01 df -h",
 		"agent run web01 df":     "agent run web01 df",
-		"agent run run df":       "agent run run df",
+		"agent run cat df":       "agent run cat df",
 		"agent web01":            "agent web01",
 		"call agent run x":       "call agent run x",
 		"agent web01 nonsense x": "agent web01 nonsense x",

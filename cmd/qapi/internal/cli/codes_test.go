@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", nil, "call web01 stop --quick", exit.Usage, "unknown flag: --quick"},
 		{"too few arguments", nil, "call web01", exit.Usage, "wrong number of arguments: 1"},
 		{"a misspelt value", nil, "call web01 blockdev-add driver=flie", exit.Usage, "qapi: driver=flie: did you mean file?"},
-		{"a misspelt event", nil, "call web01 stop --wait STPO", exit.Usage, "there is no event STPO: did you mean STOP?"},
+		{"a misspelt event", nil, "call web01 stop --wait SOTP", exit.Usage, "there is no event SOTP: did you mean STOP?"},
 		{"a misspelt member of an event", nil, "events web01 --until DEVICE_DELETED:devcie=x", exit.Usage, `did you mean "device"?`},
 		{"a bad filter", nil, "call web01 query-status --jq .[", exit.Usage, "--jq: unexpected EOF"},
 		{"a bad pattern", nil, "call @[ stop", exit.Usage, "syntax error in pattern"},
@@ -109,8 +109,9 @@ func TestInterruptedJobWait(t *testing.T) {
 	w := newWorld(t)
 	slowJob(w)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	w.vm.Handle("query-jobs", func(ctx context.Context, r *qmptest.Request) (any, error) {
-		cancel() // it waits, or is about to
+		defer cancel() // it waits, or is about to
 		return []qapi.JobInfo{{ID: "slow", Type: "backup", Status: "running", TotalProgress: 1}}, nil
 	})
 	code, _, errs := w.runCtx(ctx, "", "job", "wait", "web01", "slow")
@@ -124,6 +125,7 @@ func TestInterrupted(t *testing.T) {
 	for _, line := range []string{"events web01", "call web01 stop --wait SHUTDOWN", "job watch web01"} {
 		w := newWorld(t)
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		for _, command := range []string{"stop", "query-jobs"} {
 			was := w.vm.Handler(command)
 			w.vm.Handle(command, func(ctx context.Context, r *qmptest.Request) (any, error) {

@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/internal/deviceprobe"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 const (
@@ -58,7 +58,7 @@ func (a *app) devices(ctx context.Context, args []string, out string) error {
 		a.reportDevices(what, report)
 		said[list.Release] = append(said[list.Release], list)
 	}
-	for _, release := range slices.SortedFunc(maps.Keys(said), qemu.Compare) {
+	for _, release := range slices.SortedFunc(maps.Keys(said), facts.Compare) {
 		if err := a.writeDevices(filepath.Join(out, release), said[release]); err != nil {
 			return err
 		}

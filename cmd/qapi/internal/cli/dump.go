@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // dumpCommand writes a schema's model as JSON.
@@ -39,7 +39,7 @@ func (a *app) dump(what, root string, agent bool, opts []schema.Option) error {
 	}
 	path := src.roots[0]
 	if agent {
-		if path = qemu.QGA; !slices.Contains(src.roots, path) {
+		if path = facts.QGA; !slices.Contains(src.roots, path) {
 			return fmt.Errorf("%s holds no schema of the guest agent", src.name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -189,10 +190,5 @@ func (a *app) watched(m target.Machine, w *watch, e qmp.Event) error {
 }
 
 func (w *watch) wants(e qmp.Event) bool {
-	for _, name := range w.names {
-		if name == e.Name {
-			return matcher{tests: w.tests}.matches(e)
-		}
-	}
-	return len(w.names) == 0 && matcher{tests: w.tests}.matches(e)
+	return (len(w.names) == 0 || slices.Contains(w.names, e.Name)) && matcher{tests: w.tests}.matches(e)
 }

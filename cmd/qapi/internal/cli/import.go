@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/internal/regular"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 const defaultOrigin = "from the schema files of its source"
@@ -79,7 +79,7 @@ func (a *app) importRelease(ctx context.Context, what string, flags importFlags)
 		}
 		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintln(a.out, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi/internal/cli, which writes the report into schema/qemu/CHANGES.md; make devices; make test.")
+	fmt.Fprintln(a.out, "Next: read the report above; make generate; UPDATE=1 go test -run \"TestChanges|TestFacts\" ./cmd/qapi/..., which writes the report into schema/qemu/CHANGES.md and the facts into the tool; make devices; make test.")
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (a *app) openImport(ctx context.Context, what string) (*source, error) {
 		return nil, err
 	}
 	if len(src.roots) == 0 {
-		return nil, fmt.Errorf("the archive contains no schema: neither %s nor %s", qemu.QMP, qemu.QGA)
+		return nil, fmt.Errorf("the archive contains no schema: neither %s nor %s", facts.QMP, facts.QGA)
 	}
 	return src, nil
 }
@@ -147,12 +147,12 @@ func readRelease(src *source, release string) (*imported, error) {
 	} else if !versionPattern.MatchString(release) {
 		return nil, fmt.Errorf("%q is not the name of a release, such as 11.2", release)
 	}
-	for _, root := range []string{qemu.QMP, qemu.QGA} {
+	for _, root := range []string{facts.QMP, facts.QGA} {
 		if !slices.Contains(src.roots, root) {
 			return nil, fmt.Errorf("the schema %s is missing", root)
 		}
 	}
-	src.roots = []string{qemu.QMP, qemu.QGA}
+	src.roots = []string{facts.QMP, facts.QGA}
 	all, err := src.loadAll()
 	if err != nil {
 		return nil, err
@@ -171,8 +171,8 @@ func previous(out, release string) (*loaded, error) {
 	best := ""
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() && versionPattern.MatchString(name) && qemu.Compare(name, release) <= 0 &&
-			(best == "" || qemu.Compare(name, best) > 0) {
+		if e.IsDir() && versionPattern.MatchString(name) && facts.Compare(name, release) <= 0 &&
+			(best == "" || facts.Compare(name, best) > 0) {
 			best = name
 		}
 	}

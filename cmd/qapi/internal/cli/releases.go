@@ -5,20 +5,20 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // schemaOf returns the schema of the release that is nearest to a server's version.
 func (a *app) schemaOf(ctx context.Context, v qmp.Version) (*schema.Schema, error) {
-	return a.schema(ctx, nearestRelease(qemu.Releases(), v))
+	return a.schema(ctx, nearestRelease(facts.Releases(), v))
 }
 
 // devicesOf returns the devices of the release that is nearest to a server's version.
 func devicesOf(v qmp.Version) (*devices.List, error) {
-	return qemu.Devices(nearestRelease(qemu.DeviceReleases(), v))
+	return facts.Devices(nearestRelease(facts.DeviceReleases(), v))
 }
 
 // nearestRelease returns the newest of some releases that is not newer than a version; the
@@ -29,7 +29,7 @@ func nearestRelease(releases []string, v qmp.Version) string {
 		return releases[len(releases)-1]
 	}
 	version := fmt.Sprintf("%d.%d", v.Major, v.Minor)
-	later := slices.IndexFunc(releases, func(r string) bool { return qemu.Compare(r, version) > 0 })
+	later := slices.IndexFunc(releases, func(r string) bool { return facts.Compare(r, version) > 0 })
 	switch later {
 	case -1:
 		return releases[len(releases)-1]

@@ -19,10 +19,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // app is what every command works with; tests replace its parts.
@@ -76,10 +76,9 @@ func Main(args []string) int {
 // embedded loads the schema of a release that this program contains.
 func embedded(_ context.Context, release string) (*schema.Schema, error) {
 	if release == "" {
-		releases := qemu.Releases()
-		release = releases[len(releases)-1]
+		release = facts.Newest()
 	}
-	return qemu.Load(release, qemu.QMP)
+	return facts.Load(release, facts.QMP)
 }
 
 // run runs a command, and returns the exit code.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // qsd is the root of the storage daemon's schema in a QEMU source tree.
@@ -19,8 +19,8 @@ const qsd = "storage-daemon/qapi/qapi-schema.json"
 
 // interfaces are the schemas that QEMU has, with their names for people.
 var interfaces = []struct{ root, name string }{
-	{qemu.QMP, "QMP"},
-	{qemu.QGA, "guest agent"},
+	{facts.QMP, "QMP"},
+	{facts.QGA, "guest agent"},
 	{qsd, "storage daemon"},
 }
 
@@ -41,11 +41,11 @@ func openSource(what, root string) (*source, error) {
 		return openTree(what)
 	case err == nil:
 		return openFile(what, root)
-	case errors.Is(err, fs.ErrNotExist) && slices.Contains(qemu.Releases(), what):
-		fsys, err := qemu.FS(what)
-		return &source{name: "QEMU " + what, fsys: fsys, roots: []string{qemu.QMP, qemu.QGA}}, err
+	case errors.Is(err, fs.ErrNotExist) && slices.Contains(facts.Releases(), what):
+		fsys, err := facts.FS(what)
+		return &source{name: "QEMU " + what, fsys: fsys, roots: []string{facts.QMP, facts.QGA}}, err
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is neither a file, nor a folder, nor a known release (%s)", what, strings.Join(qemu.Releases(), ", "))
+		return nil, fmt.Errorf("%s is neither a file, nor a folder, nor a known release (%s)", what, strings.Join(facts.Releases(), ", "))
 	}
 	return nil, err
 }
@@ -60,7 +60,7 @@ func openTree(dir string) (*source, error) {
 		return nil, fmt.Errorf("the folder %s: %w", dir, err)
 	}
 	if len(s.roots) == 0 {
-		return nil, fmt.Errorf("the folder %s contains no schema: neither %s nor %s", dir, qemu.QMP, qemu.QGA)
+		return nil, fmt.Errorf("the folder %s contains no schema: neither %s nor %s", dir, facts.QMP, facts.QGA)
 	}
 	return s, nil
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // supportsCommand asks a machine what it supports.
@@ -81,7 +81,7 @@ func supportsPath(ctx context.Context, c *qapi.Client, path string) (has bool, m
 		return true, "", nil
 	}
 	missing = exit.Explain(err)
-	if unknown := qemu.CheckPath(qemu.QMP, path); unknown != nil { // no release has it: a misspelling, or a fork's
+	if unknown := facts.CheckPath(facts.QMP, path); unknown != nil { // no release has it: a misspelling, or a fork's
 		missing = unknown.Error()
 	}
 	return false, missing, nil

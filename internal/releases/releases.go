@@ -1,0 +1,163 @@
+// Package releases reads the facts of QEMU releases: those of package schema/qemu, wherever its
+// files are.
+package releases
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/devices"
+	"github.com/goqapi/goqapi/schema/merge"
+)
+
+// The roots of a release's schemas, as arguments of schema.Load.
+const (
+	QMP = "qapi/qapi-schema.json"
+	QGA = "qga/qapi-schema.json"
+)
+
+// devicesFile is the file of a release that has what its binaries say of their devices.
+const devicesFile = "devices.txt"
+
+// A Set is the facts of some releases. What it makes of them it makes once.
+type Set struct {
+	files  fs.FS // with a folder for each release
+	merged map[string]func() (*merge.Merged, error)
+
+	mu      sync.Mutex
+	devices map[string]*devices.List
+}
+
+// New returns the set of the releases in files, which has a folder for each.
+func New(files fs.FS) *Set {
+	s := &Set{files: files, devices: map[string]*devices.List{}}
+	s.merged = map[string]func() (*merge.Merged, error){
+		QMP: sync.OnceValues(func() (*merge.Merged, error) { return s.Merge(QMP) }),
+		QGA: sync.OnceValues(func() (*merge.Merged, error) { return s.Merge(QGA) }),
+	}
+	return s
+}
+
+// Releases lists the releases there are, such as "11.1", the oldest first.
+func (s *Set) Releases() []string {
+	entries, err := fs.ReadDir(s.files, ".")
+	if err != nil {
+		panic(err) // the files are a part of the program
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	slices.SortFunc(names, Compare)
+	return names
+}
+
+// Compare orders versions by their numbers: "5.2" is before "10.0". It returns
+// a negative number, zero or a positive one, as cmp.Compare does.
+func Compare(a, b string) int {
+	for a != "" || b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		m, _ := strconv.Atoi(x)
+		n, _ := strconv.Atoi(y)
+		if c := cmp.Compare(m, n); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// FS returns the files of a release.
+func (s *Set) FS(release string) (fs.FS, error) {
+	if all := s.Releases(); !slices.Contains(all, release) {
+		return nil, fmt.Errorf("there is no schema of QEMU %q; there are those of %s", release, strings.Join(all, ", "))
+	}
+	return fs.Sub(s.files, release)
+}
+
+// LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
+func (s *Set) LoadAll(root string) ([]merge.Release, error) {
+	var all []merge.Release
+	for _, name := range s.Releases() {
+		loaded, err := s.Load(name, root)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, merge.Release{Name: name, Schema: loaded})
+	}
+	return all, nil
+}
+
+// Merge loads a schema of all releases, and makes one of them.
+func (s *Set) Merge(root string) (*merge.Merged, error) {
+	all, err := s.LoadAll(root)
+	if err != nil {
+		return nil, err
+	}
+	return merge.Schemas(all)
+}
+
+// Load loads a schema of a release; root is QMP or QGA.
+func (s *Set) Load(release, root string) (*schema.Schema, error) {
+	fsys, err := s.FS(release)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := schema.Load(fsys, root)
+	if err != nil {
+		return nil, fmt.Errorf("the schema of QEMU %s: %w", release, err)
+	}
+	return loaded, nil
+}
+
+// CheckPath returns an error for a path, such as "blockdev-add/driver=qcow2", that no
+// release has, since it is misspelt. The error names the part, and a similar name. root is
+// QMP or QGA.
+func (s *Set) CheckPath(root, path string) error {
+	m, err := s.merged[root]()
+	if err != nil {
+		return err
+	}
+	if err := m.CheckPath(path); err != nil {
+		return fmt.Errorf("no release of QEMU has %w", err)
+	}
+	return nil
+}
+
+// DeviceReleases lists the releases whose devices are known, such as "11.1", the oldest first.
+func (s *Set) DeviceReleases() []string {
+	return slices.DeleteFunc(s.Releases(), func(release string) bool {
+		_, err := fs.Stat(s.files, release+"/"+devicesFile)
+		return err != nil
+	})
+}
+
+// Devices returns what the binaries of a release, one of [Set.DeviceReleases], say of their
+// devices. The list is made once, and everybody gets the same one: it must not be changed.
+func (s *Set) Devices(release string) (*devices.List, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.devices[release]; l != nil {
+		return l, nil
+	}
+	if all := s.DeviceReleases(); !slices.Contains(all, release) {
+		return nil, fmt.Errorf("the devices of QEMU %q are not known; those of %s are", release, strings.Join(all, ", "))
+	}
+	name := release + "/" + devicesFile
+	text, err := fs.ReadFile(s.files, name)
+	if err != nil {
+		return nil, err
+	}
+	l, err := devices.Parse(name, text)
+	if err == nil {
+		s.devices[release] = l
+	}
+	return l, err
+}
