@@ -57,6 +57,7 @@ func TestScreens(t *testing.T) {
 	term.Type("device_del id=nosuch").Press("Enter").Wait("DeviceNotFound")
 	term.Type("evect").Press("Enter").Wait("did you mean")
 	term.Golden("first", clock)
+	term.Press("C-l").Type(":desc").Press("Tab").Type("job-pau").Press("Tab", "Enter").Wait("qapi call ADDR job-pause id=ID")
 	term.Press("C-d").WaitFor(`(?m)^\$$`)
 	term.Run("echo $?")
 	assert.True(t, strings.HasSuffix(term.Screen(), "\n1\n$"), "the exit code is that of the last failure: %s", term.Screen())
