@@ -11,12 +11,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path"
 	"strings"
-	"testing/fstest"
 
 	"github.com/goqapi/goqapi/internal/printable"
 )
@@ -28,33 +26,57 @@ const (
 	maxSchemaText  = 32 << 20 // bytes of all of them; QEMU's have 0.9 MB
 )
 
-func httpClient() *http.Client {
-	return &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
-		if req.URL.Scheme != "https" {
-			return fmt.Errorf("the server redirects to %s, which is not an https address", req.URL.Redacted())
+// download opens the file at an https address. The system's curl fetches it: the HTTP client of
+// the standard library would make this program a megabyte larger.
+func download(ctx context.Context, address string) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	d := &downloaded{address: address, cancel: cancel}
+	d.cmd = exec.CommandContext(ctx, "curl", "--silent", "--show-error", "--fail",
+		"--location", "--max-redirs", "10", "--proto", "=https", "--", address)
+	d.cmd.Stderr = &d.messages
+	var err error
+	if d.out, err = d.cmd.StdoutPipe(); err == nil {
+		err = d.cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		if errors.Is(err, exec.ErrNotFound) {
+			err = errors.New("there is no program curl on this system: install it, or download the archive and import the file")
 		}
-		if len(via) > 10 {
-			return errors.New("the server redirects too often")
-		}
-		return nil
-	}}
+		return nil, err
+	}
+	return d, nil
 }
 
-// download opens the file at an https address.
-func (a *app) download(ctx context.Context, address string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
+// A downloaded file is what curl writes.
+type downloaded struct {
+	address  string
+	cmd      *exec.Cmd
+	cancel   context.CancelFunc
+	out      io.Reader
+	messages bytes.Buffer
+	ended    bool
+}
+
+// Read ends with an error if curl has failed, even if all that it wrote was read.
+func (d *downloaded) Read(p []byte) (int, error) {
+	n, err := d.out.Read(p)
+	if err == io.EOF && !d.ended {
+		d.ended = true
+		if d.cmd.Wait() != nil {
+			return n, fmt.Errorf("%s: %s", d.address, printable.String(strings.TrimSpace(d.messages.String())))
+		}
 	}
-	resp, err := a.client.Do(req)
-	if err != nil {
-		return nil, err
+	return n, err
+}
+
+// Close ends curl.
+func (d *downloaded) Close() error {
+	d.cancel()
+	if !d.ended {
+		_ = d.cmd.Wait() // it was killed
 	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fmt.Errorf("%s: the server answered %s", address, printable.String(resp.Status))
-	}
-	return resp.Body, nil
+	return nil
 }
 
 // extract reads a release archive, and returns its schema files. It finds the format by
@@ -66,7 +88,7 @@ func extract(ctx context.Context, r io.Reader) (fs.FS, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	u := &unpacker{ctx: ctx, left: maxArchive, files: fstest.MapFS{}}
+	u := &unpacker{ctx: ctx, left: maxArchive, files: memory{}}
 	switch {
 	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
 		err = throughXZ(ctx, in, u.untar)
@@ -130,7 +152,7 @@ type unpacker struct {
 	ctx   context.Context
 	tar   io.Reader
 	left  int64 // how many more bytes are allowed
-	files fstest.MapFS
+	files memory
 	text  int64 // bytes of the schema files
 }
 
@@ -177,7 +199,7 @@ func (u *unpacker) keep(name string, size int64, r io.Reader) error {
 		return fmt.Errorf("the schema files have more than %d bytes; the last one was %s", maxSchemaText, printable.String(name))
 	}
 	text, err := io.ReadAll(r)
-	u.files[name] = &fstest.MapFile{Data: text}
+	u.files[name] = text
 	if err == nil && len(u.files) > maxSchemaFiles {
 		err = fmt.Errorf("there are more than %d schema files", maxSchemaFiles)
 	}

@@ -25,20 +25,20 @@ func TestDevices(t *testing.T) {
 	out := t.TempDir()
 	dir := filepath.Join(out, "1.2")
 	nic := `{"name":"nic","parents":["device","object"],"bus":"PCI","props":[{"name":"mac","type":"str","description":"Ethernet 6-byte MAC"}]}`
-	code, _, stderr := run(t, nil, "devices", "-out", out, said(t, "s390x", "1.2.3", nic))
+	code, _, stderr := run(t, "devices", "-out", out, said(t, "s390x", "1.2.3", nic))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "there is no folder "+dir+": add the release with qapi import first, or say --out")
 
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	first := said(t, "s390x", "1.2.3", nic+"\n"+`{"name":"bad","parents":["device","object"],"crash":"it ended\u001b"}`)
-	code, stdout, stderr := run(t, nil, "devices", "-out", out, first)
+	code, stdout, stderr := run(t, "devices", "-out", out, first)
 	require.Equal(t, exit.OK, code, stderr)
 	require.Equal(t, first+": QEMU 1.2.3 for s390x: 2 devices, 1 properties\n"+
 		first+`: the properties of bad are left out: it ended\x1b`+"\n"+
 		filepath.Join(dir, "devices.txt")+": 3 types of 1 targets\n", stdout)
 
 	// Another target is added; the same one again is replaced.
-	code, _, stderr = run(t, nil, "devices", "-out", out, said(t, "x86_64", "1.2.3", nic), said(t, "s390x", "1.2.4", nic))
+	code, _, stderr = run(t, "devices", "-out", out, said(t, "x86_64", "1.2.3", nic), said(t, "s390x", "1.2.4", nic))
 	require.Equal(t, exit.OK, code, stderr)
 	text, err := os.ReadFile(filepath.Join(dir, "devices.txt"))
 	require.NoError(t, err)
@@ -60,11 +60,11 @@ nic < device
 		{"/no/such/qemu", "ask /no/such/qemu for its devices: "},
 		{said(t, "s390x", "1.2.4", `{"name":"nic","parents":["device","object"],"bus":"ISA"}`), "type nic: what it is on target s390x is not what it is on x86_64"},
 	} {
-		code, _, stderr = run(t, nil, "devices", "-out", out, c.arg)
+		code, _, stderr = run(t, "devices", "-out", out, c.arg)
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, c.err)
 	}
-	code, _, _ = run(t, nil, "devices")
+	code, _, _ = run(t, "devices")
 	require.Equal(t, exit.Usage, code)
 	again, err := os.ReadFile(filepath.Join(dir, "devices.txt"))
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ nic < device
 	require.Len(t, entries, 1, "nothing else may be left")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "devices.txt"), []byte("nonsense"), 0o644))
-	code, _, stderr = run(t, nil, "devices", "-out", out, first)
+	code, _, stderr = run(t, "devices", "-out", out, first)
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.Join(dir, "devices.txt")+":1: there is no line that names the release")
 }
@@ -86,7 +86,7 @@ func TestQEMUDevices(t *testing.T) {
 		for _, release := range qemu.Releases() { // which one it is, it says itself
 			require.NoError(t, os.Mkdir(filepath.Join(out, release), 0o755))
 		}
-		code, stdout, stderr := run(t, nil, "devices", "-out", out, q.Path)
+		code, stdout, stderr := run(t, "devices", "-out", out, q.Path)
 		require.Equal(t, exit.OK, code, stderr)
 		require.Contains(t, stdout, " for x86_64: ")
 		written, err := filepath.Glob(filepath.Join(out, "*", "devices.txt"))

@@ -91,7 +91,7 @@ func (a *app) openImport(ctx context.Context, what string) (*source, error) {
 		return nil, errors.New("the address must begin with https://")
 	}
 	if strings.HasPrefix(what, "https://") {
-		in, err = a.download(ctx, what)
+		in, err = download(ctx, what)
 	} else if info, serr := os.Stat(what); serr == nil && info.IsDir() {
 		return openTree(what)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/pem"
 	"io"
 	"io/fs"
 	"net/http"
@@ -111,7 +112,7 @@ func TestImportArchive(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "qemu")
 			require.NoError(t, os.WriteFile(file, data, 0o644))
 			out := t.TempDir()
-			code, stdout, stderr := run(t, nil, "import", "-out", out, file)
+			code, stdout, stderr := run(t, "import", "-out", out, file)
 			require.Equal(t, exit.OK, code, stderr)
 			require.Contains(t, stdout, "11.2: QMP: 243 commands")
 			require.Contains(t, stdout, "Next: read the report above; make generate")
@@ -123,7 +124,7 @@ func TestImportArchive(t *testing.T) {
 			// An archive that ends too early changes nothing.
 			for _, size := range []int{len(data) / 2, len(data) - 12, 600, 3} {
 				require.NoError(t, os.WriteFile(file, data[:size], 0o644))
-				code, _, stderr = run(t, nil, "import", "-out", t.TempDir(), file)
+				code, _, stderr = run(t, "import", "-out", t.TempDir(), file)
 				if name == "tar" && size == len(data)-12 {
 					continue // within the zeros at its end: all is there
 				}
@@ -141,7 +142,7 @@ func TestImportAgain(t *testing.T) {
 		"qapi/qapi-schema.json": "# Text.\n##\n# @a:\n# More text.\n#\n# Since: 1.0\n##\n{ 'command': 'a' }",
 		"qga/qapi-schema.json":  "{ 'command': 'g' }",
 	})
-	code, stdout, stderr := run(t, nil, "import", "-out", out, "-origin", "made up", tree)
+	code, stdout, stderr := run(t, "import", "-out", out, "-origin", "made up", tree)
 	require.Equal(t, exit.OK, code, stderr)
 	require.NotContains(t, stdout, "from QEMU") // nothing to compare with
 	text, err := os.ReadFile(filepath.Join(out, "1.0", "qapi", "qapi-schema.json"))
@@ -151,7 +152,7 @@ func TestImportAgain(t *testing.T) {
 	// The same again leaves all as it is, even where the facts are from.
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", "stale"), nil, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", devicesFile), []byte("said by binaries"), 0o644))
-	code, stdout, stderr = run(t, nil, "import", "-out", out, tree)
+	code, stdout, stderr = run(t, "import", "-out", out, tree)
 	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "QMP: from QEMU 1.0 to QEMU 1.0.5\n\nNothing has changed.\n")
 	version, err := os.ReadFile(filepath.Join(out, "1.0", "VERSION"))
@@ -165,13 +166,13 @@ func TestImportAgain(t *testing.T) {
 	// A later one is compared with the newest before it.
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "VERSION"), []byte("10.0.0"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "qga/qapi-schema.json"), []byte("{ 'command': 'h' }"), 0o644))
-	code, stdout, stderr = run(t, nil, "import", "-out", out, "-markdown", tree)
+	code, stdout, stderr = run(t, "import", "-out", out, "-markdown", tree)
 	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "## guest agent: from QEMU 1.0 to QEMU 10.0.0\n\n### Breaks Go code (1)\n\n- the command `g` is gone\n")
 
 	// A bad one changes nothing.
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "qga/qapi-schema.json"), []byte("}"), 0o644))
-	code, _, stderr = run(t, nil, "import", "-out", out, tree)
+	code, _, stderr = run(t, "import", "-out", out, tree)
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.Join(tree, "qga/qapi-schema.json")+":1:1: a value is expected")
 	kept, err := os.ReadFile(filepath.Join(out, "10.0", "qga", "qapi-schema.json"))
@@ -207,13 +208,26 @@ func TestImportErrors(t *testing.T) {
 		{[]string{"-out", out, "-release", "../x", noQGA}, `"../x" is not the name of a release, such as 11.2`},
 		{[]string{"-out", out, "http://example.com/x"}, "the address must begin with https://"},
 	} {
-		code, _, stderr := run(t, nil, append([]string{"import"}, c.args...)...)
+		code, _, stderr := run(t, append([]string{"import"}, c.args...)...)
 		require.Equal(t, exit.Failed, code, "%q", c.args)
 		require.Contains(t, stderr, c.err, "%q", c.args)
 	}
-	code, _, stderr := run(t, nil, "import", "-out", out, "-release", "3.1", noVersion)
+	code, _, stderr := run(t, "import", "-out", out, "-release", "3.1", noVersion)
 	require.Equal(t, exit.OK, code, stderr)
 	require.FileExists(t, filepath.Join(out, "3.1", "VERSION"))
+}
+
+// trust has curl accept the certificate of a server.
+func trust(t *testing.T, srv *httptest.Server) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("the program curl is not there")
+	}
+	file := filepath.Join(t.TempDir(), "ca")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	t.Setenv("CURL_CA_BUNDLE", file)
+	t.Setenv("HOME", t.TempDir()) // without the settings of the user
 }
 
 func TestImportAddress(t *testing.T) {
@@ -239,18 +253,17 @@ func TestImportAddress(t *testing.T) {
 	}))
 	defer srv.Close()
 	srv.Config.ErrorLog = nil
-	client := srv.Client()
-	client.CheckRedirect = httpClient().CheckRedirect
+	trust(t, srv)
 	for path, want := range map[string]string{
 		"/qemu.tar.gz": "",
 		"/moved":       "",
-		"/short":       "the archive ends too early",
-		"/insecure":    "which is not an https address",
-		"/loop":        "the server redirects too often",
-		"/nope":        "the server answered 404 Not Found",
+		"/short":       "/short: curl: (18) ",
+		"/insecure":    "/insecure: curl: (1) ", // not https
+		"/loop":        "/loop: curl: (47) ",    // too many redirects
+		"/nope":        "/nope: curl: (22) ",
 	} {
 		out := t.TempDir()
-		code, _, stderr := run(t, client, "import", "-out", out, srv.URL+path)
+		code, _, stderr := run(t, "import", "-out", out, srv.URL+path)
 		if want == "" {
 			require.Equal(t, exit.OK, code, stderr)
 			requireImported(t, filepath.Join(out, "10.2"), "10.2", "10.2.9")
@@ -259,6 +272,13 @@ func TestImportAddress(t *testing.T) {
 		require.Equal(t, exit.Failed, code, path)
 		require.Contains(t, stderr, want)
 	}
+}
+
+// TestNoCurl checks the same for curl.
+func TestNoCurl(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := download(t.Context(), "https://example.com/x")
+	require.ErrorContains(t, err, "install it, or download the archive and import the file")
 }
 
 // TestNoXZ checks that the error says what to do on a system without xz.

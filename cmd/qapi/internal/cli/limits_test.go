@@ -50,7 +50,7 @@ func TestImportBombs(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		require.NoError(t, os.Mkdir(out, 0o700))
-		code, _, stderr := run(t, nil, "import", "-out", out, c.archive)
+		code, _, stderr := run(t, "import", "-out", out, c.archive)
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, c.want)
 		entries, err := os.ReadDir(out)
@@ -97,9 +97,10 @@ func TestImportWritesAtTheEnd(t *testing.T) {
 		_, _ = w.Write(data[len(data)-1000:])
 	}))
 	defer srv.Close()
+	trust(t, srv)
 	done := make(chan int)
 	go func() {
-		a := &app{out: io.Discard, errOut: io.Discard, client: srv.Client()}
+		a := &app{out: io.Discard, errOut: io.Discard}
 		done <- a.run(t.Context(), []string{"import", "-out", out, srv.URL})
 	}()
 	<-half
@@ -129,7 +130,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 			dir := writeFiles(t, map[string]string{"qga/qapi-schema.json": "{ 'command': 'g' }"})
 			require.NoError(t, link(dir))
 			for _, command := range [][]string{{"check", dir}, {"dump", dir}, {"diff", dir, "11.1"}, {"import", "-out", t.TempDir(), "-release", "1.0", dir}} {
-				code, _, stderr := run(t, nil, command...)
+				code, _, stderr := run(t, command...)
 				require.Equal(t, exit.Failed, code, "%q", command)
 				require.Regexp(t, "qapi/qapi-schema.json: the schema cannot be read|path escapes", stderr)
 			}
@@ -138,7 +139,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 	// So for the file that says which release it is.
 	dir := writeFiles(t, map[string]string{"qapi/qapi-schema.json": "", "qga/qapi-schema.json": ""})
 	require.NoError(t, os.Symlink(filepath.Join(outside, "VERSION"), filepath.Join(dir, "VERSION")))
-	code, _, stderr := run(t, nil, "import", "-out", t.TempDir(), "-release", "1.0", dir)
+	code, _, stderr := run(t, "import", "-out", t.TempDir(), "-release", "1.0", dir)
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "path escapes")
 }

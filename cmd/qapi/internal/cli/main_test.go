@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,10 +15,10 @@ import (
 )
 
 // run runs the tool, and returns its exit code and what it writes.
-func run(t *testing.T, client *http.Client, args ...string) (code int, stdout, stderr string) {
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	a := &app{out: &out, errOut: &errs, client: client}
+	a := &app{out: &out, errOut: &errs}
 	code = a.run(context.Background(), args)
 	return code, out.String(), errs.String()
 }
@@ -61,7 +60,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"check", "no-such-file"}, exit.Failed, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
 		{[]string{"check", "."}, exit.Failed, "the folder . contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
 	} {
-		code, stdout, stderr := run(t, nil, c.args...)
+		code, stdout, stderr := run(t, c.args...)
 		require.Equal(t, c.code, code, "%q", c.args)
 		require.Contains(t, stdout+stderr, c.text, "%q", c.args)
 	}
@@ -79,12 +78,12 @@ func TestCheck(t *testing.T) {
 	})
 	file := func(name string) string { return filepath.Join(dir, name) }
 
-	code, stdout, stderr := run(t, nil, "check", file("good.json"))
+	code, stdout, stderr := run(t, "check", file("good.json"))
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, file("good.json")+": good.json: 1 commands, 0 events, 0 enums, 0 structs, 0 unions, 0 alternates; files: 1\n", stdout)
 	require.Empty(t, stderr)
 
-	code, stdout, stderr = run(t, nil, "check", "-q", file("good.json"), file("bad.json"), file("nope.json"))
+	code, stdout, stderr = run(t, "check", "-q", file("good.json"), file("bad.json"), file("nope.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, stdout)
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
@@ -94,47 +93,47 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, file("sub/inc.json")+":2: in event 'e': the event must be named in upper case, with '_' between words and not '-'"+from, lines[1])
 	require.Contains(t, lines[2], "nope.json is neither")
 
-	code, _, _ = run(t, nil, "check", file("layout.json"))
+	code, _, _ = run(t, "check", file("layout.json"))
 	require.Equal(t, exit.OK, code)
-	code, _, stderr = run(t, nil, "check", "-layout", file("layout.json"))
+	code, _, stderr = run(t, "check", "-layout", file("layout.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "layout.json:2:7: two spaces are expected between sentences")
 
 	// The file of a source tree may include what is beside its folder; another
 	// may not, unless a flag allows it.
-	code, _, stderr = run(t, nil, "check", file("qapi/qapi-schema.json"))
+	code, _, stderr = run(t, "check", file("qapi/qapi-schema.json"))
 	require.Equal(t, exit.OK, code, stderr)
-	code, stdout, stderr = run(t, nil, "check", dir)
+	code, stdout, stderr = run(t, "check", dir)
 	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, ": QMP: 0 commands, 1 events")
-	code, _, stderr = run(t, nil, "check", file("sub/out.json"))
+	code, _, stderr = run(t, "check", file("sub/out.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "the included file '../good.json' is not below the root of the schema")
-	code, _, stderr = run(t, nil, "check", "-root", dir, file("sub/out.json"))
+	code, _, stderr = run(t, "check", "-root", dir, file("sub/out.json"))
 	require.Equal(t, exit.OK, code, stderr)
-	code, _, stderr = run(t, nil, "check", "-root", file("sub"), file("good.json"))
+	code, _, stderr = run(t, "check", "-root", file("sub"), file("good.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "is not below the folder")
 
 	// Nor do symbolic links lead out.
 	require.NoError(t, os.Symlink(file("good.json"), file("sub/link.json")))
 	require.NoError(t, os.WriteFile(file("sub/follow.json"), []byte("{ 'include': 'link.json' }"), 0o644))
-	code, _, stderr = run(t, nil, "check", file("sub/follow.json"))
+	code, _, stderr = run(t, "check", file("sub/follow.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "the included file 'link.json' cannot be read")
 
 	// Where the user stands makes no difference but to the names in messages.
 	t.Chdir(file("qapi"))
-	code, stdout, stderr = run(t, nil, "check", "qapi-schema.json")
+	code, stdout, stderr = run(t, "check", "qapi-schema.json")
 	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "qapi-schema.json: QMP: 0 commands, 1 events")
-	code, _, stderr = run(t, nil, "check", "-root", "../sub", "../sub/out.json")
+	code, _, stderr = run(t, "check", "-root", "../sub", "../sub/out.json")
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.FromSlash("../sub/out.json:1: "))
-	code, _, stderr = run(t, nil, "check", "-root", "..", "../sub/out.json")
+	code, _, stderr = run(t, "check", "-root", "..", "../sub/out.json")
 	require.Equal(t, exit.OK, code, stderr)
 
-	code, stdout, _ = run(t, nil, "check", "11.1")
+	code, stdout, _ = run(t, "check", "11.1")
 	require.Equal(t, exit.OK, code)
 	require.Contains(t, stdout, "QEMU 11.1: guest agent: 44 commands")
 }
@@ -163,7 +162,7 @@ func TestDump(t *testing.T) {
 { 'alternate': 'Al', 'data': { 's': 'str' } }
 { 'event': 'EV', 'data': 'St', 'boxed': true }
 `})
-	code, stdout, stderr := run(t, nil, "dump", "-docs", filepath.Join(dir, "a.json"))
+	code, stdout, stderr := run(t, "dump", "-docs", filepath.Join(dir, "a.json"))
 	require.Equal(t, exit.OK, code, stderr)
 	require.JSONEq(t, `{
 		"modules": [ { "path": "a.json" } ],
@@ -182,11 +181,11 @@ func TestDump(t *testing.T) {
 		] }`, stdout)
 
 	for _, args := range [][]string{{"5.2"}, {"-qga", "11.1"}} {
-		code, stdout, stderr = run(t, nil, append([]string{"dump"}, args...)...)
+		code, stdout, stderr = run(t, append([]string{"dump"}, args...)...)
 		require.Equal(t, exit.OK, code, stderr)
 		require.True(t, json.Valid([]byte(stdout)))
 	}
-	code, _, stderr = run(t, nil, "dump", "-qga", filepath.Join(dir, "a.json"))
+	code, _, stderr = run(t, "dump", "-qga", filepath.Join(dir, "a.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "holds no schema of the guest agent")
 }
@@ -194,16 +193,16 @@ func TestDump(t *testing.T) {
 func TestDiff(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"a.json": "{ 'command': 'a' }", "b.json": "{ 'command': 'b' }"})
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-	code, stdout, _ := run(t, nil, "diff", a, b)
+	code, stdout, _ := run(t, "diff", a, b)
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "b.json: from "+a+" to "+b+"\n\nBreaks Go code (1)\n  the command 'a' is gone\n\nNew (1)\n  the command 'b' is new\n", stdout)
 
-	code, stdout, _ = run(t, nil, "diff", "-markdown", "10.2", "11.1")
+	code, stdout, _ = run(t, "diff", "-markdown", "10.2", "11.1")
 	require.Equal(t, exit.OK, code)
 	require.Contains(t, stdout, "## QMP: from QEMU 10.2 to QEMU 11.1\n\n### Breaks Go code")
 	require.Contains(t, stdout, "\n## guest agent: from QEMU 10.2 to QEMU 11.1\n\n")
 
-	code, _, stderr := run(t, nil, "diff", a, "11.1")
+	code, _, stderr := run(t, "diff", a, "11.1")
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "have no schema in common")
 }

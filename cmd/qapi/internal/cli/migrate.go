@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,13 +96,10 @@ func (f migrateFlags) options() ([]migration.Option, error) {
 func (a *app) migrate(ctx context.Context, c *qapi.Client, to migration.Address, opts []migration.Option) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	bar := term.NewBar(term.New(a.errOut, a.env))
-	restore := a.askBefore(cancel, bar)
-	defer restore()
-	stats, err := migration.Run(ctx, c, to, append(opts, migration.OnProgress(func(p migration.Progress) {
-		bar.Show(term.Progress{Name: "migration", State: string(p.Status), Done: p.Done, Total: p.Total, Percent: p.Percent, Rate: p.Rate, Left: p.Left})
-	}))...)
-	bar.End()
+	q := &question{app: a, bar: term.NewBar(term.New(a.errOut, a.env)), cancel: cancel}
+	defer q.onInterrupt()()
+	stats, err := migration.Run(ctx, c, to, append(opts, migration.OnProgress(q.show))...)
+	q.bar.End()
 	if err != nil {
 		return err
 	}
@@ -110,32 +108,62 @@ func (a *app) migrate(ctx context.Context, c *qapi.Client, to migration.Address,
 	return nil
 }
 
-// askBefore has an interrupt ask whether it is meant before it calls cancel. Without a
-// terminal to ask at, it is.
-func (a *app) askBefore(cancel func(), bar *term.Bar) (restore func()) {
-	file, ok := a.in.(*os.File)
-	if !ok || !term.New(file, a.env).IsTerminal() {
+// A question is whether an interrupt is to cancel a migration. While it is open no progress
+// is shown.
+type question struct {
+	app     *app
+	bar     *term.Bar
+	cancel  func()
+	answers *bufio.Scanner
+
+	mu   sync.Mutex
+	open bool
+}
+
+func (q *question) show(p migration.Progress) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.open {
+		q.bar.Show(term.Progress{
+			Name: "migration", State: string(p.Status), Done: p.Done, Total: p.Total, Percent: p.Percent, Rate: p.Rate, Left: p.Left,
+		})
+	}
+}
+
+// onInterrupt has an interrupt ask the question, until restore is called. Without a terminal to
+// ask at, an interrupt cancels.
+func (q *question) onInterrupt() (restore func()) {
+	file, ok := q.app.in.(*os.File)
+	if !ok || !term.New(file, q.app.env).IsTerminal() {
 		return func() {}
 	}
-	answers := bufio.NewScanner(file)
-	asked := make(chan struct{}, 1)
-	ask := func() {
-		select {
-		case asked <- struct{}{}:
-		default: // a second interrupt while it asks
-			cancel()
-			return
-		}
-		go func() {
-			defer func() { <-asked }()
-			bar.Around(func() { fmt.Fprint(a.errOut, "\nThe migration goes on. Cancel it? [y/N] ") })
-			if answers.Scan() && strings.HasPrefix(strings.ToLower(answers.Text()), "y") {
-				cancel()
-			}
-		}()
+	q.answers = bufio.NewScanner(file)
+	ask := q.ask
+	q.app.onInterrupt.Store(&ask)
+	return func() { q.app.onInterrupt.Store(nil) }
+}
+
+// ask asks the question. A second interrupt, while it is open, is an answer.
+func (q *question) ask() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.open {
+		q.cancel()
+		return
 	}
-	a.onInterrupt.Store(&ask)
-	return func() { a.onInterrupt.Store(nil) }
+	q.open = true
+	q.bar.End()
+	fmt.Fprint(q.app.errOut, "\nqapi: the migration goes on. Cancel it? [y/N] ")
+	go q.answer()
+}
+
+func (q *question) answer() {
+	if q.answers.Scan() && strings.HasPrefix(strings.ToLower(q.answers.Text()), "y") {
+		q.cancel()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = false
 }
 
 func (a *app) incoming(ctx context.Context, c *qapi.Client, at migration.Address, opts []migration.Option) error {

@@ -118,10 +118,10 @@ func TestPipes(t *testing.T) {
 		{"check", pipe}, {"check", dir}, {"dump", dir}, {"diff", pipe, "11.1"},
 		{"import", "-out", out, pipe}, {"import", "-out", out, dir}, {"record", "tcp:127.0.0.1:0", "unix:/none", pipe},
 	} {
-		code, _, stderr := run(t, nil, args...)
+		code, _, stderr := run(t, args...)
 		require.Equal(t, exit.Failed, code, "%q", args)
 		require.Contains(t, stderr, "not a regular file", "%q", args)
 	}
-	code, _, stderr := run(t, nil, "import", "-out", t.TempDir(), good)
+	code, _, stderr := run(t, "import", "-out", t.TempDir(), good)
 	require.Equal(t, exit.OK, code, stderr)
 }

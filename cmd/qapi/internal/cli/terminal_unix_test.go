@@ -1,0 +1,59 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/tmuxtest"
+)
+
+// inTerminal starts the program in a terminal.
+func inTerminal(t *testing.T, args ...string) *tmuxtest.Terminal {
+	t.Helper()
+	return tmuxtest.Start(t, tmuxtest.Options{Width: 100, Env: []string{asProgram + "=1"}}, append([]string{os.Args[0]}, args...)...)
+}
+
+// An interrupt asks before it cancels a migration.
+func TestInterruptedMigration(t *testing.T) {
+	w := newWorld(t)
+	w.vm.DirtyMemory(1 << 40) // it never gets there
+	term := inTerminal(t, "migrate", "--bandwidth", "1M", w.found[0].Address, "tcp:localhost:4444")
+	term.Wait("active")
+	term.Press("C-c").Wait("Cancel it? [y/N]")
+	assert.Zero(t, w.vm.Count("migrate_cancel"))
+	term.Type("n").Press("Enter")
+	term.Press("C-c").WaitFor(`N\] n\n(.*\n)*.*Cancel it\?`)
+	assert.Zero(t, w.vm.Count("migrate_cancel"))
+	term.Type("y").Press("Enter").Wait("cancelled")
+	assert.Equal(t, 1, w.vm.Count("migrate_cancel"))
+}
+
+// TestJobWaitInTerminal shows a bar; an interrupt leaves the job running.
+func TestJobWaitInTerminal(t *testing.T) {
+	w := newWorld(t)
+	slowJob(w)
+	term := inTerminal(t, "job", "wait", w.found[0].Address, "slow")
+	term.WaitFor("slow  backup ▕.*▏ .*running")
+	term.Press("C-c").Wait("qapi: the job slow goes on: qapi job wait ")
+	code, out, errs := w.run("", "job", "ls", "web01")
+	require.Equal(t, exit.OK, code, errs)
+	assert.Contains(t, out, "running")
+}
+
+// TestCallInTerminal indents what is long, and shows nothing that a terminal obeys.
+func TestCallInTerminal(t *testing.T) {
+	w := newWorld(t)
+	name := strings.Repeat("x", 60) + "\u009b31m\u202e"
+	w.vm.Reply("query-name", map[string]any{"name": name})
+	term := inTerminal(t, "call", w.found[0].Address, "query-name")
+	term.WaitFor(`\{\n  "name": "x+\\u009[bB]31m\\u202[eE]"\n\}`)
+	term = inTerminal(t, "call", w.found[0].Address, "query-name", "--jq", ".name")
+	term.WaitFor(`x+\\u009b31m\\u202e`)
+}
