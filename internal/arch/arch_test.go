@@ -54,7 +54,7 @@ var arrows = []arrow{
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/printable", "internal/redact", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
-	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
+	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qapi/migration", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "qmp", "qmp/codec"}},

@@ -89,15 +89,18 @@ type Try struct {
 // Killed runs try again and again, against a QEMU of its own each time that is killed at each of the
 // messages that it sends: it has to return at once, with an error that says what has happened,
 // and to leave no goroutine.
-func Killed(t *testing.T, q qemutest.QEMU, try Try) {
+func Killed(t *testing.T, q qemutest.QEMU, try Try, args ...string) {
 	t.Helper()
-	for n := 1; killedAt(t, q, try, n) && !t.Failed(); n++ {
+	n := 1
+	for killedAt(t, q, try, n, args) && !t.Failed() {
+		n++
 	}
+	t.Logf("%s: killed at each of %d messages", try.Name, n-1)
 }
 
-func killedAt(t *testing.T, q qemutest.QEMU, try Try, n int) (reached bool) {
+func killedAt(t *testing.T, q qemutest.QEMU, try Try, n int, args []string) (reached bool) {
 	t.Helper()
-	dir, qemu := t.TempDir(), q.Run(t)
+	dir, qemu := t.TempDir(), q.Run(t, args...)
 	setup, err := qmp.NewConn(t.Context(), qemu.Monitor)
 	if err != nil {
 		t.Fatal(err)

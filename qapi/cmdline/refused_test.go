@@ -75,6 +75,7 @@ func TestHostileArguments(t *testing.T) {
 		{"a driver that is a pair", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "a=b"}), `-device: driver: "a=b" is not a name`},
 		{"a driver that is two", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "e1000,id=x"}), `-device: driver: "e1000,id=x" is not a name`},
 		{"help", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "help"}), `-device: driver: "help" is not a name`},
+		{"a CPU that asks for help", v72, cmdline.CPU("?", nil), `-cpu: model: "?" is not a name`},
 		{"NUL", v72, e1000(map[string]any{"x": []string{"a\x00"}}), "-device: 'x.0': there is a NUL in it"},
 		{"NUL in a name", v72, e1000(map[string]any{"x\x00": 1}), `-device: 'x\x00': there is a NUL`},
 		{"NUL in a node", v72, cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("a\x00"), Driver: qapi.BlockdevOptionsNullCo{}}), "-blockdev: 'node-name': there is a NUL"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/disk"
+	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -36,12 +37,35 @@ func TestForeignNode(t *testing.T) {
 	assert.NotContains(t, names, "ours")
 }
 
-// TestNothing asks for nothing, which is not an error.
+// TestNothing asks for nothing, which is not an error, and sends nothing.
 func TestNothing(t *testing.T) {
-	conn, err := qmptest.Start(t).Dial(t.Context())
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context())
 	require.NoError(t, err)
 	defer conn.Close()
 	names, err := disk.Snapshot(t.Context(), qapi.NewClient(conn), nil)
 	require.NoError(t, err)
 	assert.Empty(t, names)
+	assert.Zero(t, srv.Count("transaction"))
+}
+
+// A file that could not be created is not said to be left.
+func TestFilesThatMayBeThere(t *testing.T) {
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	c := qapi.NewClient(conn)
+	twoDisks(t, c, "/vm")
+	srv.Fail("blockdev-create", qmp.ClassGenericError, "no")
+	err = disk.Backup(t.Context(), c, []disk.Copy{{Node: "disk0", To: disk.File{Path: "/copy"}}})
+	assert.ErrorContains(t, err, "left behind: the file /copy, if it was created (QEMU cannot remove files)")
+	_, err = disk.Snapshot(t.Context(), c, []disk.Overlay{{Node: "disk0", Path: "/overlay"}})
+	assert.ErrorContains(t, err, "left behind: the file /overlay, if it was created (QEMU cannot remove files)")
+}
+
+// A commit that names a file says nothing of the block node that is to be removed.
+func TestCommitOfAFile(t *testing.T) {
+	err := disk.Commit(t.Context(), nil, qapi.BlockCommitArgs{Device: "disk0", Top: new("/vm/overlay")}) //nolint:staticcheck // it is refused
+	assert.EqualError(t, err, "disk: commit: Top names a file, not the block node to remove: set TopNode")
 }

@@ -120,6 +120,11 @@ func makeGuest(t *testing.T) (kernel, initrd string) {
 // boot starts a machine with a guest, and returns when this is ready.
 func boot(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words string, more ...string) *qapi.Client {
 	t.Helper()
+	return bootMachine(t, q, kernel, initrd, machine, words, more...).client(t, nil)
+}
+
+func bootMachine(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words string, more ...string) *real {
+	t.Helper()
 	out, in, err := os.Pipe()
 	require.NoError(t, err)
 	defer in.Close()
@@ -163,7 +168,7 @@ func boot(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words string, 
 		<-ready
 	}
 	require.Contains(t, said.String(), "GUEST READY", "the guest")
-	return r.client(t, nil)
+	return r
 }
 
 // TestQEMUGuest plugs everything into machines with a Linux that runs, and has it let go again.

@@ -58,8 +58,7 @@ func unplug(ctx context.Context, c *qapi.Client, id string) error {
 	return fmt.Errorf("hotplug: unplugging %q: %w", id, err)
 }
 
-// The guest is asked again after this time, and then after twice as long each time. A PCI
-// Express slot's button that is pressed again within 5 s means the opposite, and a slow
+// firstAsked is after what time the guest is asked again, and then after twice as long each time. A slow
 // guest may take notice late.
 const firstAsked = 8 * time.Second
 
@@ -75,7 +74,8 @@ type unplugging struct {
 	kind     string // its type
 
 	begun   time.Time
-	asked   time.Time     // when the guest was asked last; zero: it is to be asked
+	asked   bool          // the guest was, or the server is about to
+	next    time.Time     // when it is to be asked again
 	every   time.Duration // how long it has then
 	refused error         // by the guest
 	gone    bool          // and the server has said so in an event
@@ -127,7 +127,7 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 	switch {
 	case err == nil:
 		return u.settle(ctx)
-	case ctx.Err() != nil && !u.asked.IsZero():
+	case ctx.Err() != nil && u.asked:
 		return fmt.Errorf("%w in %v; it is still plugged in, and may go later: %w",
 			ErrNotReleased, time.Since(u.begun).Round(time.Millisecond), poll.Error(ctx))
 	}
@@ -136,10 +136,10 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 
 func (u *unplugging) isCPU() bool { return strings.HasSuffix(u.kind, "-cpu") }
 
-// request asks the guest, if it is time.
+// request asks the guest, if it is time. To ask it too often, after a connection was lost, does no harm: a
+// server refuses to press a button again that the guest has not answered yet.
 func (u *unplugging) request(ctx context.Context) error {
-	first := u.asked.IsZero()
-	if !first && !u.lost && time.Since(u.asked) < u.every {
+	if !u.lost && time.Now().Before(u.next) {
 		return nil
 	}
 	err := u.c.DeviceDel(ctx, qapi.DeviceDelArgs{ID: u.id})
@@ -147,16 +147,28 @@ func (u *unplugging) request(ctx context.Context) error {
 	case retry.Lost(u.c.Conn(), err):
 		u.lost = true
 		return nil // it is asked for, and told again if it is there
+	case isBusy(err):
+		u.lost, u.asked, u.next = false, true, time.Now().Add(busyTime)
+		return nil
 	case qapi.IsNotFound(err): // it is looked for at once
 		u.interval.Reset()
-	case refused(err) && first && !isAsked(err):
+	case refused(err) && !u.asked && !isAsked(err):
 		return err
 	case err != nil && !refused(err):
 		return err
 	}
-	u.lost, u.asked = false, time.Now()
 	u.every *= 2
+	u.lost, u.asked, u.next = false, true, time.Now().Add(u.every)
 	return nil
+}
+
+// busyTime is when a guest is asked again that is busy with the slot.
+const busyTime = time.Second
+
+// isBusy reports whether the server refuses to ask a guest that is busy with the slot of a device, as a guest
+// is for some seconds after the device was plugged in.
+func isBusy(err error) bool {
+	return refused(err) && strings.Contains(err.Error(), "guest is busy")
 }
 
 // isAsked reports whether the server refuses to ask a guest that has been asked already.

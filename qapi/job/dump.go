@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,10 +26,37 @@ const typeDump qapi.JobType = "memory dump"
 func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
 	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
 	defer d.news.Close()
-	if err := d.start(ctx, args); err != nil {
-		return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
+	err := d.run(ctx, args)
+	if _, ended := errors.AsType[*Error](err); err != nil && !ended {
+		err = fmt.Errorf("job: %s: %w", typeDump, err)
 	}
-	if err := d.wait(ctx); err != nil {
+	return d.how, err
+}
+
+type dump struct {
+	c      *qapi.Client
+	opts   options
+	news   *qmp.Stream[qapi.DumpCompletedEvent]
+	before qapi.DumpStatus // of an earlier dump
+	how    qapi.DumpQueryResult
+	why    string // it has failed
+	meter  progress.Meter
+}
+
+// run starts the dump and waits until it has ended and QEMU has cleaned up, also when ctx ends.
+func (d *dump) run(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
+	if err := d.look(ctx); err != nil {
+		return err
+	}
+	d.before = d.how.Status
+	err := d.start(ctx, args)
+	if err != nil && !qmp.MayHaveRun(err) {
+		return err
+	}
+	if err == nil {
+		err = d.wait(ctx)
+	}
+	if err != nil {
 		ended := false
 		u := undo.Stack{Limit: d.opts.limit}
 		u.Add("the dump, which cannot be cancelled", func(ctx context.Context) error {
@@ -37,25 +65,24 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 			return err
 		})
 		if err = u.Undo(ctx, err); !ended {
-			return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
+			return err
 		}
-	}
-	var err error
-	if d.how.Status == qapi.DumpStatusFailed {
-		err = &Error{Type: typeDump, Reason: d.reason(ctx)}
 	}
 	u := undo.Stack{Limit: d.opts.limit}
 	u.Add("the dump, which is not cleaned up", d.settle)
-	return d.how, u.Undo(ctx, err)
+	return u.Undo(ctx, d.result(ctx, err))
 }
 
-type dump struct {
-	c     *qapi.Client
-	opts  options
-	news  *qmp.Stream[qapi.DumpCompletedEvent]
-	how   qapi.DumpQueryResult
-	why   string // it has failed
-	meter progress.Meter
+// result is how the dump has ended. If the wait for it has ended before, because of cause, that is the error
+// unless the dump is known to have ended nevertheless: an end that there was before is not its own.
+func (d *dump) result(ctx context.Context, cause error) error {
+	switch {
+	case cause != nil && d.how.Status == d.before:
+		return cause
+	case d.how.Status == qapi.DumpStatusFailed:
+		return &Error{Type: typeDump, Reason: d.reason(ctx)}
+	}
+	return nil
 }
 
 // look asks how far the dump is.
@@ -71,30 +98,18 @@ func (d *dump) look(ctx context.Context) error {
 
 // start starts the dump. After a lost reply it is known to run if none had been before.
 func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
-	if err := d.look(ctx); err != nil {
-		return err
-	}
 	args.Detach = new(true)
-	before := d.how.Status
 	err := d.c.DumpGuestMemory(ctx, args)
-	if err == nil || !qmp.MayHaveRun(err) {
+	if err == nil || !retry.Lost(d.c.Conn(), err) || !qmp.MayHaveRun(err) {
 		return err
-	}
-	waited := func(err error) error {
-		u := undo.Stack{Limit: d.opts.limit}
-		u.Add("the dump, which cannot be cancelled", d.wait)
-		return u.Undo(ctx, err)
-	}
-	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
-		return waited(err)
 	}
 	if asking := d.look(ctx); asking != nil {
-		return waited(retry.Unknown(ctx, err, asking))
+		return retry.Unknown(ctx, err, asking)
 	}
 	switch {
-	case d.how.Status == qapi.DumpStatusActive, d.how.Status != before:
+	case d.how.Status == qapi.DumpStatusActive, d.how.Status != d.before:
 		return nil
-	case before == qapi.DumpStatusNone: // it cannot have run
+	case d.before == qapi.DumpStatusNone: // it cannot have run
 		return d.c.DumpGuestMemory(ctx, args)
 	}
 	return fmt.Errorf("it may be written, or may not have been started: %w", err)

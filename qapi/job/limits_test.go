@@ -14,6 +14,7 @@ import (
 	"github.com/goqapi/goqapi/internal/cut"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
+	"github.com/goqapi/goqapi/qapi/migration"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
@@ -197,6 +198,6 @@ func dumpOnce(ctx context.Context, c *qapi.Client) error {
 }
 
 func backgroundOnce(ctx context.Context, c *qapi.Client) error {
-	_, err := job.BackgroundSnapshot(ctx, c, qapi.MigrateArgs{URI: new("exec:cat > /state")})
+	_, err := job.BackgroundSnapshot(ctx, c, migration.Exec("/bin/sh", "-c", "cat > /state"))
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
+	"github.com/goqapi/goqapi/qapi/migration"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -44,11 +45,10 @@ func playMachine(t *testing.T, c *qapi.Client, dir string, since func(major, min
 		snapshots(t, c)
 		running("snapshots")
 	}
-	background := qapi.MigrateArgs{URI: new("exec:cat > " + filepath.Join(dir, "state"))}
-	info, err := job.BackgroundSnapshot(ctx, c, background)
+	stats, err := job.BackgroundSnapshot(ctx, c, migration.Exec("/bin/sh", "-c", "cat > "+filepath.Join(dir, "state")))
 	if since(6, 0) {
 		require.NoError(t, err)
-		assert.Equal(t, qapi.MigrationStatusCompleted, *info.Status)
+		assert.Equal(t, qapi.MigrationStatusCompleted, *stats.Info.Status)
 		capabilities, err := c.QueryMigrateCapabilities(ctx)
 		require.NoError(t, err)
 		for _, have := range capabilities {

@@ -48,13 +48,16 @@ func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (
 func (a *Arrival) Address() Address { return a.at }
 
 func (a *Arrival) listen(ctx context.Context) error {
-	err := a.ask(ctx)
+	err := refused(a.ask(ctx))
 	if err == nil {
-		info, err := again(ctx, a.c, a.c.QueryMigrate)
-		a.at = withPort(a.at, info.SocketAddress)
-		return err
+		var info qapi.MigrationInfo
+		if info, err = again(ctx, a.c, a.c.QueryMigrate); err == nil {
+			a.at = withPort(a.at, info.SocketAddress)
+			return nil
+		}
+		err = fmt.Errorf("QEMU waits already, but where is not known: %w", err)
 	}
-	if err = a.back.Undo(ctx, refused(err)); !a.asked {
+	if err = a.back.Undo(ctx, err); !a.asked {
 		// One that could not listen says so from then on, and cannot be told again.
 		info, problem := again(ctx, a.c, a.c.QueryMigrate)
 		a.asked = problem == nil && info.SocketAddress == nil && status(info) != qapi.MigrationStatusNone

@@ -154,7 +154,7 @@ func TestAttachToNothing(t *testing.T) {
 func TestCapabilityThatIsNotThere(t *testing.T) {
 	f := startFake(t, qmptest.Release("5.2"))
 	_, err := migration.Run(t.Context(), f.Client, at(t), migration.Enable(qapi.MigrationCapabilityMappedRAM))
-	require.EqualError(t, err, "migration: this QEMU does not have the capability mapped-ram")
+	require.EqualError(t, err, "migration: this QEMU does not have the capability mapped-ram: unsupported operation")
 	_, err = migration.Run(t.Context(), f.Client, at(t), migration.Disable(qapi.MigrationCapabilityMappedRAM))
 	require.NoError(t, err)
 }

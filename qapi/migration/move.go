@@ -206,16 +206,22 @@ func (m *move) explained(ctx context.Context, err error) error {
 }
 
 // end ends the QEMU at the destination, which cannot be used again. One that does not stay when a
-// migration fails has ended already, as a rule.
+// migration fails has usually ended already. Of one that stays, the end of its connection says
+// nothing.
 func (m *move) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.out.o.limit/2)
 	defer cancel()
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		err := m.in.c.Quit(ctx)
-		if !errors.Is(err, qmp.ErrClosed) {
+		switch {
+		case !errors.Is(err, qmp.ErrClosed):
 			return true, err
+		case !m.in.stays, qmp.MayHaveRun(err):
+			return true, nil
+		case m.in.c.Conn().Err() != nil:
+			return false, fmt.Errorf("whether it has ended is not known: %w", err)
 		}
-		return !m.in.stays || qmp.MayHaveRun(err) || m.in.c.Conn().Err() != nil, nil
+		return false, nil
 	})
 }
 

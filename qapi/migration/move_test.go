@@ -193,7 +193,11 @@ func TestDestinationGoes(t *testing.T) {
 		_, err := migration.Move(soon(t), from.Client, to.Client, at(t), bandwidth(1<<20),
 			when(qapi.MigrationStatusActive, func() { assert.NoError(t, client(t, to.srv).Quit(t.Context())) }))
 		assert.Contains(t, moved(t, err).Reason, "Broken pipe")
-		assert.NotContains(t, err.Error(), "left behind")
+		if release == "10.0" || release == "11.1" { // the end of the connection alone does not say so
+			assert.ErrorContains(t, err, "left behind: the QEMU at the destination (whether it has ended is not known: ")
+		} else {
+			assert.NotContains(t, err.Error(), "left behind")
+		}
 		assert.Equal(t, qapi.RunStateRunning, from.state(t))
 		kept(t, from)
 	})

@@ -86,9 +86,9 @@ func (m *outgoing) run(ctx context.Context, to Address) error {
 // finish puts back what was set, unless the migration goes on.
 func (m *outgoing) finish(ctx context.Context, err error) error {
 	switch {
-	case m.goesOn(), m.c.Conn().Err() != nil:
+	case m.goesOn(), err != nil && m.c.Conn().Err() != nil:
 		return err
-	case err == nil:
+	case err == nil && !m.o.capabilities[qapi.MigrationCapabilityBackgroundSnapshot]:
 		_ = m.back.Undo(ctx, nil) // the guest has moved, whatever the source still says
 		return nil
 	}

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -50,7 +51,7 @@ func capabilities(ctx context.Context, c *qapi.Client, o options) (before, durin
 		is, known := now[name]
 		switch {
 		case !known && on:
-			return nil, nil, fmt.Errorf("this QEMU does not have the capability %s", name)
+			return nil, nil, fmt.Errorf("this QEMU does not have the capability %s: %w", name, errors.ErrUnsupported)
 		case is != on:
 			before = append(before, qapi.MigrationCapabilityStatus{Capability: name, State: is})
 			during = append(during, qapi.MigrationCapabilityStatus{Capability: name, State: on})

@@ -15,7 +15,7 @@ func (l *Library) definition(b *book, def schema.Definition) *Entry {
 	c := def.Def()
 	e := &Entry{
 		Name: c.Name, Kind: def.Kind(), Release: l.Release, Module: path.Base(c.Module.Path),
-		Facts: facts(c.Features, c.If),
+		Facts: factsOf(c.Features, c.If),
 	}
 	b.whole(&e.Facts, def)
 	switch d := def.(type) {
@@ -34,7 +34,7 @@ func (l *Library) definition(b *book, def schema.Definition) *Entry {
 		}
 	case *schema.Alternate:
 		for _, form := range d.Branches {
-			f := facts(nil, form.If)
+			f := factsOf(nil, form.If)
 			b.part(&f, def, form.Name)
 			e.Forms = append(e.Forms, Value{typeName(form.Type), f})
 		}
@@ -69,7 +69,7 @@ func (b *book) members(members []*schema.Member, owner schema.Definition) []Memb
 const most = 12
 
 func (b *book) member(m *schema.Member, owner schema.Definition) Member {
-	out := Member{Name: m.Name, Type: typeName(m.Type), Optional: m.Optional, Facts: facts(m.Features, m.If)}
+	out := Member{Name: m.Name, Type: typeName(m.Type), Optional: m.Optional, Facts: factsOf(m.Features, m.If)}
 	if enum, ok := m.Type.(*schema.Enum); ok && len(enum.Values) <= most {
 		out.Values = valueNames(enum)
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/schema/devices"
 	"github.com/goqapi/goqapi/schema/devices/rules"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // deviceType returns the type of devices of a name, which may be an alias.
@@ -86,8 +86,8 @@ func (l *Library) property(t *devices.Type, p devices.Prop, elsewhere map[string
 // propertiesOf returns the names of the properties that a device has, by the releases that have it.
 func propertiesOf(device string) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
-	for _, release := range qemu.DeviceReleases() {
-		list, err := qemu.Devices(release)
+	for _, release := range facts.DeviceReleases() {
+		list, err := facts.Devices(release)
 		if err != nil || list.Type(device) == nil {
 			continue
 		}
@@ -103,15 +103,15 @@ func propertiesOf(device string) map[string]map[string]bool {
 // deviceReleases says in which of the releases whose devices are known something is; "" if in all.
 func deviceReleases(has func(*devices.List) bool) string {
 	var with, without []string
-	for _, release := range qemu.DeviceReleases() {
-		list, err := qemu.Devices(release)
+	for _, release := range facts.DeviceReleases() {
+		list, err := facts.Devices(release)
 		if err == nil && has(list) {
 			with = append(with, release)
 		} else {
 			without = append(without, release)
 		}
 	}
-	all := qemu.DeviceReleases()
+	all := facts.DeviceReleases()
 	switch n := len(with); {
 	case n == len(all):
 		return ""

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // A Library has the interfaces of one release, with our descriptions.
@@ -30,30 +30,30 @@ type book struct {
 
 // New loads what is known of a release; "" is the newest.
 func New(release string) (*Library, error) {
-	all := qemu.Releases()
+	all := facts.Releases()
 	if release == "" {
 		release = all[len(all)-1]
 	}
 	l := &Library{Release: release}
-	for _, of := range []struct{ root, target string }{{qemu.QMP, "qmp"}, {qemu.QGA, "qga"}} {
-		b := &book{agent: of.root == qemu.QGA}
+	for _, of := range []struct{ root, target string }{{facts.QMP, "qmp"}, {facts.QGA, "qga"}} {
+		b := &book{agent: of.root == facts.QGA}
 		var err error
-		if b.Schema, err = qemu.Load(release, of.root); err != nil {
+		if b.Schema, err = facts.Load(release, of.root); err != nil {
 			return nil, err
 		}
-		if b.texts, err = descriptions.Load(descriptions.Files(of.target)); err != nil {
+		if b.texts, err = descriptions.Load(texts(of.target)); err != nil {
 			return nil, err
 		}
-		if b.releases, err = descriptions.LoadReleases(descriptions.Files(of.target)); err != nil {
+		if b.releases, err = descriptions.LoadReleases(texts(of.target)); err != nil {
 			return nil, err
 		}
 		l.books = append(l.books, b)
 	}
 	var err error
-	if l.devices, err = qemu.Devices(nearest(qemu.DeviceReleases(), release)); err != nil {
+	if l.devices, err = facts.Devices(nearest(facts.DeviceReleases(), release)); err != nil {
 		return nil, err
 	}
-	l.aboutDevices, l.aboutProperties, err = descriptions.LoadDevices(descriptions.Files("device"))
+	l.aboutDevices, l.aboutProperties, err = descriptions.LoadDevices(texts("device"))
 	return l, err
 }
 
@@ -61,7 +61,7 @@ func New(release string) (*Library, error) {
 func nearest(releases []string, release string) string {
 	best := releases[0]
 	for _, r := range releases {
-		if qemu.Compare(r, release) <= 0 {
+		if facts.Compare(r, release) <= 0 {
 			best = r
 		}
 	}

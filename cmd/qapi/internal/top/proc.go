@@ -19,7 +19,7 @@ func local() host { return host{os.DirFS("/proc")} }
 const tick = 10 * time.Millisecond
 
 // process returns the process of a thread, if that is a QEMU; 0 otherwise: servers name their
-// threads, but they may run on another host.
+// threads, but they may run on another host. Programs of other names may start a QEMU.
 func (h host) process(thread int64) int {
 	text, err := fs.ReadFile(h.proc, path.Join(strconv.FormatInt(thread, 10), "status"))
 	if err != nil {
@@ -31,8 +31,8 @@ func (h host) process(thread int64) int {
 			pid, _ = strconv.Atoi(strings.TrimSpace(value))
 		}
 	}
-	name, err := fs.ReadFile(h.proc, path.Join(strconv.Itoa(pid), "comm"))
-	if err != nil || !strings.Contains(string(name), "qemu") {
+	command, err := fs.ReadFile(h.proc, path.Join(strconv.Itoa(pid), "cmdline"))
+	if err != nil || !strings.Contains(string(command), "qemu") {
 		return 0
 	}
 	return pid

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// facts are what the schema says of something.
-func facts(features []*schema.Feature, cond *schema.Cond) Facts {
+// factsOf returns what the schema says of something.
+func factsOf(features []*schema.Feature, cond *schema.Cond) Facts {
 	f := Facts{If: condition(cond)}
 	for _, feature := range features {
 		switch feature.Name {
@@ -79,7 +79,7 @@ func (b *book) part(f *Facts, owner schema.Definition, name string) {
 }
 
 func (b *book) valueFacts(enum schema.Definition, v *schema.EnumValue) Facts {
-	f := facts(v.Features, v.If)
+	f := factsOf(v.Features, v.If)
 	b.part(&f, enum, v.Name)
 	return f
 }
