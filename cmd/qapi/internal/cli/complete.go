@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/complete"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/live"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // A completer returns what can stand in the place of last; args are the arguments before it.
@@ -210,8 +210,8 @@ func (c *completion) command(args []string, last string) []complete.Candidate {
 }
 
 func (c *completion) agentCommand(args []string, last string) []complete.Candidate {
-	releases := qemu.Releases()
-	s, err := qemu.Load(releases[len(releases)-1], qemu.QGA)
+	releases := facts.Releases()
+	s, err := facts.Load(releases[len(releases)-1], facts.QGA)
 	if err != nil {
 		return nil
 	}
@@ -267,7 +267,7 @@ func (c *completion) files(_ []string, last string) []complete.Candidate {
 // releases completes the releases that are known, or a file.
 func (c *completion) releases(_ []string, last string) []complete.Candidate {
 	var found []complete.Candidate
-	for _, release := range qemu.Releases() {
+	for _, release := range facts.Releases() {
 		if strings.HasPrefix(release, last) {
 			found = append(found, complete.Candidate{Word: release, Help: "QEMU " + release})
 		}

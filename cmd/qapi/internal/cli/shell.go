@@ -10,13 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/shell"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 func (a *app) shellCommand() *cobra.Command {
@@ -96,8 +98,20 @@ func (a *app) session(ctx context.Context, c *qapi.Client, name string, notes *s
 		Client: c, Name: name, Notes: notes,
 		In: a.in, Out: term.New(a.out, a.env), Err: a.errOut,
 		Release: known, Devices: func() []*devices.List { return shellDevices(v) },
-		HistoryFile: a.stateFile("history"), Create: createPrivate, Match: matchEvent,
+		HistoryFile: a.stateFile("history"), Create: createPrivate, Match: matchEvent, Describe: describeTo,
 	})
+}
+
+func describeTo(out *term.Output, name string) error {
+	library, err := describe.New("")
+	if err != nil {
+		return err
+	}
+	entry, err := library.Lookup(name)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	return entry.Print(out)
 }
 
 func matchEvent(text string) (func(qmp.Event) bool, error) {
@@ -108,7 +122,7 @@ func matchEvent(text string) (func(qmp.Event) bool, error) {
 // neighbours returns the release of that name or, if there is none, the newest older one and the oldest
 // newer one.
 func neighbours(releases []string, name string) []string {
-	i, found := slices.BinarySearchFunc(releases, name, qemu.Compare)
+	i, found := slices.BinarySearchFunc(releases, name, versions.Compare)
 	if found {
 		return releases[i : i+1]
 	}
@@ -119,8 +133,8 @@ func neighbours(releases []string, name string) []string {
 // server about devices that are known: some releases end then.
 func shellDevices(v qmp.Version) []*devices.List {
 	var lists []*devices.List
-	for _, release := range neighbours(qemu.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
-		if list, err := qemu.Devices(release); err == nil { // tests read all of them
+	for _, release := range neighbours(facts.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
+		if list, err := facts.Devices(release); err == nil { // tests read all of them
 			lists = append(lists, list)
 		}
 	}

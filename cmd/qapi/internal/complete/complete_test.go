@@ -25,7 +25,8 @@ func (n names) Names(_ context.Context, kind Kind, of string) []string {
 	return n[string(kind)]
 }
 
-func engine(t testing.TB, release string) *Engine {
+func engine(t testing.TB) *Engine {
+	const release = "11.1"
 	s, err := qemu.Load(release, qemu.QMP)
 	require.NoError(t, err)
 	list, err := qemu.Devices(release)
@@ -76,7 +77,7 @@ func words(t testing.TB, e *Engine, line string) []string {
 }
 
 func TestComplete(t *testing.T) {
-	e := engine(t, "11.1")
+	e := engine(t)
 	for _, test := range []struct {
 		line string
 		want string
@@ -167,7 +168,7 @@ func TestComplete(t *testing.T) {
 
 // A device type that has many properties has all that can be set, from both lists.
 func TestDeviceProperties(t *testing.T) {
-	e := engine(t, "11.1")
+	e := engine(t)
 	got := words(t, e, "device_add driver=virtio-blk-pci id=x ")
 	assert.Contains(t, got, "queue-size=")
 	assert.Contains(t, got, "addr=")
@@ -178,7 +179,7 @@ func TestDeviceProperties(t *testing.T) {
 
 // Without a server and without files there is what the schema knows.
 func TestWithoutServer(t *testing.T) {
-	e := engine(t, "11.1")
+	e := engine(t)
 	e.Live, e.Files = nil, nil
 	assert.Empty(t, words(t, e, "device_del id="))
 	assert.Empty(t, words(t, e, "screendump filename="))
@@ -191,14 +192,14 @@ func TestWithoutServer(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	found := engine(t, "11.1").EventNames("SHUT")
+	found := engine(t).EventNames("SHUT")
 	require.Len(t, found, 1)
 	assert.Equal(t, Candidate{Word: "SHUTDOWN", Show: "SHUTDOWN"}, found[0])
 }
 
 // Help says what a value is.
 func TestHelp(t *testing.T) {
-	e := engine(t, "11.1")
+	e := engine(t)
 	help := map[string]string{}
 	for _, c := range e.Complete(t.Context(), []string{"screendump"}, "") {
 		help[c.Show] = c.Help
@@ -211,7 +212,7 @@ func TestHelp(t *testing.T) {
 
 // A file system that does not answer does not hold up who types.
 func TestFilesThatHang(t *testing.T) {
-	e := engine(t, "11.1")
+	e := engine(t)
 	block := make(chan struct{})
 	defer close(block)
 	e.Files = func(string) []string { <-block; return nil }

@@ -18,7 +18,7 @@ func FuzzComplete(f *testing.F) {
 	} {
 		f.Add(line)
 	}
-	e := engine(f, "11.1")
+	e := engine(f)
 	f.Fuzz(func(t *testing.T, line string) {
 		all := strings.Split(line, " ")
 		rest, last := all[:len(all)-1], all[len(all)-1]
@@ -40,7 +40,7 @@ func FuzzComplete(f *testing.F) {
 }
 
 func BenchmarkComplete(b *testing.B) {
-	e := engine(b, "11.1")
+	e := engine(b)
 	for _, line := range []string{
 		"q", "blockdev-add ",
 		"blockdev-add driver=qcow2 file.driver=nbd file.server.type=inet file.server.",

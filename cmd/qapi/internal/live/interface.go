@@ -169,7 +169,7 @@ func enumValues(e qapi.SchemaInfoEnum) []*schema.EnumValue {
 		values = append(values, &schema.EnumValue{Name: m.Name, Features: features(m.Features)})
 	}
 	if values == nil {
-		for _, name := range e.Values {
+		for _, name := range e.Values { //nolint:staticcheck // deprecated, and all that old releases have
 			values = append(values, &schema.EnumValue{Name: name})
 		}
 	}

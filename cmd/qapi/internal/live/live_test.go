@@ -70,7 +70,7 @@ func TestFork(t *testing.T) {
 			Members: []qapi.SchemaInfoObjectMember{{Name: "how", Type: "2"}, {Name: "next", Type: "1", Default: []byte("null")}},
 			Tag:     new("how"), Variants: []qapi.SchemaInfoObjectVariant{{Case: "fast", Type: "3"}, {Case: "odd", Type: "str"}},
 		}},
-		{Name: "2", MetaType: qapi.SchemaInfoEnum{Values: []string{"fast", "slow"}}},
+		{Name: "2", MetaType: qapi.SchemaInfoEnum{Members: []qapi.SchemaInfoEnumMember{{Name: "fast"}, {Name: "slow"}}}},
 		{Name: "3", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "speed", Type: "int"}}}},
 		{Name: "int", MetaType: qapi.SchemaInfoBuiltin{JSONType: qapi.JSONTypeInt}},
 		{Name: "str", MetaType: qapi.SchemaInfoBuiltin{JSONType: qapi.JSONTypeString}},
@@ -93,7 +93,7 @@ func TestHostileInterface(t *testing.T) {
 			Members: []qapi.SchemaInfoObjectMember{{Name: "t", Type: "e"}, {Name: "a", Type: "a"}, {Name: "l", Type: "l"}, {Name: "gone", Type: "gone"}},
 			Tag:     new("t"), Variants: []qapi.SchemaInfoObjectVariant{{Case: "x", Type: "u"}},
 		}},
-		{Name: "e", MetaType: qapi.SchemaInfoEnum{Values: []string{"x"}}},
+		{Name: "e", MetaType: qapi.SchemaInfoEnum{Members: []qapi.SchemaInfoEnumMember{{Name: "x"}}}},
 		{Name: "a", MetaType: qapi.SchemaInfoAlternate{Members: []qapi.SchemaInfoAlternateMember{{Type: "a"}, {Type: "u"}}}},
 		{Name: "l", MetaType: qapi.SchemaInfoArray{ElementType: "l"}},
 	}

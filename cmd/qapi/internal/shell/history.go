@@ -129,7 +129,7 @@ func rewrite(path, text string) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name())
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func (h *history) keep(line string, save bool) {
 
 func (h *history) close() {
 	if h.file != nil {
-		h.file.Close()
+		_ = h.file.Close() // what could not be written costs the history only
 	}
 }
 

@@ -3,6 +3,7 @@ package shell
 import (
 	"bytes"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -14,13 +15,19 @@ type keys struct {
 	typed     []byte
 	err       error
 	interrupt func() // nil: no command runs
-	instead   string // of Ctrl-C, where nothing is to be interrupted
+	instead   string // of Ctrl-C
 }
 
 const (
 	ctrlC     = 3
 	clearLine = "\x05\x15" // go to its end, and delete to its start
-	leave     = "\x04"     // end the line if it is empty
+	enter     = "\r"
+)
+
+// spellings are other sequences that terminals send for keys which the editor knows.
+var spellings = strings.NewReplacer(
+	"\x1b[1~", "\x1b[H", "\x1b[7~", "\x1b[H", "\x1bOH", "\x1b[H", // Home
+	"\x1b[4~", "\x1b[F", "\x1b[8~", "\x1b[F", "\x1bOF", "\x1b[F", // End
 )
 
 // readKeys reads keys until the input ends or close is called; a read that has begun goes on then.
@@ -48,17 +55,16 @@ func (k *keys) take(typed []byte, err error) error {
 	for len(typed) > 0 {
 		i := bytes.IndexByte(typed, ctrlC)
 		if i < 0 {
-			k.typed = append(k.typed, typed...)
+			k.typed = append(k.typed, spellings.Replace(string(typed))...)
 			break
 		}
 		k.typed = append(k.typed, typed[:i]...)
 		typed = typed[i+1:]
 		if k.interrupt != nil {
 			k.interrupt()
-			k.typed = k.typed[:0] // what was typed ahead relied on the command
-		} else {
-			k.typed = append(k.typed, k.instead...)
+			k.typed = k.typed[:0] // what was typed ahead relied on what runs
 		}
+		k.typed = append(k.typed, k.instead...)
 	}
 	k.typed = k.typed[:min(len(k.typed), mostTyped)]
 	if k.err == nil {
@@ -91,10 +97,10 @@ func (k *keys) close() {
 }
 
 // during has Ctrl-C call cancel until the function that it returns is called.
-func (k *keys) during(cancel func()) func() { return k.with(cancel, clearLine) }
+func (k *keys) during(cancel func()) func() { return k.with(cancel, "") }
 
-// leaving has Ctrl-C end the line, until the function that it returns is called.
-func (k *keys) leaving() func() { return k.with(nil, clearLine+leave) }
+// leaving has Ctrl-C end the line and call cancel, until the function that it returns is called.
+func (k *keys) leaving(cancel func()) func() { return k.with(cancel, clearLine+enter) }
 
 func (k *keys) with(interrupt func(), instead string) func() {
 	k.mu.Lock()

@@ -99,6 +99,8 @@ func (l *lines) say(text string) {
 	}
 }
 
+func (l *lines) print(text string) { _, _ = io.WriteString(l.errOut, text) }
+
 func (l *lines) during(func()) func() { return func() {} }
 
 func (l *lines) keep(string, bool) {}

@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,11 +89,13 @@ func (s *session) describe(_ context.Context, args []string) error {
 	if s.Describe == nil {
 		return exit.Usagef("there are no descriptions here")
 	}
-	var b bytes.Buffer
-	if err := s.Describe(&b, args[0]); err != nil {
-		return exit.With(exit.Usage, err)
+	var b strings.Builder
+	out := *s.Out
+	out.Writer = &b
+	if err := s.Describe(&out, args[0]); err != nil {
+		return err
 	}
-	s.face.say(strings.TrimSuffix(b.String(), "\n"))
+	s.face.print(b.String())
 	return nil
 }
 

@@ -37,7 +37,7 @@ type Options struct {
 
 	HistoryFile string // "": the history ends with the session
 	// Describe writes what is known about a command, event, type or device.
-	Describe func(w io.Writer, name string) error
+	Describe func(out *term.Output, name string) error
 	// Match reads which events are meant, such as DEVICE_DELETED:device=disk0.
 	Match func(text string) (func(qmp.Event) bool, error)
 	// Create creates a file that only its owner can read.
@@ -56,7 +56,8 @@ type face interface {
 	event(qmp.Event)
 	reply(r reply)
 	failure(err error)
-	say(text string) // to people
+	say(text string)   // to people
+	print(text string) // the same, for whole lines that do nothing to a terminal
 
 	// during makes the keys that interrupt call cancel, until the function that it returns is called.
 	during(cancel func()) func()

@@ -57,7 +57,7 @@ func (t *terminal) candidates(ctx context.Context, line string, pos int) (before
 // endsInBlank reports whether a text ends in a blank that separates words.
 func endsInBlank(text string) bool {
 	trimmed := strings.TrimRight(text, blanks)
-	backslashes := len(trimmed) - len(strings.TrimRight(trimmed, `\\`))
+	backslashes := len(trimmed) - len(strings.TrimRight(trimmed, `\`))
 	return len(text)-len(trimmed) > backslashes%2
 }
 

@@ -30,6 +30,7 @@ type terminal struct {
 	complete func(ctx context.Context, words []string, last string) []complete.Candidate
 
 	mu    sync.Mutex
+	left  bool            // the editor is not used any more
 	lines strings.Builder // events that are not shown yet
 	shown time.Time       // when the last were
 	later *time.Timer     // shows them; nil: there are none
@@ -87,25 +88,38 @@ func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) 
 	defer context.AfterFunc(ctx, t.keys.close)()
 	t.editor.SetPrompt(prompt)
 	line, err := t.editor.ReadLine()
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case errors.Is(err, xterm.ErrPasteIndicator):
+	if errors.Is(err, xterm.ErrPasteIndicator) {
 		err = nil
-	case err != nil:
-		t.print("\n") // the shell's prompt goes on a line of its own
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		t.leave()
 	}
 	return line, err
 }
 
-func (t *terminal) secret(_ context.Context, prompt string) (string, error) {
-	defer t.keys.leaving()()
+func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer t.keys.leaving(cancel)()
 	text, err := t.editor.ReadPassword(prompt)
-	if errors.Is(err, io.EOF) {
-		t.print("\n")
-		err = context.Canceled
+	if err == nil {
+		err = ctx.Err()
 	}
 	return text, err
+}
+
+// leave goes on a line of its own, and does without the editor from then on: it would write what
+// was being typed again.
+func (t *terminal) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.left {
+		_, _ = io.WriteString(t.screen, "\r\n")
+	}
+	t.left = true
 }
 
 func (t *terminal) event(e qmp.Event) {
@@ -138,7 +152,10 @@ func (t *terminal) print(text string) {
 	}
 	text = t.lines.String() + text
 	t.lines.Reset()
-	if text != "" {
+	switch {
+	case t.left:
+		_, _ = io.WriteString(t.screen, strings.ReplaceAll(text, "\n", "\r\n"))
+	case text != "":
 		// The editor clears the line that is being typed only as far as the cursor.
 		_, _ = io.WriteString(t.editor, eraseBelow+text) // a terminal that is gone has no reader
 	}

@@ -120,10 +120,14 @@ func TestKeys(t *testing.T) {
 	_, _ = io.WriteString(typed, "d")
 	assert.Equal(t, "d", read())
 
-	end = k.leaving()
-	_, _ = io.WriteString(typed, "\x03")
-	assert.Equal(t, clearLine+leave, read())
+	left := false
+	end = k.leaving(func() { left = true })
+	_, _ = io.WriteString(typed, "secret\x03")
+	assert.Equal(t, clearLine+enter, read())
+	assert.True(t, left)
 	end()
+	_, _ = io.WriteString(typed, "\x1b[1~a\x1bOF")
+	assert.Equal(t, "\x1b[Ha\x1b[F", read())
 	typed.Close()
 	_, err := k.Read(nil)
 	assert.ErrorIs(t, err, io.EOF)
