@@ -27,18 +27,22 @@ build: ## compile everything
 	$(GO) build $(ALL)
 
 .PHONY: test
-test: ## run the tests, without those that take long
-	$(GO) test -short $(ALL)
+test: ## run the tests, without those that take long; lint runs go vet
+	$(GO) test -vet=off -short $(ALL)
 
 .PHONY: race
 race: ## run the tests of what has concurrency with the race detector
-	$(GO) test -race -short $(CONCURRENT)
+	$(GO) test -vet=off -race -short $(CONCURRENT)
 
 .PHONY: check
 check: lint check-generate test race ## all that a commit needs: lint, the bindings, race, the long tests with GOEXPERIMENT=jsonv2, each module
-	GOEXPERIMENT=jsonv2 $(GO) test $(JSON)
-	$(GO) test ./internal/arch
+	GOEXPERIMENT=jsonv2 $(GO) test -vet=off $(JSON)
+	$(GO) test -vet=off ./internal/arch
 	@for dir in $(MODULES); do (set -x; cd $$dir && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+
+.PHONY: testdata
+testdata: ## fetch QEMU's schemas (2 GB of archives), with which some tests compare, into bin/testdata
+	sh internal/corpus/fetch.sh bin/testdata
 
 .PHONY: cross
 cross: ## compile everything, tests too, for other systems and processors

@@ -67,7 +67,7 @@ func TestCapturesByReflection(t *testing.T) {
 	methods := loadBindings(t).Commands
 	compared := 0
 	for _, release := range []string{"7.2", "10.0"} {
-		dir := wiretest.Data(t, "captures", release)
+		dir := corpus.Path(t, "captures", release)
 		replies, err := filepath.Glob(filepath.Join(dir, "query", "*.json"))
 		require.NoError(t, err)
 		for _, path := range append(replies, filepath.Join(dir, "query-qmp-schema.json")) {

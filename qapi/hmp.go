@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/refusal"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -54,8 +55,8 @@ func hmpError(command, text string) *qmp.Error {
 	switch {
 	case strings.HasPrefix(e.Desc, "unknown command: "):
 		e.Class = qmp.ClassCommandNotFound
-	case like(lines[len(lines)-1], `Try "help *" for more information`):
-	case len(lines) > 1 || kindOf(e) == kindOther && !likeAny(e.Desc, hmpErrors):
+	case refusal.Like(lines[len(lines)-1], `Try "help *" for more information`):
+	case len(lines) > 1 || refusal.Of(e) == refusal.Other && !likeAny(e.Desc, hmpErrors):
 		return nil
 	}
 	return e
@@ -63,7 +64,7 @@ func hmpError(command, text string) *qmp.Error {
 
 func likeAny(text string, patterns []string) bool {
 	for _, p := range patterns {
-		if like(text, p) {
+		if refusal.Like(text, p) {
 			return true
 		}
 	}

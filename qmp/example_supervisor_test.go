@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -63,10 +62,9 @@ func (s supervisor) runOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := qapi.NewClient(p.Conn)
-	defer c.OnGuestPanicked(func(qapi.GuestPanickedEvent) { s.tell("the guest has panicked") })()
-	defer c.OnBlockIOError(func(e qapi.BlockIOErrorEvent) { s.tell("I/O error: " + e.Reason) })()
-	if err := c.Cont(ctx); err == nil {
+	defer p.Conn.OnEvent("GUEST_PANICKED", func(qmp.Event) { s.tell("the guest has panicked") })()
+	defer p.Conn.OnEvent("BLOCK_IO_ERROR", func(e qmp.Event) { s.tell("I/O error: " + string(e.Data)) })()
+	if err := p.Conn.Execute(ctx, "cont", nil, nil); err == nil {
 		s.tell("the machine runs")
 	}
 	err = p.Wait(ctx)

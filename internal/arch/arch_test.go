@@ -44,6 +44,7 @@ var arrows = []arrow{
 	{"internal/poll", nil},
 	{"internal/printable", nil},
 	{"internal/progress", nil},
+	{"internal/refusal", []string{"qmp"}},
 	{"internal/retry", []string{"internal/poll", "qmp"}},
 	{"internal/undo", nil},
 	{"internal/regular", nil},
@@ -63,7 +64,7 @@ var arrows = []arrow{
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qapi/migration", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
-	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "qmp", "qmp/codec"}},
+	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "internal/refusal", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/edits", "internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"internal/versions", "schema"}},
@@ -157,11 +158,23 @@ func TestUsersCompile(t *testing.T) {
 	}
 	ours := []string{
 		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/qmp/internal/wire", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
-		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/refusal", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
 	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)
+		}
+	}
+}
+
+// TestBindingsCompileOnce fails if the tests compile qapi more than once, which takes 10 s each
+// time: Go does so for a package whose tests, in the package itself, are together with tests that
+// import qapi, if qapi imports the package.
+func TestBindingsCompileOnce(t *testing.T) {
+	for _, p := range list(t, "-deps", "-test", "./...") {
+		path, variant, _ := strings.Cut(p.ImportPath, " ")
+		if path == module+"/qapi" && variant != "" {
+			t.Errorf("%s is compiled again for the tests of %s", path, variant)
 		}
 	}
 }

@@ -166,6 +166,7 @@ func TestQEMUDifferential(t *testing.T) {
 		for pair := 0; did < total; pair++ {
 			t.Run(fmt.Sprint(pair), func(t *testing.T) {
 				srv, real, fake := newPair(t, q)
+				var before []string // what both were told
 				c.commands = slices.DeleteFunc(s.Commands(), func(c *schema.Command) bool { return srv.Handler(c.Name) == nil })
 				for range each {
 					line := c.next(t)
@@ -179,10 +180,11 @@ func TestQEMUDifferential(t *testing.T) {
 					differ := compare(want, tab.outcome(fake.tell(request)))
 					if len(differ) == 0 {
 						agree++
+						before = append(before, line)
 						continue
 					}
 					if known.about(line, false) == nil || want.end != "" {
-						t.Errorf("%s\n\t%s", line, differ)
+						t.Errorf("%s\n\t%s\nafter\n\t%s", line, differ, strings.Join(before, "\n\t"))
 					}
 					return
 				}

@@ -1,4 +1,4 @@
-package redact_test
+package record_test
 
 import (
 	"bytes"
@@ -27,10 +27,10 @@ import (
 
 // secret is what must not be seen: no word of QEMU's, and a number where one is needed.
 const (
-	secret       = "hunter2"
+	hunter       = "hunter2"
 	secretNumber = int64(7276766767)
-	secretURL    = "https://" + secret + ":" + secret + "@h/x?sig=" + secret
-	secretName   = `json:{"driver": "https", "url": "` + secretURL + `", "cookie": "` + secret + `"}`
+	secretURL    = "https://" + hunter + ":" + hunter + "@h/x?sig=" + hunter
+	secretName   = `json:{"driver": "https", "url": "` + secretURL + `", "cookie": "` + hunter + `"}`
 )
 
 type object = map[string]any
@@ -80,7 +80,7 @@ func (w *watched) end(t *testing.T) {
 	require.NoError(t, w.close())
 	for name, text := range map[string]string{"log": w.log.String(), "recording": w.tape.String()} {
 		for line := range strings.Lines(text) {
-			for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), fmt.Sprint(secretNumber)} {
+			for _, form := range []string{hunter, base64.StdEncoding.EncodeToString([]byte(hunter)), fmt.Sprint(secretNumber)} {
 				assert.NotContains(t, line, form, name)
 			}
 		}
@@ -121,82 +121,82 @@ func TestQEMUSecrets(t *testing.T) {
 
 		// Secret objects, and what shows them.
 		if is(6) {
-			require.NoError(t, c.ObjectAdd(t.Context(), qapi.ObjectOptions{ID: "s0", QOMType: qapi.ObjectOptionsSecret{Data: new(secret)}}))
+			require.NoError(t, c.ObjectAdd(t.Context(), qapi.ObjectOptions{ID: "s0", QOMType: qapi.ObjectOptionsSecret{Data: new(hunter)}}))
 		} else {
-			w.say(t, "object-add", object{"qom-type": "secret", "id": "s0", "props": object{"data": secret}})
+			w.say(t, "object-add", object{"qom-type": "secret", "id": "s0", "props": object{"data": hunter}})
 		}
 		got, err := c.QOMGet(t.Context(), qapi.QOMGetArgs{Path: "/objects/s0", Property: "data"})
 		require.NoError(t, err)
-		assert.JSONEq(t, `"`+secret+`"`, string(got))
-		w.say(t, "qom-set", object{"path": "/objects/s0", "property": "data", "value": secret})
-		w.say(t, "object-add", object{"qom-type": "secret", "id": "s0", "data": secret})
+		assert.JSONEq(t, `"`+hunter+`"`, string(got))
+		w.say(t, "qom-set", object{"path": "/objects/s0", "property": "data", "value": hunter})
+		w.say(t, "object-add", object{"qom-type": "secret", "id": "s0", "data": hunter})
 		list := w.say(t, "qom-list-get", object{"paths": []string{"/objects/s0"}})
-		assert.Equal(t, is(11), strings.Contains(list, secret), "qom-list-get")
+		assert.Equal(t, is(11), strings.Contains(list, hunter), "qom-list-get")
 
 		// The human monitor.
 		hmp := func(line string) string { return w.say(t, "human-monitor-command", object{"command-line": line}) }
-		assert.Contains(t, hmp("qom-get /objects/s0 data"), secret)
-		hmp("object_add secret,id=s1,data=" + secret)
-		hmp("change vnc password " + secret)
-		hmp("set_password vnc " + secret)
-		assert.Contains(t, hmp("set_pasword_"+secret), secret)
+		assert.Contains(t, hmp("qom-get /objects/s0 data"), hunter)
+		hmp("object_add secret,id=s1,data=" + hunter)
+		hmp("change vnc password " + hunter)
+		hmp("set_password vnc " + hunter)
+		assert.Contains(t, hmp("set_pasword_"+hunter), hunter)
 		assert.Contains(t, hmp("info version"), fmt.Sprint(version.QEMU.Major))
 
 		// Passwords.
-		w.say(t, "change-vnc-password", object{"password": secret})
-		w.say(t, "set_password", object{"protocol": "vnc", "password": secret})
-		w.say(t, "change", object{"device": "vnc", "target": "password", "arg": secret})
-		w.say(t, "block_passwd", object{"device": "d0", "password": secret})
-		w.say(t, "sev-inject-launch-secret", object{"packet-header": "h", "secret": secret})
-		w.say(t, "device_add", object{"driver": "no-such-device", "password": secret})
+		w.say(t, "change-vnc-password", object{"password": hunter})
+		w.say(t, "set_password", object{"protocol": "vnc", "password": hunter})
+		w.say(t, "change", object{"device": "vnc", "target": "password", "arg": hunter})
+		w.say(t, "block_passwd", object{"device": "d0", "password": hunter})
+		w.say(t, "sev-inject-launch-secret", object{"packet-header": "h", "secret": hunter})
+		w.say(t, "device_add", object{"driver": "no-such-device", "password": hunter})
 
 		// Images.
 		quoted := w.say(t, "blockdev-change-medium", object{"id": "d0", "filename": secretName})
 		quoted += w.say(t, "drive-mirror", object{"device": "d0", "target": secretName, "sync": "full"})
-		w.say(t, "blockdev-add", object{"driver": "https", "node-name": "h", "url": secretURL, "cookie": secret})
+		w.say(t, "blockdev-add", object{"driver": "https", "node-name": "h", "url": secretURL, "cookie": hunter})
 		w.say(t, "blockdev-add", object{"driver": "nbd", "node-name": "n", "server": object{"type": "unix", "path": "/none"}, "export": secretURL})
-		file := filepath.Join(dir, "https:", secret+"@h", "disk")
+		file := filepath.Join(dir, "https:", hunter+"@h", "disk")
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 		require.NoError(t, os.WriteFile(file, make([]byte, 1<<20), 0o600))
-		name := dir + "/https://" + secret + "@h/disk" // the same file
+		name := dir + "/https://" + hunter + "@h/disk" // the same file
 		require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("f"), Driver: qapi.BlockdevOptionsFile{Filename: name}}))
 		nodes, err := c.QueryNamedBlockNodes(t.Context(), qapi.QueryNamedBlockNodesArgs{})
 		require.NoError(t, err)
 		require.Len(t, nodes, 1)
 		assert.Equal(t, name, nodes[0].File)
 		for _, text := range []string{fmt.Sprint(nodes), fmt.Sprintf("%+v", nodes), fmt.Sprintf("%#v", nodes), qapi.Text(nodes)} {
-			assert.NotContains(t, text, secret)
+			assert.NotContains(t, text, hunter)
 		}
 		quoted += w.say(t, "blockdev-snapshot-sync", object{"node-name": "f", "snapshot-file": secretName, "format": "qcow2"})
 		quoted += w.say(t, "block-stream", object{"job-id": "j", "device": "f", "base": secretName})
 		quoted += w.say(t, "block-commit", object{"job-id": "j", "device": "f", "top": secretName})
 		quoted += w.say(t, "drive-backup", object{"job-id": "j", "device": "f", "target": secretName, "sync": "full", "mode": "existing"})
-		assert.Contains(t, quoted, secret)
+		assert.Contains(t, quoted, hunter)
 		err = c.BlockStream(t.Context(), qapi.BlockStreamArgs{JobID: new("j"), Device: "f", Base: new(secretName)})
-		require.ErrorContains(t, err, secret, "the caller gets QEMU's whole text")
-		assert.NotContains(t, qapi.Text(err), secret)
+		require.ErrorContains(t, err, hunter, "the caller gets QEMU's whole text")
+		assert.NotContains(t, qapi.Text(err), hunter)
 
 		// Programs.
-		w.say(t, "migrate", object{"uri": "exec:exit 1 # " + secret})
+		w.say(t, "migrate", object{"uri": "exec:exit 1 # " + hunter})
 		w.say(t, "query-migrate", nil)
 		w.say(t, "migrate_cancel", nil)
 		w.say(t, "migrate", object{"uri": "exce:" + secretURL})
-		w.say(t, "migrate-incoming", object{"uri": "exec:" + secret})
-		w.say(t, "migrate", object{"channels": []object{{"channel-type": "main", "addr": object{"transport": "exec", "args": []string{"/none", secret}}}}})
+		w.say(t, "migrate-incoming", object{"uri": "exec:" + hunter})
+		w.say(t, "migrate", object{"channels": []object{{"channel-type": "main", "addr": object{"transport": "exec", "args": []string{"/none", hunter}}}}})
 		w.say(t, "migrate_cancel", nil)
-		w.say(t, "migrate-set-parameters", object{"cpr-exec-command": []string{"qemu", secret}})
+		w.say(t, "migrate-set-parameters", object{"cpr-exec-command": []string{"qemu", hunter}})
 		parameters := w.say(t, "query-migrate-parameters", nil)
-		assert.Equal(t, is(11), strings.Contains(parameters, secret), "query-migrate-parameters")
+		assert.Equal(t, is(11), strings.Contains(parameters, hunter), "query-migrate-parameters")
 
 		// The network, and what is typed.
-		w.say(t, "netdev_add", object{"type": "user", "id": "u", "guestfwd": []object{{"str": "tcp:10.0.2.100:80-cmd:" + secret}}})
+		w.say(t, "netdev_add", object{"type": "user", "id": "u", "guestfwd": []object{{"str": "tcp:10.0.2.100:80-cmd:" + hunter}}})
 		w.say(t, "netdev_add", object{"type": "l2tpv3", "id": "l", "src": "127.0.0.1", "dst": "127.0.0.1", "txsession": 1,
 			"txcookie": secretNumber, "rxcookie": secretNumber, "cookie64": true})
-		w.say(t, "send-key", object{"keys": []object{{"type": "qcode", "data": secret}}})
-		w.say(t, "input-send-event", object{"events": []object{{"type": "key", "data": object{"down": true, "key": object{"type": "qcode", "data": secret}}}}})
+		w.say(t, "send-key", object{"keys": []object{{"type": "qcode", "data": hunter}}})
+		w.say(t, "input-send-event", object{"events": []object{{"type": "key", "data": object{"down": true, "key": object{"type": "qcode", "data": hunter}}}}})
 		require.NoError(t, w.Execute(t.Context(), "chardev-add", object{"id": "c", "backend": object{"type": "ringbuf", "data": object{}}}, nil))
-		w.say(t, "ringbuf-write", object{"device": "c", "data": secret})
-		assert.Contains(t, w.say(t, "ringbuf-read", object{"device": "c", "size": 100}), secret)
+		w.say(t, "ringbuf-write", object{"device": "c", "data": hunter})
+		assert.Contains(t, w.say(t, "ringbuf-read", object{"device": "c", "size": 100}), hunter)
 		w.end(t)
 	})
 }
@@ -205,13 +205,13 @@ func TestQEMUSecrets(t *testing.T) {
 func TestQEMURefusesOptions(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		for _, args := range [][]string{
-			{"-object", "secret,id=s0,data=" + secret + ",format=no"},
-			{"-object", `{"qom-type":"secret","id":"s0","data":"` + secret + `","format":"no"}`},
+			{"-object", "secret,id=s0,data=" + hunter + ",format=no"},
+			{"-object", `{"qom-type":"secret","id":"s0","data":"` + hunter + `","format":"no"}`},
 			{"-drive", "if=none,file=" + secretURL},
-			{"-drive", "if=none,driver=nbd,file.cookie=" + secret},
-			{"-spice", "password=" + secret + ",no=1"},
-			{"-vnc", ":0,password=" + secret},
-			{"-fw_cfg", "name=opt/x,string=" + secret + ",no=1"},
+			{"-drive", "if=none,driver=nbd,file.cookie=" + hunter},
+			{"-spice", "password=" + hunter + ",no=1"},
+			{"-vnc", ":0,password=" + hunter},
+			{"-fw_cfg", "name=opt/x,string=" + hunter + ",no=1"},
 		} {
 			cmd := exec.CommandContext(t.Context(), q.Path, append([]string{"-machine", "none", "-display", "none", "-S", "-qmp", "stdio"}, args...)...)
 			p, err := qmp.Start(t.Context(), cmd)
@@ -220,8 +220,8 @@ func TestQEMURefusesOptions(t *testing.T) {
 				p.Conn.Close()
 				continue
 			}
-			require.ErrorContains(t, err, secret)
-			assert.NotContains(t, qapi.Text(err), secret)
+			require.ErrorContains(t, err, hunter)
+			assert.NotContains(t, qapi.Text(err), hunter)
 			assert.Contains(t, qapi.Text(err), args[0])
 		}
 	})
@@ -235,29 +235,29 @@ func TestQEMUAgentSecrets(t *testing.T) {
 			return qmp.NewAgentConn(t.Context(), recorded, log)
 		})
 		c := qga.NewClient(w.Conn)
-		command := qga.Command{Path: "/bin/sh", Args: []string{"-c", "cat; echo $0 $A >&2", secret}, Env: []string{"A=" + secret}, Stdin: []byte(secret)}
+		command := qga.Command{Path: "/bin/sh", Args: []string{"-c", "cat; echo $0 $A >&2", hunter}, Env: []string{"A=" + hunter}, Stdin: []byte(hunter)}
 		r, err := qga.Run(t.Context(), c, command)
 		require.NoError(t, err)
-		assert.Equal(t, secret, string(r.Stdout))
-		assert.Equal(t, secret+" "+secret+"\n", string(r.Stderr))
-		_, err = qga.Run(t.Context(), c, qga.Command{Path: "/none", Args: []string{secret}})
+		assert.Equal(t, hunter, string(r.Stdout))
+		assert.Equal(t, hunter+" "+hunter+"\n", string(r.Stderr))
+		_, err = qga.Run(t.Context(), c, qga.Command{Path: "/none", Args: []string{hunter}})
 		require.Error(t, err)
 
 		path := filepath.Join(t.TempDir(), "file")
 		handle, err := c.GuestFileOpen(t.Context(), qga.GuestFileOpenArgs{Path: path, Mode: new("w+")})
 		require.NoError(t, err)
-		_, err = c.GuestFileWrite(t.Context(), qga.GuestFileWriteArgs{Handle: handle, BufB64: []byte(secret)})
+		_, err = c.GuestFileWrite(t.Context(), qga.GuestFileWriteArgs{Handle: handle, BufB64: []byte(hunter)})
 		require.NoError(t, err)
 		w.say(t, "guest-file-seek", object{"handle": handle, "offset": 0, "whence": "set"})
 		read, err := c.GuestFileRead(t.Context(), qga.GuestFileReadArgs{Handle: handle})
 		require.NoError(t, err)
-		assert.Equal(t, secret, string(read.BufB64))
+		assert.Equal(t, hunter, string(read.BufB64))
 		require.NoError(t, c.GuestFileClose(t.Context(), qga.GuestFileCloseArgs{Handle: handle}))
 
-		password := base64.StdEncoding.EncodeToString([]byte(secret))
+		password := base64.StdEncoding.EncodeToString([]byte(hunter))
 		w.say(t, "guest-set-user-password", object{"username": "no such user", "password": password, "crypted": false})
-		w.say(t, "guest-ssh-add-authorized-keys", object{"username": "no such user", "keys": []string{"ssh-rsa " + secret}})
-		w.say(t, "guest-ssh-remove-authorized-keys", object{"username": "no such user", "keys": []string{"ssh-rsa " + secret}})
+		w.say(t, "guest-ssh-add-authorized-keys", object{"username": "no such user", "keys": []string{"ssh-rsa " + hunter}})
+		w.say(t, "guest-ssh-remove-authorized-keys", object{"username": "no such user", "keys": []string{"ssh-rsa " + hunter}})
 		w.end(t)
 	})
 }
