@@ -211,6 +211,7 @@ func TestSpaces(t *testing.T) {
 			`{"int": 1,~"bool": true, ~"strings": ["a",~"b", ~"c"~], "point":~{"x":~2~}, "new":~[]~}`,
 			`{~"int"~: 1~,"bool" :true~,"strings" : [~"a"~,"b"~]}`,
 			`{"strings": ["a",~], "int": 1}`, `{"int": 1,~}`, `{"int": 1,~"bool"~}`, `{"int": 1, "bool": ~`, `{"int": 1, "~`, `{"int": 1,~`,
+			`{,~"int": 1}`, `{~,"int": 1}`, `{"strings": [,~"a"]}`, `{"new": [,~1]}`, `{"new": {,~"a": 1}}`, `{"list": [,~{}]}`, `,~1`, `,~"a"`,
 		} {
 			sameAsReflection(t, []byte(strings.ReplaceAll(text, "~", space)))
 		}
