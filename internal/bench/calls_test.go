@@ -57,7 +57,7 @@ func BenchmarkFake(b *testing.B) {
 		return conn
 	}
 	plain := monitor()
-	negotiate(b, plain, "")
+	negotiate(b, plain)
 	client := connect(b, monitor())
 	compareCalls(b, client, plain)
 }
@@ -96,7 +96,7 @@ func eachQEMU(b *testing.B, f func(b *testing.B, q qemutest.QEMU)) {
 func BenchmarkQEMU(b *testing.B) {
 	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
 		m := monitors(b, q, 2)
-		negotiate(b, m[0], "")
+		negotiate(b, m[0])
 		client := connect(b, m[1])
 		compareCalls(b, client, m[0])
 	})
@@ -114,8 +114,8 @@ func BenchmarkC(b *testing.B) {
 	require.NoError(b, err, "%s", out)
 	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
 		m := monitors(b, q, 3)
-		negotiate(b, m[0], "")
-		negotiate(b, m[1], "")
+		negotiate(b, m[0])
+		negotiate(b, m[1])
 		inC := startLoop(b, loop, m[0].(*net.UnixConn))
 		client := connect(b, m[2])
 		b.Run("callers=1", func(b *testing.B) {
