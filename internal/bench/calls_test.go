@@ -16,7 +16,6 @@ import (
 
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -58,7 +57,7 @@ func BenchmarkFake(b *testing.B) {
 		return conn
 	}
 	plain := monitor()
-	negotiate(b, plain, "")
+	negotiate(b, plain)
 	client := connect(b, monitor())
 	compareCalls(b, client, plain)
 }
@@ -97,7 +96,7 @@ func eachQEMU(b *testing.B, f func(b *testing.B, q qemutest.QEMU)) {
 func BenchmarkQEMU(b *testing.B) {
 	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
 		m := monitors(b, q, 2)
-		negotiate(b, m[0], "")
+		negotiate(b, m[0])
 		client := connect(b, m[1])
 		compareCalls(b, client, m[0])
 	})
@@ -115,8 +114,8 @@ func BenchmarkC(b *testing.B) {
 	require.NoError(b, err, "%s", out)
 	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
 		m := monitors(b, q, 3)
-		negotiate(b, m[0], "")
-		negotiate(b, m[1], "")
+		negotiate(b, m[0])
+		negotiate(b, m[1])
 		inC := startLoop(b, loop, m[0].(*net.UnixConn))
 		client := connect(b, m[2])
 		b.Run("callers=1", func(b *testing.B) {
@@ -157,45 +156,4 @@ func startLoop(b *testing.B, program string, conn *net.UnixConn) side {
 		}
 		return time.Duration(ns)
 	}}
-}
-
-// BenchmarkOOB measures what other calls cost more when out-of-band execution was
-// negotiated, and how much of that is due to this package.
-func BenchmarkOOB(b *testing.B) {
-	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
-		m := monitors(b, q, 3)
-		negotiate(b, m[0], `,"arguments":{"enable":["oob"]}`)
-		oob, plain := connect(b, m[1], qmp.WithOOB()), connect(b, m[2])
-		b.Run("callers=1", func(b *testing.B) {
-			bare := bareID(b, m[0], 1) // out of band replies may come in any order
-			bare.name = "bare-oob"
-			with := typed(b, oob, 1)
-			with.name = "typed-oob"
-			t := compare(b, batch, with, typed(b, plain, 1), bare)
-			b.ReportMetric(t.ratio(0, 1), "oob/plain")
-			b.ReportMetric(t.ratio(0, 2), "oob/bare-oob")
-		})
-	})
-}
-
-// BenchmarkFiles compares a connection on which files were passed, and on which a
-// handle that passes them exists, with one that has never seen any.
-func BenchmarkFiles(b *testing.B) {
-	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
-		m := monitors(b, q, 2)
-		client, plain := connect(b, m[0]), connect(b, m[1])
-		null, err := os.Open(os.DevNull)
-		require.NoError(b, err)
-		defer null.Close()
-		passing := client.With(qmp.Files(null))
-		for i := range 10 {
-			require.NoError(b, passing.Getfd(b.Context(), qapi.GetfdArgs{Fdname: fmt.Sprint("f", i)}))
-		}
-		b.Run("callers=1", func(b *testing.B) {
-			passed := typed(b, client, 1)
-			passed.name = "passed"
-			t := compare(b, batch, passed, typed(b, plain, 1))
-			b.ReportMetric(t.ratio(0, 1), "passed/plain")
-		})
-	})
 }

@@ -147,16 +147,16 @@ func typed(b *testing.B, c *qapi.Client, callers int) side {
 }
 
 // connect returns a client on a stream.
-func connect(b *testing.B, conn net.Conn, opts ...qmp.Option) *qapi.Client {
+func connect(b *testing.B, conn net.Conn) *qapi.Client {
 	b.Helper()
-	c, err := qmp.NewConn(b.Context(), conn, opts...)
+	c, err := qmp.NewConn(b.Context(), conn)
 	require.NoError(b, err)
 	b.Cleanup(func() { c.Close() })
 	return qapi.NewClient(c)
 }
 
 // negotiate does what a bare loop needs before it can start.
-func negotiate(b *testing.B, conn net.Conn, arguments string) {
+func negotiate(b *testing.B, conn net.Conn) {
 	b.Helper()
 	line := func() {
 		var text []byte
@@ -167,7 +167,7 @@ func negotiate(b *testing.B, conn net.Conn, arguments string) {
 		require.NotContains(b, string(text), `"error"`)
 	}
 	line()
-	_, err := conn.Write([]byte(`{"execute":"qmp_capabilities"` + arguments + `}`))
+	_, err := conn.Write([]byte(`{"execute":"qmp_capabilities"}`))
 	require.NoError(b, err)
 	line()
 }

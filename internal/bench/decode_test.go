@@ -72,7 +72,7 @@ func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(co
 	conn, err := net.Dial("unix", l.Addr().String())
 	require.NoError(b, err)
 	defer conn.Close()
-	negotiate(b, conn, "")
+	negotiate(b, conn)
 	decoder := json.NewDecoder(conn)
 
 	timed := func(call func() error) func(int) time.Duration {

@@ -12,7 +12,6 @@ type job struct {
 // half minutes.
 var jobs = []job{
 	{"./internal/bench", "^(BenchmarkFake|BenchmarkQEMU|BenchmarkC)$", "0.4s", 3},
-	{"./internal/bench", "^(BenchmarkOOB|BenchmarkFiles)$", "0.4s", 3},
 	{"./internal/bench", "^BenchmarkDecode$", "1s", 3},
 	{"./internal/bench", "^BenchmarkEvents$", "300000x", 3},
 	{"./internal/bench", "^BenchmarkBytes$", "1000x", 1},
@@ -83,11 +82,6 @@ var figures = []figure{
 	{"  query-named-block-nodes, 500 nodes", "BenchmarkDecode/query-named-block-nodes", "json.Decoder/typed", ratio, 0, 4},
 	{"  query-qmp-schema", "BenchmarkDecode/query-qmp-schema", "json.Decoder/typed", ratio, 0, 3.5},
 	{"  query-cpu-definitions", "BenchmarkDecode/query-cpu-definitions", "json.Decoder/typed", ratio, 0, 4},
-
-	{what: "What features cost calls that do not use them, in time; QEMU, one CPU"},
-	{"  out-of-band negotiated, against not", "BenchmarkOOB/*/callers=1", "oob/plain", ratio, 0, 0},
-	{"  out-of-band negotiated, against a bare loop with it and ids", "BenchmarkOOB/*/callers=1", "oob/bare-oob", ratio, 0, 0},
-	{"  files passed before, against none", "BenchmarkFiles/*/callers=1", "passed/plain", ratio, 0, 0},
 
 	{what: "Allocations of a call"},
 	{"  query-status", "BenchmarkCall/query-status", "allocs/op", count, 4, 0},

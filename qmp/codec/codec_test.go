@@ -176,6 +176,7 @@ func TestUnionErrors(t *testing.T) {
 		{"member before the tag", `{"list":[{"radius":"x","kind":"circle"}]}`, `/list/0/radius`},
 		{"deep before the tag", `{"list":[{"data":{"a":"x"},"kind":"boxed"}]}`, `/list/0/data/a`},
 		{"cut", `{"list":[{"kind":"circle","rad`, `unexpected EOF`},
+		{"a comma first", `{"list":[{, "kind": "circle"}]}`, `invalid character ','`},
 		{"cut before the tag", `{"list":[{"radius":`, `unexpected EOF`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,6 +187,13 @@ func TestUnionErrors(t *testing.T) {
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)
 		})
+	}
+}
+
+// A method of encoding/json may be called with anything.
+func TestUnionOfNothing(t *testing.T) {
+	for _, text := range []string{"", " ", ",", `, "a": 1`, "null"} {
+		require.Error(t, new(shape).UnmarshalJSON([]byte(text)), "%q", text)
 	}
 }
 

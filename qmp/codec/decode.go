@@ -21,7 +21,12 @@ func Skip(d *Decoder) { d.skip() }
 func Decode(ctx context.Context, text []byte, x any) error {
 	decode, ok := x.(Into)
 	if !ok {
-		decode = func(d *Decoder) { d.reflect(text, x) }
+		decode = func(d *Decoder) {
+			err := d.unmarshal(text, x)
+			if d.at = len(text); d.err == nil && err != nil {
+				d.stop(err)
+			}
+		}
 	}
 	return decodeText(ctx, text, false, nil, decode)
 }
@@ -78,15 +83,6 @@ func (d *Decoder) inner(begin int, err error) {
 	if err != nil {
 		d.at = begin
 		d.fail(err)
-	}
-}
-
-// reflect decodes all of the text by reflection.
-func (d *Decoder) reflect(text []byte, x any) {
-	err := d.unmarshal(text, x)
-	d.at = len(text)
-	if d.err == nil && err != nil {
-		d.stop(err)
 	}
 }
 

@@ -211,6 +211,7 @@ func TestSpaces(t *testing.T) {
 			`{"int": 1,~"bool": true, ~"strings": ["a",~"b", ~"c"~], "point":~{"x":~2~}, "new":~[]~}`,
 			`{~"int"~: 1~,"bool" :true~,"strings" : [~"a"~,"b"~]}`,
 			`{"strings": ["a",~], "int": 1}`, `{"int": 1,~}`, `{"int": 1,~"bool"~}`, `{"int": 1, "bool": ~`, `{"int": 1, "~`, `{"int": 1,~`,
+			`{,~"int": 1}`, `{~,"int": 1}`, `{"strings": [,~"a"]}`, `{"new": [,~1]}`, `{"new": {,~"a": 1}}`, `{"list": [,~{}]}`, `,~1`, `,~"a"`,
 		} {
 			sameAsReflection(t, []byte(strings.ReplaceAll(text, "~", space)))
 		}
@@ -253,6 +254,29 @@ func TestListsHaveTheirLength(t *testing.T) {
 		require.NoError(t, decode(text, codec.Into(x.decode)))
 		require.Len(t, x.List, n)
 		require.LessOrEqual(t, cap(x.List), n+n/8+4)
+	}
+}
+
+// Lists, optional scalars, strings and pieces of JSON share allocations, and nobody sees it.
+func TestSharedAllocations(t *testing.T) {
+	const n = 1000
+	element := `{"text":"a","flag":true,"count":-1,"size":2,"strings":["b","c"],"ints":[3],"raw":[4]}`
+	text := []byte(`{"list":[` + strings.Repeat(element+",", n-1) + element + `]}`)
+	var x all
+	allocs := testing.AllocsPerRun(5, func() {
+		x = all{}
+		require.NoError(t, codec.Decode(context.Background(), text, codec.Into(x.decode)))
+	})
+	assert.Less(t, allocs, float64(n)/2, "for %d elements, each of seven values", n)
+
+	want := all{Text: new("a"), Flag: new(true), Count: new(int64(-1)), Size: new(uint64(2)), Strings: []enum{"b", "c"}, Ints: []int64{3}, Raw: stdjson.RawMessage("[4]")}
+	for i := range x.List { // whatever is done with one of them
+		e := &x.List[i]
+		require.Equal(t, want, *e, i)
+		*e.Text, *e.Flag, *e.Count, *e.Size = "x", false, 9, 9
+		e.Strings = append(e.Strings[:1], "y", "z")
+		e.Ints = append(e.Ints, 9)
+		e.Raw = append(e.Raw, "999"...)
 	}
 }
 

@@ -57,22 +57,28 @@ const (
 // much memory as text. Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
 func budget(text int) int { return 64<<20 + 14*text }
 
-var decoders = sync.Pool{New: func() any { return new(Decoder) }}
+var decoders sync.Pool
 
 // decodeText decodes a text with a function. If the text is part of what another Decoder
 // is decoding, that Decoder's context and budget apply.
 func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, decode func(*Decoder)) error {
-	d := decoders.Get().(*Decoder)
-	defer d.release()
+	d, _ := decoders.Get().(*Decoder)
+	if d == nil {
+		d = new(Decoder)
+	}
 	d.text, d.strict, d.ctx = text, strict, ctx
 	d.size, d.unmeasured = len(text), fewBytes
 	d.left = budget(d.size)
 	if within != nil {
 		d.ctx, d.size, d.left, d.unmeasured = within.ctx, within.size, within.left, within.unmeasured
-		defer func() { within.left, within.unmeasured = d.left, d.unmeasured }()
 	}
 	decode(d)
-	return d.finish()
+	err := d.finish()
+	if within != nil {
+		within.left, within.unmeasured = d.left, d.unmeasured
+	}
+	d.release()
+	return err
 }
 
 // release makes d available for use again. It keeps the memory for short strings; one

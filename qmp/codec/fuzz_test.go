@@ -24,13 +24,16 @@ func FuzzUnion(f *testing.F) {
 		`{"radius":3,"x":{"kind":"no"},"id":"a","kind":"circle"}`,
 		`{"data":{"a":1},"kind":"boxed"}`,
 		`{"p":[{"q":"\"}"}],"kind":"hexagon"}`,
-		`{"\u006bind":"circle"}`, `{}`, `[]`, `{"kind":7}`, `{"kind":null}`, `{"radius":`, ` {"kind" : "nothing" } `,
+		`{"\u006bind":"circle"}`, `{}`, `[]`, `{"kind":7}`, `{"kind":null}`, `{"radius":`, `{, "kind": "circle"}`, ` {"kind" : "nothing" } `,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var x shape
 		err := decode(string(text), &x)
+
+		valid := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		require.True(t, valid || err != nil, "%q is not JSON", text)
 
 		var slow shape
 		slowErr := json.UnmarshalRead(iotest.OneByteReader(bytes.NewReader(text)), &slow)

@@ -44,6 +44,10 @@ func (d *Decoder) enter() {
 // reports whether there is one; if not, it leaves the object or list.
 func (d *Decoder) next(begin, end byte) bool {
 	first := d.at > 0 && d.text[d.at-1] == begin // true only right after enter
+	if value := d.at + len(", "); !first && value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.look {
+		d.at = value // what servers print
+		return true
+	}
 	c := d.peek()
 	if c == end {
 		d.at++
@@ -67,7 +71,7 @@ func (d *Decoder) next(begin, end byte) bool {
 // valid until the next string is read. After the last member it leaves the object, and
 // returns nil.
 func (d *Decoder) Member() []byte {
-	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.at < d.look {
+	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.text[d.at-1] != '{' && d.at < d.look {
 		if name := d.plainName(begin); name != nil {
 			return name
 		}
@@ -107,10 +111,6 @@ func (d *Decoder) anyMember() []byte {
 
 // element goes to the next element of the list that d is in.
 func (d *Decoder) element() bool {
-	if value := d.at + len(", "); value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.look {
-		d.at = value // as servers print it
-		return true
-	}
 	return d.next('[', ']')
 }
 

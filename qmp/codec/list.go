@@ -8,11 +8,16 @@ import "reflect"
 // sharedBytes is up to how many bytes share an allocation.
 const sharedBytes = 2 << 10
 
+// shared returns how many values of a size share an allocation.
+func (d *Decoder) shared(size uintptr) int {
+	allocated := budget(d.size) - d.left // little for a short text
+	return min(allocated/8, sharedBytes) / max(int(size), 1)
+}
+
 // room returns for how many values of a size memory should be allocated if n are needed now: in
 // a long text for more, which other lists or pointers then use.
 func (d *Decoder) room(n int, size uintptr) int {
-	allocated := budget(d.size) - d.left
-	n = max(n, min(allocated/8, sharedBytes)/max(int(size), 1))
+	n = max(n, d.shared(size))
 	d.charge(n * int(size))
 	return n
 }
@@ -61,7 +66,7 @@ func opt[T any](d *Decoder, x **T, decode func(*T, *Decoder)) {
 
 // List decodes a list whose elements are decoded by a function.
 func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
-	begin := d.at
+	begin, size := d.at, reflect.TypeFor[T]().Size()
 	if !d.list() {
 		*x = nil
 		return
@@ -72,17 +77,26 @@ func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
 	for d.element() {
 		n := len(list)
 		if n == cap(list) {
-			list = append(make([]T, 0, d.room(d.estimate(begin, n), reflect.TypeFor[T]().Size())), list...)
+			list = append(make([]T, 0, d.room(d.estimate(begin, n), size)), list...)
 		}
 		list = list[:n+1]
 		decode(&list[n], d)
 	}
 	n := len(list)
-	*x, *unused = list[:n:n], list[n:cap(list)]
-	if n == 0 {
-		*x = []T{}
+	switch rest := list[n:cap(list)]; {
+	case n == 0:
+		list = []T{}
+		*unused = rest
+	case cap(list) <= d.shared(size):
+		*unused = rest
+	case len(rest) > n/8 && n*int(size) <= longList && d.charge(n*int(size)):
+		list = append(make([]T, 0, n), list...)
 	}
+	*x = list[:n:n]
 }
+
+// longList is the number of bytes from which on a list is not copied when it is complete.
+const longList = 16 << 10
 
 // estimate returns how many elements a list should have room for after its first n. The list
 // begins at an index in the text. It is the number that the rest of the text may have, if the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -120,14 +121,15 @@ func (d *Decoder) keep(text []byte) string {
 		d.charge(len(text))
 		return string(text)
 	}
-	if d.strings.Cap()-d.strings.Len() < len(text) {
+	begin := d.strings.Len()
+	if begin+len(text) > d.strings.Cap() {
 		d.charge(chunk)
-		d.strings.Reset()
+		d.strings = strings.Builder{}
 		d.strings.Grow(chunk)
+		begin = 0
 	}
-	at := d.strings.Len()
 	d.strings.Write(text)
-	return d.strings.String()[at:]
+	return d.strings.String()[begin:]
 }
 
 // Bool decodes true or false.
