@@ -41,6 +41,8 @@ type child struct {
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error
 	killed atomic.Bool // it did not end by itself
+
+	writing sync.Mutex // to the user's writers, which may be one
 }
 
 func newChild(cmd *exec.Cmd) *child {
@@ -59,36 +61,41 @@ func (p *child) hasExited() bool {
 
 // run starts the process and reaps it. gone is called when it has ended.
 func (p *child) run(gone func()) error {
-	if p.cmd.WaitDelay == 0 && !(isFile(p.cmd.Stdin) && isFile(p.cmd.Stdout)) {
-		p.cmd.WaitDelay = drainTime // or the wait for what package exec copies could last for ever
+	streams := &streams{}
+	if err := p.plug(streams); err != nil {
+		streams.abandon()
+		return err
 	}
-	if p.stderr.file != "" { // it writes there itself
-		if err := p.cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
+		streams.abandon()
+		return err
+	}
+	streams.start()
+	go p.reap(streams, gone)
+	return nil
+}
+
+// plug gives the process pipes in place of standard streams that are not files, and for its standard error
+// unless that outlives this program.
+func (p *child) plug(s *streams) (err error) {
+	if from := p.cmd.Stdin; !isFile(from) {
+		if p.cmd.Stdin, err = s.feed(from); err != nil {
 			return err
 		}
-		go p.reap(nil, nil, gone)
+	}
+	if to := p.cmd.Stdout; !isFile(to) {
+		if p.cmd.Stdout, err = s.drain(&locked{&p.writing, to}); err != nil {
+			return err
+		}
+	}
+	if p.stderr.file != "" { // it writes there itself
 		return nil
 	}
-	said, to, err := os.Pipe()
-	if err != nil {
-		return err
+	if p.cmd.Stderr != nil {
+		p.stderr.next = &locked{&p.writing, p.cmd.Stderr}
 	}
-	p.stderr.next = p.cmd.Stderr
-	p.cmd.Stderr = to
-	err = p.cmd.Start()
-	to.Close()
-	if err != nil {
-		said.Close()
-		return err
-	}
-	heard := make(chan struct{})
-	go func() {
-		defer close(heard)
-		_, _ = io.Copy(&p.stderr, said)
-		said.Close()
-	}()
-	go p.reap(said, heard, gone)
-	return nil
+	p.cmd.Stderr, err = s.drain(&p.stderr)
+	return err
 }
 
 // isFile reports whether package exec has nothing to copy from or to a stream.
@@ -111,23 +118,10 @@ func (p *child) detach() {
 	}
 }
 
-// reap waits for the process. What it said is waited for, too, but not for ever: a child
-// of its own may hold its outputs open, and the user's writer may block. That is why
-// package exec has no writer to copy to: it would wait for that.
-func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
+// reap waits for the process, and for what it wrote.
+func (p *child) reap(streams *streams, gone func()) {
 	err := p.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) { // the process has ended well
-		err = nil
-	}
-	if said != nil {
-		timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
-		defer timer.Stop()
-		select {
-		case <-heard:
-		case <-timer.C:
-			_ = said.SetReadDeadline(time.Now())
-		}
-	}
+	streams.end(cmp.Or(p.cmd.WaitDelay, drainTime))
 	p.err = err
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		exit.Stderr = []byte(p.stderr.String())
