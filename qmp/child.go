@@ -22,12 +22,12 @@ const (
 	// endGrace is how long a process has to end when it was asked to, or when its
 	// monitor is gone.
 	endGrace = 5 * time.Second
-	// drainTime is how long what a process said may be read when it has ended. A
-	// child of its own may hold its outputs open.
+	// drainTime is how long the outputs of a process are read after it has ended. A
+	// child of that process may hold them open.
 	drainTime = time.Second
-	// deathTime is how long after its stream a process may end to be the reason for that.
+	// deathTime is how long to wait, after a stream has ended, for the end of its process, which may be the reason.
 	deathTime = 300 * time.Millisecond
-	// stderrTail is how much is kept of what a process says, and stderrShown how
+	// stderrTail is how much of a process's standard error is kept, and stderrShown how
 	// much of that an error repeats.
 	stderrTail  = 64 << 10
 	stderrShown = 1 << 10
@@ -40,9 +40,9 @@ type child struct {
 	stderr tail
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error
-	killed atomic.Bool // it did not end by itself
+	killed atomic.Bool // we have killed the process
 
-	writing sync.Mutex // to the user's writers, which may be one
+	writing sync.Mutex // held while one of the user's writers is used: both may be the same one
 }
 
 func newChild(cmd *exec.Cmd) *child {
@@ -88,7 +88,7 @@ func (p *child) plug(s *streams) (err error) {
 			return err
 		}
 	}
-	if p.stderr.file != "" { // it writes there itself
+	if p.stderr.file != "" { // the process writes there itself
 		return nil
 	}
 	if p.cmd.Stderr != nil {
@@ -107,7 +107,7 @@ func isFile(stream any) bool {
 	return ok
 }
 
-// detach has the process, which has not been started, outlive this program.
+// detach lets the process, which has not been started, outlive this program.
 func (p *child) detach() {
 	newSession(p.cmd)
 	if log, ok := p.cmd.Stderr.(*os.File); ok {
@@ -118,7 +118,7 @@ func (p *child) detach() {
 	}
 }
 
-// reap waits for the process, and for what it wrote.
+// reap waits for the process, and until its outputs have been read.
 func (p *child) reap(streams *streams, gone func()) {
 	err := p.cmd.Wait()
 	streams.end(cmp.Or(p.cmd.WaitDelay, drainTime))
@@ -131,7 +131,7 @@ func (p *child) reap(streams *streams, gone func()) {
 	gone()
 }
 
-// withStderr is err with the last lines that the process said.
+// withStderr returns err with the last lines of the process's standard error.
 func (p *child) withStderr(err error) error {
 	text := strings.TrimSpace(p.stderr.String())
 	if len(text) > stderrShown {
@@ -162,22 +162,22 @@ func (p *child) terminate() {
 		select {
 		case <-p.exited:
 		case <-grace.C:
-			p.killed.Store(true) // before the reaper sees it
+			p.killed.Store(true) // before the reaper sees the end
 			if p.cmd.Process.Kill() != nil {
-				p.killed.Store(false) // it had ended
+				p.killed.Store(false) // the process had ended
 			}
 		}
 	}()
 }
 
-// A tail keeps the end of what is written to it, and passes all on.
+// A tail keeps the end of what is written to it, and passes everything on.
 type tail struct {
 	next io.Writer // may be nil
 	mu   sync.Mutex
 	text []byte
 
-	file string // what is written goes there in place of this
-	from int64  // the size that it had before; the largest number if it is not a file to read
+	file string // the process writes to this file itself
+	from int64  // the size of the file before; the largest number if it cannot be read
 }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -188,7 +188,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	}
 	t.mu.Unlock()
 	if t.next != nil {
-		_, _ = t.next.Write(b) // not this process's trouble
+		_, _ = t.next.Write(b) // an error of the user's writer is ignored
 	}
 	return len(b), nil
 }
