@@ -22,12 +22,12 @@ const (
 	// endGrace is how long a process has to end when it was asked to, or when its
 	// monitor is gone.
 	endGrace = 5 * time.Second
-	// drainTime is how long what a process said may be read when it has ended. A
-	// child of its own may hold its outputs open.
+	// drainTime is how long the outputs of a process are read after it has ended. A
+	// child of that process may hold them open.
 	drainTime = time.Second
-	// deathTime is how long after its stream a process may end to be the reason for that.
+	// deathTime is how long to wait, after a stream has ended, for the end of its process, which may be the reason.
 	deathTime = 300 * time.Millisecond
-	// stderrTail is how much is kept of what a process says, and stderrShown how
+	// stderrTail is how much of a process's standard error is kept, and stderrShown how
 	// much of that an error repeats.
 	stderrTail  = 64 << 10
 	stderrShown = 1 << 10
@@ -40,7 +40,9 @@ type child struct {
 	stderr tail
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error
-	killed atomic.Bool // it did not end by itself
+	killed atomic.Bool // we have killed the process
+
+	writing sync.Mutex // held while one of the user's writers is used: both may be the same one
 }
 
 func newChild(cmd *exec.Cmd) *child {
@@ -59,36 +61,41 @@ func (p *child) hasExited() bool {
 
 // run starts the process and reaps it. gone is called when it has ended.
 func (p *child) run(gone func()) error {
-	if p.cmd.WaitDelay == 0 && !(isFile(p.cmd.Stdin) && isFile(p.cmd.Stdout)) {
-		p.cmd.WaitDelay = drainTime // or the wait for what package exec copies could last for ever
+	streams := &streams{}
+	if err := p.plug(streams); err != nil {
+		streams.abandon()
+		return err
 	}
-	if p.stderr.file != "" { // it writes there itself
-		if err := p.cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
+		streams.abandon()
+		return err
+	}
+	streams.start()
+	go p.reap(streams, gone)
+	return nil
+}
+
+// plug gives the process pipes in place of standard streams that are not files, and for its standard error
+// unless that outlives this program.
+func (p *child) plug(s *streams) (err error) {
+	if from := p.cmd.Stdin; !isFile(from) {
+		if p.cmd.Stdin, err = s.feed(from); err != nil {
 			return err
 		}
-		go p.reap(nil, nil, gone)
+	}
+	if to := p.cmd.Stdout; !isFile(to) {
+		if p.cmd.Stdout, err = s.drain(&locked{&p.writing, to}); err != nil {
+			return err
+		}
+	}
+	if p.stderr.file != "" { // the process writes there itself
 		return nil
 	}
-	said, to, err := os.Pipe()
-	if err != nil {
-		return err
+	if p.cmd.Stderr != nil {
+		p.stderr.next = &locked{&p.writing, p.cmd.Stderr}
 	}
-	p.stderr.next = p.cmd.Stderr
-	p.cmd.Stderr = to
-	err = p.cmd.Start()
-	to.Close()
-	if err != nil {
-		said.Close()
-		return err
-	}
-	heard := make(chan struct{})
-	go func() {
-		defer close(heard)
-		_, _ = io.Copy(&p.stderr, said)
-		said.Close()
-	}()
-	go p.reap(said, heard, gone)
-	return nil
+	p.cmd.Stderr, err = s.drain(&p.stderr)
+	return err
 }
 
 // isFile reports whether package exec has nothing to copy from or to a stream.
@@ -100,7 +107,7 @@ func isFile(stream any) bool {
 	return ok
 }
 
-// detach has the process, which has not been started, outlive this program.
+// detach lets the process, which has not been started, outlive this program.
 func (p *child) detach() {
 	ownSession(p.cmd)
 	if log, ok := p.cmd.Stderr.(*os.File); ok {
@@ -111,23 +118,10 @@ func (p *child) detach() {
 	}
 }
 
-// reap waits for the process. What it said is waited for, too, but not for ever: a child
-// of its own may hold its outputs open, and the user's writer may block. That is why
-// package exec has no writer to copy to: it would wait for that.
-func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
+// reap waits for the process, and until its outputs have been read.
+func (p *child) reap(streams *streams, gone func()) {
 	err := p.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) { // the process has ended well
-		err = nil
-	}
-	if said != nil {
-		timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
-		defer timer.Stop()
-		select {
-		case <-heard:
-		case <-timer.C:
-			_ = said.SetReadDeadline(time.Now())
-		}
-	}
+	streams.end(cmp.Or(p.cmd.WaitDelay, drainTime))
 	p.err = err
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		exit.Stderr = []byte(p.stderr.String())
@@ -137,7 +131,7 @@ func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
 	gone()
 }
 
-// withStderr is err with the last lines that the process said.
+// withStderr returns err with the last lines of the process's standard error.
 func (p *child) withStderr(err error) error {
 	text := strings.TrimSpace(p.stderr.String())
 	if len(text) > stderrShown {
@@ -168,22 +162,22 @@ func (p *child) terminate() {
 		select {
 		case <-p.exited:
 		case <-grace.C:
-			p.killed.Store(true) // before the reaper sees it
+			p.killed.Store(true) // before the reaper sees the end
 			if p.cmd.Process.Kill() != nil {
-				p.killed.Store(false) // it had ended
+				p.killed.Store(false) // the process had ended
 			}
 		}
 	}()
 }
 
-// A tail keeps the end of what is written to it, and passes all on.
+// A tail keeps the end of what is written to it, and passes everything on.
 type tail struct {
 	next io.Writer // may be nil
 	mu   sync.Mutex
 	text []byte
 
-	file string // what is written goes there in place of this
-	from int64  // the size that it had before; the largest number if it is not a file to read
+	file string // the process writes to this file itself
+	from int64  // the size of the file before; the largest number if it cannot be read
 }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -194,7 +188,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	}
 	t.mu.Unlock()
 	if t.next != nil {
-		_, _ = t.next.Write(b) // not this process's trouble
+		_, _ = t.next.Write(b) // an error of the user's writer is ignored
 	}
 	return len(b), nil
 }

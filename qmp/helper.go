@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// A Helper is a program that has to live as long as a server that needs it.
+// A Helper is a program that a server needs as long as it runs.
 type Helper struct {
-	// Cmd has not been started. It must not go into the background by itself.
+	// Cmd must not have been started. The program must not go into the background by itself.
 	Cmd *exec.Cmd
-	// Ready waits until the server can use it; see [SocketExists]. nil: at once.
+	// Ready waits until the server can use the helper; see [SocketExists]. nil: it can be used at once.
 	Ready func(ctx context.Context) error
-	// Ended, if set, is called when the helper ends while the server lives on; what is to become
-	// of that is for it to decide. The error has the last lines of the helper's standard
-	// error. [Process.Wait] has it, too.
+	// Ended, if set, is called when the helper ends before the server; it can decide what
+	// to do with the server. The error has the last lines of the helper's standard
+	// error. [Process.Wait] returns it, too.
 	Ended func(error)
 }
 
@@ -39,8 +39,8 @@ func SocketExists(path string) func(context.Context) error {
 	}
 }
 
-// Alongside has helpers that a server needs, such as swtpm or virtiofsd, started before it in
-// this order, and ended after it.
+// Alongside adds helpers that a server needs, such as swtpm or virtiofsd. [Launch] starts them before the server, in
+// this order, and ends them after it.
 func Alongside(helpers ...Helper) LaunchOption {
 	return launchOption(func(l *launched) {
 		for _, h := range helpers {
@@ -49,7 +49,7 @@ func Alongside(helpers ...Helper) LaunchOption {
 	})
 }
 
-// A helper is a Helper that was started, or will be.
+// A helper is a Helper and its process, which may not have been started yet.
 type helper struct {
 	Helper
 	*child
@@ -70,7 +70,7 @@ func (p *Process) startHelper(ctx context.Context, h *helper) error {
 	defer cancel()
 	go func() {
 		select {
-		case <-p.launched.down: // this helper, or one that it may need
+		case <-p.launched.down: // this helper has ended, or one that it may need
 			cancel()
 		case <-ctx.Done():
 		}
@@ -90,7 +90,7 @@ func (p *Process) startHelper(ctx context.Context, h *helper) error {
 	return fmt.Errorf("helper %s: %w", h.name, h.withStderr(err))
 }
 
-// ending is how a helper has ended, when it should not have.
+// ending returns the error of a helper that has ended too early.
 func (h *helper) ending() error {
 	err := h.err
 	if err == nil {
@@ -102,8 +102,8 @@ func (h *helper) ending() error {
 // lost is called when a helper has ended.
 func (l *launched) lost() { l.downOnce.Do(func() { close(l.down) }) }
 
-// watch reports how a helper has ended, if that is before the server: one that ends because of
-// the server's end can be ahead of it.
+// watch reports how a helper has ended, if it ended before the server. A helper that ends because the server
+// ends may be seen a little earlier, which does not count.
 func (p *Process) watch(h *helper) {
 	<-h.exited
 	timer := time.NewTimer(drainTime)

@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/internal/address"
 )
 
-// A LaunchOption sets something about [Launch]. Each [Option] is one, of the connection.
+// A LaunchOption is an option of [Launch]. Each [Option] is one, too, and applies to the connection.
 type LaunchOption interface{ launch(*launched) }
 
 func (o Option) launch(l *launched) { l.opts = append(l.opts, o) }
@@ -26,19 +26,19 @@ type launchOption func(*launched)
 
 func (o launchOption) launch(l *launched) { o(l) }
 
-// AtSocket has the server listen at a unix: address, where others can connect to it, too, and
-// this program after it was started again. Without it the socket is in a new folder of which
-// nobody else knows. The file must not exist; it is removed when the server has ended, if this
+// AtSocket sets the unix: address at which the server listens. Other programs can connect to it there, and so can
+// this program after a restart. Without this option the socket is in a new folder that
+// nobody else knows. The socket's file must not exist; it is removed after the server has ended, if this
 // program still runs.
 func AtSocket(addr string) LaunchOption { return launchOption(func(l *launched) { l.addr = addr }) }
 
-// LivesOn has the server and its helpers outlive this program: they are in a session of their
-// own, which has no terminal and gets no signal from one, and [Process.Close] only closes the
-// connection. AtSocket is needed, too, to find the server again; [Dial] connects to it then.
+// LivesOn lets the server and its helpers outlive this program: they are in a session of their
+// own, which has no terminal and gets no signals from one, and [Process.Close] only closes the
+// connection. AtSocket is needed, too, so that [Dial] can find the server again.
 //
-// What the server says on its standard error once this program has ended is lost, unless
-// cmd.Stderr is an [os.File], which it then writes to itself. A helper may even end then, by
-// SIGPIPE: give it an [os.File] as Stderr, too.
+// What the server writes to its standard error after this program has ended is lost, unless
+// cmd.Stderr is an [os.File]: then the server writes to that file itself. A helper may even end because of
+// SIGPIPE then: give it an [os.File] as Stderr, too.
 func LivesOn() LaunchOption { return launchOption(func(l *launched) { l.livesOn = true }) }
 
 // launched is the state of a launched server, apart from its process.
@@ -55,9 +55,9 @@ type launched struct {
 	failed   []error // how helpers have ended before the server
 }
 
-// Launch starts a QEMU, or a storage daemon, on a listening socket that is passed to it, and
-// connects. cmd has not been started, and says nothing of a monitor: Launch appends that to
-// its arguments, and the sockets to its ExtraFiles. Launch is the one to wait for the process.
+// Launch starts a QEMU, or a storage daemon, passes a listening socket to it, and
+// connects. cmd must not have been started, and its arguments must not contain a monitor: Launch appends one to
+// them, and appends the sockets to ExtraFiles. Do not call cmd.Wait: Launch does.
 //
 //	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 //	…
@@ -67,16 +67,17 @@ type launched struct {
 // The connection is there at once, [Files] can be passed through it, and [WithReconnect] makes
 // it again as long as the process lives. Others can connect to [Process.Addr] when it is closed.
 //
-// ctx bounds the start, for which [WithHandshakeTimeout] does not count. If the process ends
+// ctx limits the start; [WithHandshakeTimeout] has no effect. If the process ends
 // before it answers, Launch returns at once, and the error has its exit status and the last
-// lines of its standard error. If Launch fails, nothing is left of what it started. Later these
-// are in the errors of calls that a failing process leaves unanswered.
+// lines of its standard error. Later, the errors of calls that a failing process leaves unanswered
+// have them, too. If Launch fails, nothing is left of what it started.
 //
-// The process does not end with this program, unless [Process.Close] or [Process.Stop] was
-// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A signal from the
-// terminal, such as Ctrl-C, reaches it as well, unless cmd.SysProcAttr sets Setpgid: a program
-// that ends its QEMU in steps sets it. A program with "storage-daemon" in its name gets the
-// option --monitor in place of -qmp.
+// The process does not end when this program ends, unless [Process.Close] or [Process.Stop] was
+// called. On Linux, cmd.SysProcAttr can let it be killed then (Pdeathsig). As with package os/exec, a signal
+// from the terminal, such as that of Ctrl-C, also reaches the process, unless cmd.SysProcAttr sets Setpgid: do that
+// in a program that handles the signal and ends its QEMU with [Process.Stop]. A program with "storage-daemon" in
+// its name gets the option --monitor in place of -qmp.
+//
 // Launch needs a Unix system.
 func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process, error) {
 	p := &Process{child: newChild(cmd), over: make(chan struct{}), launched: &launched{down: make(chan struct{})}}
@@ -89,8 +90,8 @@ func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process,
 	return p, nil
 }
 
-// Addr is the address, for [Dial], at which a process that [Launch] started listens; "" for
-// one that [Start] started.
+// Addr returns the address, for [Dial], at which a process that [Launch] started listens; "" for
+// a process that [Start] started.
 func (p *Process) Addr() string {
 	if p.launched == nil {
 		return ""
@@ -122,7 +123,7 @@ func (p *Process) launch(ctx context.Context) error {
 		p.endAll()
 		return err
 	}
-	theirs.Close() // else the stream would not end with the process
+	theirs.Close() // otherwise the stream would not end with the process
 	listener.Close()
 	if err := p.connect(ctx, ours); err != nil {
 		p.endAll()
@@ -132,7 +133,7 @@ func (p *Process) launch(ctx context.Context) error {
 	return nil
 }
 
-// listen makes the socket at which the server will listen.
+// listen creates the socket at which the server will listen.
 func (l *launched) listen(ctx context.Context) (*os.File, error) {
 	dir := ""
 	if l.addr == "" {
@@ -150,7 +151,7 @@ func (l *launched) listen(ctx context.Context) (*os.File, error) {
 	l.remove = sync.OnceFunc(func() {
 		remove()
 		if dir != "" {
-			_ = os.Remove(dir) // not if somebody has put something there
+			_ = os.Remove(dir) // fails if somebody has put something there
 		}
 	})
 	if err != nil {
@@ -171,8 +172,8 @@ func listenFile(ctx context.Context, addr string) (f *os.File, remove func(), er
 	return listener.HandOver()
 }
 
-// startAll starts the helpers and then the server, on a socket that listens and one that is
-// connected.
+// startAll starts the helpers and then the server, with a listening socket and a connected
+// one.
 //
 // The first connection is the connected one. A QEMU 5.2 whose listening socket is dialled
 // while it starts may accept the connection in two threads.
@@ -197,7 +198,7 @@ func (p *Process) startAll(ctx context.Context, listening, connected *os.File) e
 	return p.run(func() {})
 }
 
-// connect makes the connection: of first, and later of the socket that the server listens at.
+// connect makes the connection, over first; later connections are made to the socket at which the server listens.
 func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -230,7 +231,7 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 	return nil
 }
 
-// whyEnded is why the stream of a session has ended with err: the server knows, if it has ended, too.
+// whyEnded returns why the stream of a session has ended with err. If the server has ended, too, it is the server's error.
 func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
 	timer := time.NewTimer(deathTime)
 	defer timer.Stop()
@@ -245,7 +246,7 @@ func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
 	return err
 }
 
-// whyNot is why there is no connection, for which err is not always the reason.
+// whyNot returns why there is no connection; err is not always the reason.
 func (p *Process) whyNot(err error) error {
 	if p.hasExited() {
 		if p.err != nil {
@@ -261,7 +262,7 @@ func (p *Process) whyNot(err error) error {
 	return p.withStderr(err)
 }
 
-// attend sees the process's end, and then ends what belongs to it.
+// attend waits for the process's end, and then ends what belongs to it.
 func (p *Process) attend() {
 	defer close(p.over)
 	for _, h := range p.launched.helpers {
@@ -276,7 +277,7 @@ func (p *Process) attend() {
 	p.launched.remove()
 }
 
-// endConn ends the connection, once it has taken what the process said last.
+// endConn ends the connection, after it has received what the process sent last.
 func (p *Process) endConn() {
 	cause := p.err
 	if cause == nil {
@@ -295,7 +296,7 @@ func (p *Process) endConn() {
 	}
 }
 
-// endAll ends at once what was started.
+// endAll kills what was started.
 func (p *Process) endAll() {
 	children := []*child{p.child}
 	for _, h := range slices.Backward(p.launched.helpers) {
@@ -303,7 +304,7 @@ func (p *Process) endAll() {
 	}
 	for _, c := range children {
 		if c.cmd.Process != nil {
-			_ = c.cmd.Process.Kill() // it has ended otherwise
+			_ = c.cmd.Process.Kill() // it fails if the process has ended
 			<-c.exited
 		}
 	}

@@ -131,7 +131,7 @@ func TestQEMULaunchCanceled(t *testing.T) {
 }
 
 // TestQEMULaunchKilled: the calls that it leaves unanswered say so; one that is connected to
-// anew does not wait for it.
+// again does not wait for it.
 func TestQEMULaunchKilled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// A Process is a server that [Start] or [Launch] started. Its number and its signals are in
-// the Process of the [exec.Cmd] that was started.
+// A Process is a server that [Start] or [Launch] started. Its process id is in the field Process of
+// the [exec.Cmd].
 type Process struct {
-	// Conn is the connection to it. A process that Start started ends with it: when
-	// Conn.Close returns the process has got SIGTERM, and if it is still there 5 s later it
-	// gets SIGKILL, provided that this program still runs. One that Launch started does not
-	// end with it. See [Process.Close] and [Process.Stop], too.
+	// Conn is the connection to the process. A process that Start started ends with the connection: Conn.Close
+	// sends SIGTERM to it, and if it has not ended 5 s later, it
+	// gets SIGKILL, if this program still runs. A process that Launch started does not
+	// end with the connection. See also [Process.Close] and [Process.Stop].
 	Conn *Conn
 
 	*child
-	over     chan struct{} // closed when all has ended that was started
-	launched *launched     // nil: it was started
+	over     chan struct{} // closed when everything that was started has ended
+	launched *launched     // nil for a process of Start
 }
 
-// Wait waits until the process has ended, and the connection and the helpers with it. It is
-// nil if the process ended well, and no helper before it. If the process failed, the error
-// wraps an [*exec.ExitError] that has its state and up to 64 KiB of what it said last on its
-// standard error. If a helper ended before it, the error says how.
+// Wait waits until the process, the connection and the helpers have ended. It returns
+// nil if the process succeeded, and no helper ended before it. If the process failed, the error
+// wraps an [*exec.ExitError] with its state and up to 64 KiB of the end of its
+// standard error. If a helper ended before the process, the error says how.
 func (p *Process) Wait(ctx context.Context) error {
 	for _, end := range []<-chan struct{}{p.over, p.Conn.Done()} {
 		select {
@@ -40,7 +40,7 @@ func (p *Process) Wait(ctx context.Context) error {
 	return nil
 }
 
-// failure is how the process has ended, and helpers before it.
+// failure returns how the process has failed, and how helpers have ended before it.
 func (p *Process) failure() error {
 	err := p.err
 	if p.launched == nil {
@@ -61,8 +61,8 @@ func (p *Process) failure() error {
 // Done returns a channel that is closed when the process has ended; see [Process.Wait].
 func (p *Process) Done() <-chan struct{} { return p.over }
 
-// Signal sends the process a signal, as [os.Process.Signal] does. QEMU ends in order when
-// it gets SIGTERM.
+// Signal sends the process a signal, as [os.Process.Signal] does. SIGTERM makes QEMU end in an orderly
+// way.
 func (p *Process) Signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		return fmt.Errorf("qmp: signal to %s: %w", p.name, err)
@@ -76,7 +76,7 @@ func (p *Process) Signal(sig os.Signal) error {
 // Commands that were issued with [Conn.Go] and have no reply yet fail; to avoid this, call
 // [Conn.WaitIdle] first. Close may be called more than once.
 //
-// With [LivesOn] it closes the connection, and that is all.
+// With [LivesOn], Close only closes the connection.
 func (p *Process) Close() error {
 	p.Conn.Close()
 	if p.launched != nil {
@@ -92,24 +92,23 @@ func (p *Process) Close() error {
 	return nil
 }
 
-// Steps are how long [Process.Stop] waits for a process to end after each of the things that
-// it tries.
+// Steps says how long [Process.Stop] waits for a process to end after each step.
 type Steps struct {
-	// Powerdown is for the guest, after its power button was pressed. A guest that does not
-	// run, or does not listen, does nothing. 0: the button is not pressed.
+	// Powerdown is how long to wait for the guest after its power button was pressed. A guest that does not
+	// run, or ignores the button, does nothing. 0: the button is not pressed.
 	Powerdown time.Duration
-	// Quit is for the process, after the command quit. 0: 10 s; negative: it is not sent.
+	// Quit is how long to wait for the process after the command quit. 0: 10 s; negative: the command is not sent.
 	Quit time.Duration
-	// Terminate is for the process, after SIGTERM. 0: 5 s; negative: it is not sent.
+	// Terminate is how long to wait for the process after SIGTERM. 0: 5 s; negative: the signal is not sent.
 	Terminate time.Duration
 }
 
-// Stop ends the process, and waits until it has ended and its helpers with it: by the
-// guest's power button if steps has it, then by quit, then by SIGTERM, then by SIGKILL. What
-// cannot be done is passed over: the storage daemon has no power button, and nothing can be
-// sent when the connection is closed. When ctx ends the process is killed.
+// Stop ends the process, and waits until the process and its helpers have ended. It tries one step after
+// another: the guest's power button, if steps has it, then the command quit, then SIGTERM, then SIGKILL. It skips
+// what is not possible: the storage daemon has no power button, and nothing can be
+// sent when the connection is closed. When ctx ends, the process is killed.
 //
-// The error says that it was killed. How it ended otherwise is for [Process.Wait] to say.
+// Stop returns an error if the process was killed. [Process.Wait] returns how it has ended otherwise.
 func (p *Process) Stop(ctx context.Context, steps Steps) error {
 	p.step(ctx, steps.Powerdown, 0, p.powerdown)
 	p.step(ctx, steps.Quit, 10*time.Second, p.quit)
@@ -122,7 +121,7 @@ func (p *Process) Stop(ctx context.Context, steps Steps) error {
 		return nil
 	default:
 	}
-	killed := p.cmd.Process.Kill() == nil // otherwise it has ended, and its last words are being read
+	killed := p.cmd.Process.Kill() == nil // otherwise it has ended, and its outputs are still being read
 	<-p.over
 	if !killed {
 		return nil
@@ -133,8 +132,8 @@ func (p *Process) Stop(ctx context.Context, steps Steps) error {
 	return fmt.Errorf("qmp: %s was killed: nothing else ended it", p.name)
 }
 
-// step does something that may end the process, and if it does, waits until the process has
-// ended: for d, or for as long as usual if d is 0.
+// step does something that may end the process. If do returns true, step waits for the end of the process: for d, or
+// for the usual time if d is 0.
 func (p *Process) step(ctx context.Context, d, usual time.Duration, do func(context.Context) (may bool)) {
 	if d == 0 {
 		d = usual

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// memory is how long the past counts for the rate: what was e times that long ago hardly does.
+// memory is how fast the past loses its weight in the rate: after this time it counts e times less.
 const memory = 5 * time.Second
 
 // A Meter measures one piece of work. The zero value is ready for use.
@@ -25,8 +25,8 @@ type Reading struct {
 	Left        time.Duration // 0 if it is not known, or nothing is left
 }
 
-// Read takes a reading. Total may be 0 and may change. Done may fall, after which the rate
-// is measured anew.
+// Read takes a reading. Total may be 0 and may change. Done may fall; then the rate
+// is measured again from there.
 func (m *Meter) Read(now time.Time, done, total int64) Reading {
 	m.measure(now, done)
 	rate := 0.0
@@ -36,7 +36,7 @@ func (m *Meter) Read(now time.Time, done, total int64) Reading {
 	return reading(done, total, rate)
 }
 
-// Sum is how far several pieces of work are together.
+// Sum returns how far several pieces of work are in all.
 func Sum(list ...Reading) Reading {
 	var all Reading
 	for _, r := range list {

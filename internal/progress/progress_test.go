@@ -50,7 +50,7 @@ func TestMeterFollowsTheRate(t *testing.T) {
 func TestMeterCountsTimeNotReadings(t *testing.T) {
 	var m progress.Meter
 	m.Read(start, 0, 1000)
-	m.Read(start.Add(time.Millisecond), 50, 1000) // 50,000 a second, but for so short
+	m.Read(start.Add(time.Millisecond), 50, 1000) // 50,000 a second, but only for a millisecond
 	r := m.Read(start.Add(time.Second), 100, 1000)
 	assert.InDelta(t, 100, r.Rate, 20)
 }
@@ -68,7 +68,7 @@ func TestMeterWhenDoneFalls(t *testing.T) {
 	m.Read(start, 0, 100)
 	m.Read(start.Add(time.Second), 90, 100)
 	r := m.Read(start.Add(2*time.Second), 20, 100)
-	assert.Equal(t, progress.Reading{Done: 20, Total: 100, Percent: 20}, r, "the rate is measured anew")
+	assert.Equal(t, progress.Reading{Done: 20, Total: 100, Percent: 20}, r, "the rate is measured again")
 	r = m.Read(start.Add(3*time.Second), 40, 100)
 	assert.InDelta(t, 20, r.Rate, 1e-9)
 	assert.InDelta(t, 3, r.Left.Seconds(), 1e-6)

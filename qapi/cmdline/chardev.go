@@ -10,9 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// keys are the members of character devices that -chardev has under other names, as
-// backend.member. Members within others, of addresses for the most part, that are not in
-// it have none.
+// keys are the members of character devices, as backend.member, that have another name in -chardev. A member inside
+// another one, usually of an address, that is not in the table cannot be written there.
 var keys = map[string]string{
 	"file.in":         "input-path",
 	"file.out":        "path",
@@ -31,7 +30,7 @@ var keys = map[string]string{
 	"socket.addr.data.abstract": "abstract",
 	"socket.addr.data.tight":    "tight",
 	"socket.addr.data.str":      "fd",
-	"socket.nodelay":            "delay", // the opposite; QEMU 5.2 does not have the other
+	"socket.nodelay":            "delay", // the opposite; QEMU 5.2 does not have nodelay
 
 	"udp.remote.data.host": "host",
 	"udp.remote.data.port": "port",
@@ -41,13 +40,13 @@ var keys = map[string]string{
 	"udp.local.data.port":  "localport",
 }
 
-// Chardev is -chardev: the host's side of a serial port, a monitor and the like. What
-// this option cannot say is an error: such a character device can be added over QMP
+// Chardev is -chardev: the host's side of a serial port, a monitor and the like. It is an error if
+// the option cannot express something: such a character device can be added over QMP
 // (chardev-add).
 func Chardev(id string, backend qapi.ChardevBackend) Arg {
 	return chardev.arg(func(t target) ([]string, error) {
 		if id == "" || strings.ContainsRune(id, 0) {
-			return nil, fmt.Errorf("%q cannot be the id", id)
+			return nil, fmt.Errorf("%q cannot be an id", id)
 		}
 		object, err := encode(backend)
 		if err != nil {
@@ -82,7 +81,7 @@ func Chardev(id string, backend qapi.ChardevBackend) Arg {
 	})
 }
 
-// socketDefaults adds what chardev-add takes for absent members, and -chardev does not: the
+// socketDefaults adds the defaults of chardev-add, which -chardev does not have: the
 // socket listens, and QEMU does not wait for a client.
 func socketDefaults(pairs []pair) []pair {
 	value := func(key string) string {
@@ -107,11 +106,11 @@ func addMember(pairs []pair, backend string, m pair) ([]pair, error) {
 	key, renamed := keys[backend+"."+m.key]
 	switch {
 	case m.key == "addr.type", m.key == "remote.type", m.key == "local.type":
-		return pairs, nil // the other members say it
+		return pairs, nil // the other members show it
 	case key == "delay":
 		m.value = map[string]string{"on": "off", "off": "on"}[m.value]
 	case !renamed && strings.Contains(m.key, ".") && backend != "hub":
-		return nil, fmt.Errorf("'%s' cannot be said there; chardev-add of QMP has it", strings.ReplaceAll(m.key, ".data.", "."))
+		return nil, fmt.Errorf("'%s' cannot be written there; use chardev-add of QMP", strings.ReplaceAll(m.key, ".data.", "."))
 	case !renamed:
 		key = m.key
 	}

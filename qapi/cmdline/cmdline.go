@@ -8,15 +8,15 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An Arg is an option of a command line with its value, as the functions of this
-// package make it.
+// An Arg is an option of a command line with its value. The functions of this package
+// return it.
 type Arg struct {
 	option string // for errors, such as "-netdev"
 	of     program
 	build  func(t target) ([]string, error)
 }
 
-// A program is one of QEMU's, or several, that have an option.
+// A program is a set of QEMU's programs, those that have an option.
 type program int
 
 const (
@@ -30,14 +30,14 @@ type target struct {
 	program
 }
 
-// Args returns the arguments for a QEMU of a release, in the order given. Of the version
-// only the numbers matter: qmp.Version{Major: 7, Minor: 2}; [Version] asks a program for
-// its own. Releases before 5.2 are an error.
+// Args returns the arguments for a QEMU of a release, in the order given. Only the numbers of
+// the version matter: qmp.Version{Major: 7, Minor: 2}; [Version] asks a program for
+// its version. A release before 5.2 is an error.
 func Args(v qmp.Version, args ...Arg) ([]string, error) {
 	return target{v, system}.words(args)
 }
 
-// StorageDaemon is [Args] for qemu-storage-daemon, which has [Blockdev], [Object], [Chardev],
+// StorageDaemon is like [Args], for qemu-storage-daemon, which has [Blockdev], [Object], [Chardev],
 // [Monitor], [NBDServer], [Export] and [Text].
 func StorageDaemon(v qmp.Version, args ...Arg) ([]string, error) {
 	return target{v, daemon}.words(args)
@@ -46,7 +46,7 @@ func StorageDaemon(v qmp.Version, args ...Arg) ([]string, error) {
 func (t target) words(args []Arg) ([]string, error) {
 	switch {
 	case t.Version == (qmp.Version{}):
-		return nil, errors.New("cmdline: for which release? the version is zero; cmdline.Version asks a program for its own")
+		return nil, errors.New("cmdline: the version is zero; cmdline.Version asks a program for its version")
 	case !t.AtLeast(5, 2):
 		return nil, fmt.Errorf("cmdline: QEMU %s is older than 5.2, the oldest that is supported", t)
 	}
@@ -75,8 +75,8 @@ func (a Arg) words(t target) ([]string, error) {
 }
 
 // Text is any other option, or several, word by word: Text("-boot", "menu=on", "-S"). A
-// value with a comma in it may need [Escape]. A text that has a secret in it is an error,
-// as far as the secret can be recognized.
+// value that contains a comma may need [Escape]. A text with a secret is an error,
+// if the secret can be recognised.
 func Text(words ...string) Arg {
 	return Arg{"text", system | daemon, func(target) ([]string, error) {
 		option := ""

@@ -208,7 +208,7 @@ func TestArgsKeepTheirOrder(t *testing.T) {
 
 func TestReleases(t *testing.T) {
 	_, err := cmdline.Args(qmp.Version{}, cmdline.Text("-S"))
-	require.EqualError(t, err, "cmdline: for which release? the version is zero; cmdline.Version asks a program for its own")
+	require.EqualError(t, err, "cmdline: the version is zero; cmdline.Version asks a program for its version")
 	_, err = cmdline.Args(qmp.Version{Major: 5, Minor: 1, Micro: 92})
 	require.EqualError(t, err, "cmdline: QEMU 5.1.92 is older than 5.2, the oldest that is supported")
 

@@ -1,6 +1,6 @@
-// Package cmdline writes the arguments that a QEMU is started with, from the types that
-// its monitor takes: a disk or a device is described once, whether it is there from the
-// start or plugged in later.
+// Package cmdline writes the arguments with which a QEMU is started, from the types that
+// its monitor takes: so a disk or a device is described in the same way for the command line and
+// for plugging it in later.
 //
 //	cmd, err := cmdline.Command(ctx, "qemu-system-x86_64",
 //		cmdline.Machine("q35", nil),
@@ -12,29 +12,28 @@
 //		cmdline.Text("-nodefaults", "-S"),
 //	)
 //
-// [Args] returns the arguments only, for a release that is given.
+// [Args] only returns the arguments, for a given release.
 //
 // # Releases
 //
-// Options have the form that the release takes: JSON where it can be, which says exactly
-// what the monitor would be sent, else key=value with the commas of values doubled. What
-// the form at hand cannot express, such as a list for a device of QEMU 5.2, is an error.
-// Whether the release has a device, a backend or a property at all is for QEMU to say.
+// Options have the form that the release takes: JSON where possible, exactly as it would be
+// sent to the monitor, and otherwise key=value with the commas of values doubled. It is an error if
+// that form cannot express something, such as a list for a device of QEMU 5.2.
+// The package does not check whether the release has a device, a backend or a property; QEMU does.
 //
 // # Secrets
 //
 // Every user of the host can read the command lines of all processes. So passwords, keys and
-// cookies are refused, those in URLs and in [Text] included. Let a secret object read the
-// secret from a file, and name that object where there is a member for it, such as
+// cookies are refused, also in URLs and in [Text]. Let a secret object read the
+// secret from a file, and give the object's id to the member for it, such as
 // password-secret or key-secret:
 //
 //	cmdline.Object(qapi.ObjectOptions{ID: "pw0", QOMType: qapi.ObjectOptionsSecret{File: new("/run/vm/pw0")}})
 //
 // The file can be one that QEMU inherits, such as a pipe: /dev/fd/3 is the first of
 // ExtraFiles of [os/exec.Cmd]. Or start QEMU with -S, and add the object or the block node over
-// QMP before the guest runs. The data of a secret object that has a keyid is encrypted, and
-// passes.
+// QMP before the guest runs. The data of a secret object with a keyid is encrypted, and
+// is not refused.
 //
-// What Args returns is a list of strings; what it does not let through can be appended to
-// it, on the caller's own responsibility.
+// Args returns a list of strings: the caller can append what it refuses.
 package cmdline

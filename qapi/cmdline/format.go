@@ -2,10 +2,10 @@ package cmdline
 
 import "fmt"
 
-// A release is one of QEMU's, such as 7.2.
+// A release is a release of QEMU, such as 7.2.
 type release struct{ major, minor int }
 
-// never is the release since which an option takes JSON that does not.
+// never is the release for an option that does not take JSON.
 var never = release{}
 
 func (r release) has(t target) bool { return r != never && t.AtLeast(r.major, r.minor) }
@@ -15,20 +15,20 @@ type format struct {
 	option string // such as "netdev"
 	of     program
 	json   release // since which it takes JSON
-	// first is the member whose value comes first, without its name; "" for none.
+	// first is the member whose value comes first, without its name; "" if there is none.
 	first string
-	// lists is what the option's key=value form makes of lists and objects.
+	// lists is how lists and objects are written in the option's key=value form.
 	lists lists
-	// mib is the member whose number is one of MiB if it has no unit; "" for none.
+	// mib is the member whose number is in MiB if it has no unit; "" if there is none.
 	mib string
 }
 
-// arg is the option, with its value made by a function.
+// arg returns the option with the value that a function returns.
 func (f format) arg(build func(t target) ([]string, error)) Arg {
 	return Arg{"-" + f.option, f.of, build}
 }
 
-// value is the option with a value that encodes to a JSON object.
+// value returns the option with a value that encodes to a JSON object.
 func (f format) value(value any) Arg {
 	return f.arg(func(t target) ([]string, error) {
 		object, err := encode(value)
@@ -57,7 +57,7 @@ func (f format) value(value any) Arg {
 	})
 }
 
-// named is the option with a name, and with properties in the order of the alphabet.
+// named returns the option with a name, and with properties in alphabetical order.
 func (f format) named(name string, props map[string]any) Arg {
 	return f.arg(func(t target) ([]string, error) {
 		object, err := encode(props)
@@ -81,7 +81,7 @@ func (f format) flatten(t target, object []byte) ([]pair, error) {
 	return pairs, nil
 }
 
-// pairs is the option with its key=value text.
+// pairs returns the option with its key=value text.
 func (f format) pairs(t target, first string, pairs []pair) ([]string, error) {
 	if f.first != "" {
 		if err := checkName(f.first, first); err != nil {

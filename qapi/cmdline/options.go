@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// Since which releases options take JSON, and what they take else.
+// Since which releases options take JSON, and what they take otherwise.
 var (
 	blockdev  = format{option: "blockdev", of: system | daemon, json: release{5, 2}}
 	nbdServer = format{option: "nbd-server", of: daemon, json: release{5, 2}}
@@ -17,7 +17,7 @@ var (
 	display   = format{option: "display", of: system, json: release{5, 2}}
 	compat    = format{option: "compat", of: system, json: release{6, 0}}
 	object    = format{option: "object", of: system | daemon, json: release{6, 0}, first: "qom-type", lists: repeated}
-	device    = format{option: "device", of: system, json: release{7, 0}, first: "driver"} // 6.2 takes it, and can never unplug the device
+	device    = format{option: "device", of: system, json: release{7, 0}, first: "driver"} // 6.2 takes JSON, but can then never unplug the device
 	netdev    = format{option: "netdev", of: system, json: release{7, 2}, first: "type", lists: repeated}
 	numa      = format{option: "numa", of: system, first: "type", lists: repeated, mib: "mem"}
 	chardev   = format{option: "chardev", of: system | daemon, first: "backend", lists: dotted}
@@ -37,7 +37,7 @@ func Blockdev(o qapi.BlockdevOptions) Arg { return blockdev.value(o) }
 func Netdev(o qapi.Netdev) Arg { return netdev.value(o) }
 
 // Object is -object: a memory backend, an I/O thread, TLS credentials, a secret that is read
-// from a file. An object that others name comes before them.
+// from a file. An object must come before what uses it.
 func Object(o qapi.ObjectOptions) Arg { return object.value(o) }
 
 // Audiodev is -audiodev: the host's side of a sound card.
@@ -46,8 +46,8 @@ func Audiodev(o qapi.Audiodev) Arg { return audiodev.value(o) }
 // Display is -display: the window in which the machine is shown, or none.
 func Display(o qapi.DisplayOptions) Arg { return display.value(o) }
 
-// Device is -device: a device that is there from the start. Other than with
-// [qapi.Client.DeviceAdd], it can be one that cannot be plugged in later, and on any bus.
+// Device is -device: a device that is there from the start. Unlike with
+// [qapi.Client.DeviceAdd], it may be one that cannot be plugged in later, and on any bus.
 func Device(dev qapi.Device) Arg {
 	return device.arg(func(t target) ([]string, error) {
 		args, err := qapi.DeviceArgs(dev)
@@ -58,8 +58,8 @@ func Device(dev qapi.Device) Arg {
 	})
 }
 
-// Compat is -compat, which has QEMU 6.0 and newer refuse or hide what is deprecated or
-// unstable: for tests of programs.
+// Compat is -compat, which makes QEMU 6.0 and newer refuse or hide what is deprecated or
+// unstable. It is for tests.
 func Compat(o qapi.CompatPolicy) Arg {
 	return compat.arg(func(t target) ([]string, error) {
 		if !compat.json.has(t) {
@@ -69,7 +69,7 @@ func Compat(o qapi.CompatPolicy) Arg {
 	})
 }
 
-// NUMA is -numa: a node of the guest's memory and processors, or a fact about nodes.
+// NUMA is -numa: a node of the guest's memory and processors, or a property of nodes.
 func NUMA(o qapi.NUMAOptions) Arg { return numa.value(o) }
 
 // Machine is -machine: the type, such as "q35", and the properties of the machine. On
@@ -85,12 +85,12 @@ func Machine(typ string, props map[string]any) Arg {
 }
 
 // Accel is -accel: what executes the guest's code, such as "kvm" or "tcg", and its
-// properties. Of several the first is taken that is to be had.
+// properties. If there are several, QEMU takes the first one that is available.
 func Accel(name string, props map[string]any) Arg { return accel.named(name, props) }
 
 // CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and
-// false for on and off, numbers and strings for what has a value. None can have a comma,
-// since QEMU does not take one there.
+// false for on and off, numbers and strings for features with a value. None of them can contain
+// a comma, which QEMU does not take there.
 func CPU(model string, features map[string]any) Arg {
 	return cpu.arg(func(t target) ([]string, error) {
 		object, err := encode(features)
@@ -116,7 +116,7 @@ func CPU(model string, features map[string]any) Arg {
 // SMP is -smp: how many processors the machine has, and how they are arranged.
 func SMP(o qapi.SMPConfiguration) Arg { return smp.value(o) }
 
-// Memory is -m: how much memory the machine has, and for how much more it has slots.
+// Memory is -m: how much memory the machine has, and how much can be plugged in, in how many slots.
 func Memory(o qapi.MemorySizeConfiguration) Arg {
 	return memory.arg(func(t target) ([]string, error) {
 		var pairs []pair
@@ -132,7 +132,7 @@ func Memory(o qapi.MemorySizeConfiguration) Arg {
 	})
 }
 
-// bytesOf returns a size where QEMU takes a number without a unit for one of MiB.
+// bytesOf returns a size in bytes for a place where QEMU reads a number without a unit as MiB.
 func bytesOf(n uint64) string {
 	const mib = 1 << 20
 	if n%mib == 0 {
@@ -153,9 +153,9 @@ func QMP(address string) Arg {
 	})
 }
 
-// Monitor is -mon: a monitor on a character device, which comes before it, for QMP
-// (MonitorModeControl) or for people. On QEMU 11.1 and newer, where -mon is deprecated, it
-// is an object; its id is that of the character device if absent.
+// Monitor is -mon: a monitor for QMP (MonitorModeControl) or for people, on a character device that comes
+// before it. On QEMU 11.1 and newer, where -mon is deprecated, it
+// is an object, and its id, if absent, is that of the character device.
 func Monitor(o qapi.MonitorOptions) Arg {
 	return monitor.arg(func(t target) ([]string, error) {
 		switch {
@@ -176,7 +176,7 @@ func Monitor(o qapi.MonitorOptions) Arg {
 	})
 }
 
-// NBDServer is --nbd-server of the storage daemon: where it serves the block nodes that
+// NBDServer is --nbd-server of the storage daemon: the address at which it serves the block nodes that
 // [Export] exports over NBD.
 func NBDServer(o qapi.NBDServerOptions) Arg { return nbdServer.value(o) }
 

@@ -13,12 +13,12 @@ import (
 // A pair is one of the settings key=value that an option's text consists of.
 type pair struct{ key, value string }
 
-// lists is what the key=value form of an option makes of lists and objects within its object.
+// lists is how the key=value form of an option has lists and objects inside its object.
 type lists int
 
 const (
 	flat     lists = iota // there are none
-	repeated              // a list is its key again for each element; an object in one has one member, which is the element
+	repeated              // the key of a list is repeated for each element; an object in a list has one member, which is the element
 	dotted                // a.0=x,a.1=y and a.b=x
 )
 
@@ -40,7 +40,7 @@ func (l lists) value(pairs *[]pair, key string, value jsontext.Value) error {
 		})
 	case kind == '[' && l == dotted:
 		if len(value) == len("[]") {
-			return fmt.Errorf("'%s' is an empty list, for which that has no form", key)
+			return fmt.Errorf("'%s' is an empty list, which cannot be written so", key)
 		}
 		return elements(value, func(i int, element jsontext.Value) error {
 			return l.value(pairs, key+"."+strconv.Itoa(i), element)
@@ -57,7 +57,7 @@ func (l lists) value(pairs *[]pair, key string, value jsontext.Value) error {
 	return err
 }
 
-// element adds the pair of an element of a list that is its key again and again.
+// element adds the pair of an element of a list whose key is repeated.
 func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error {
 	if element.Kind() != '{' {
 		return flat.value(pairs, key, element)
@@ -68,12 +68,12 @@ func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error 
 		return flat.value(pairs, key, member)
 	})
 	if err == nil && n != 1 {
-		err = fmt.Errorf("'%s' is a list of objects, for which that has no form", key)
+		err = fmt.Errorf("'%s' is a list of objects, which cannot be written so", key)
 	}
 	return err
 }
 
-// scalar returns a value that is not a list or an object as key=value has it.
+// scalar returns a value, which must not be a list or an object, as it is written in key=value.
 func scalar(key string, value jsontext.Value) (string, error) {
 	switch value.Kind() {
 	case '"':
@@ -86,11 +86,11 @@ func scalar(key string, value jsontext.Value) (string, error) {
 	case '0':
 		return string(value), nil
 	case '[':
-		return "", fmt.Errorf("'%s' is a list, for which that has no form", key)
+		return "", fmt.Errorf("'%s' is a list, which cannot be written so", key)
 	case '{':
-		return "", fmt.Errorf("'%s' is an object, for which that has no form", key)
+		return "", fmt.Errorf("'%s' is an object, which cannot be written so", key)
 	}
-	return "", fmt.Errorf("'%s' is null, for which that has no form", key)
+	return "", fmt.Errorf("'%s' is null, which cannot be written so", key)
 }
 
 // members calls f for each member of a JSON object, in order.
@@ -134,8 +134,8 @@ func elements(list []byte, f func(i int, value jsontext.Value) error) error {
 	return nil
 }
 
-// join writes pairs, after a first value that has no key if it is not empty. QEMU reads two commas as
-// one of the value.
+// join writes a first value without a key, unless it is empty, and then pairs. The commas of values are doubled,
+// as QEMU reads them.
 func join(first string, pairs []pair) (string, error) {
 	var list []string
 	if first != "" {
@@ -169,7 +169,7 @@ func split(text string) []pair {
 	return pairs
 }
 
-// endOfValue is where the first comma is that is not doubled, or the text's length.
+// endOfValue returns the index of the first comma that is not doubled, or the text's length.
 func endOfValue(text string) int {
 	for i := 0; i < len(text); i++ {
 		if text[i] != ',' {
@@ -183,7 +183,7 @@ func endOfValue(text string) int {
 	return len(text)
 }
 
-// checkKey returns an error for what cannot be a key. Brackets are in those of QEMU 5.2's arrays.
+// checkKey returns an error for a text that cannot be a key. The keys of QEMU 5.2's arrays contain brackets.
 func checkKey(key string) error {
 	if key == "" || strings.Trim(key, letters+"._-[]") != "" {
 		return fmt.Errorf("%q cannot be the name of a property", key)
@@ -191,9 +191,9 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkName returns an error for what is not the plain name of a type, a driver or a machine. It comes
-// first in its option's text, without a key, where other texts would mean something else: a list
-// of what there is for help, and a pair for a name with an =.
+// checkName returns an error for a text that is not the plain name of a type, a driver or a machine. The name comes
+// first in its option's text, without a key, where other texts would mean something else: help makes QEMU
+// print a list, and a name that contains an = would be a pair.
 func checkName(what, name string) error {
 	if name == "" || name == "help" || strings.Trim(name, letters+"._-+") != "" {
 		return fmt.Errorf("%s: %q is not a name", what, name)

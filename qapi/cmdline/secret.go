@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
-var errNUL = errors.New("there is a NUL in it, which no argument can hold")
+var errNUL = errors.New("it contains a NUL, which no argument can contain")
 
 // encode returns a value as JSON, for the command line of a process: without a NUL, and
 // without a secret.
@@ -25,7 +25,7 @@ func encode(value any) ([]byte, error) {
 	return text, check(text)
 }
 
-// reason is an error of the JSON module without its words for where it was.
+// reason returns an error of the JSON module without its text for the place.
 func reason(err error) error {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.Err != nil {
 		return semantic.Err
@@ -59,7 +59,7 @@ func check(text []byte) error {
 	return nil
 }
 
-// place is the path of a member as errors name it.
+// place returns the path of a member as it is written in errors.
 func place(path string) string {
 	if path == "" {
 		return "the text"
@@ -71,13 +71,13 @@ func place(path string) string {
 // not for logs.
 func isPublic(path string, object []byte) bool {
 	if name, _, _ := strings.Cut(path, "."); name == "guestfwd" {
-		return true // of the program that it runs all users can read the command line as well
+		return true // it is a command, and all users can read the command line of that as well
 	}
 	if path != "data" {
 		return false
 	}
 	var secret struct {
-		Keyid string `json:"keyid"` // of the secret with the key that data is encrypted with
+		Keyid string `json:"keyid"` // the id of the secret with the key of the encrypted data
 	}
 	return json.Unmarshal(object, &secret) == nil && secret.Keyid != ""
 }
@@ -92,11 +92,11 @@ func checkText(option, word string) error {
 	}
 	if strings.HasPrefix(word, "{") {
 		if !jsontext.Value(word).IsValid() {
-			return errors.New("it begins as JSON and is not JSON, so that secrets in it would not be seen")
+			return errors.New("it begins like JSON but is not JSON, so secrets in it would not be found")
 		}
 		return check(bytes.TrimRight([]byte(word), " \t\r\n"))
 	}
-	if strings.HasPrefix(word, "json:") { // the name of an image: the commas are its own
+	if strings.HasPrefix(word, "json:") { // the name of an image: its commas do not separate options
 		return checkMembers(map[string]any{"filename": word})
 	}
 	members := map[string]any{}

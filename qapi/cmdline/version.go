@@ -14,19 +14,19 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// outputShown is how much of what a program says an error repeats.
+// outputShown is how much of a program's output an error repeats.
 const outputShown = 200
 
-// Version asks a program of QEMU's, such as qemu-system-x86_64, for its version: it runs
-// it with --version.
+// Version asks one of QEMU's programs, such as qemu-system-x86_64, for its version: it runs
+// the program with --version.
 func Version(ctx context.Context, binary string) (qmp.Version, error) {
 	_, v, err := ask(ctx, binary)
 	return v, err
 }
 
-// Command returns the command that runs a program with arguments, as [Args] or
-// [StorageDaemon] has them for it. It asks the program for its version; ctx bounds that,
-// and not the command.
+// Command returns the command that runs a program with arguments, written by [Args] or
+// [StorageDaemon]. It asks the program for its version; ctx limits that question,
+// not the command.
 func Command(ctx context.Context, binary string, args ...Arg) (*exec.Cmd, error) {
 	name, v, err := ask(ctx, binary)
 	if err != nil {

@@ -15,24 +15,23 @@ type Copy struct {
 	Node string // the disk's block node
 	To   Target
 
-	// The dirty bitmap of the disk that says what has changed since the last copy. [Backup]
-	// makes it, if it has a name, and [Increment] needs it.
+	// Bitmap is the name of the dirty bitmap that records what has changed on the disk since the last
+	// copy. [Backup] creates it, unless the name is empty, and [Increment] needs it.
 	Bitmap string
-	// Whether the bitmap is to be stored in the disk's image, which must be qcow2: it then
-	// outlives QEMU.
+	// Persistent has [Backup] create a bitmap that QEMU stores in the disk's image when it ends. The
+	// image must be qcow2.
 	Persistent bool
 
-	// Bytes a second; 0: there is no limit.
+	// Speed is a limit, in bytes a second; 0: there is no limit.
 	Speed int64
 }
 
-// Backup copies disks, each as a whole and all as they are at the moment at which it begins,
-// while the guest goes on. The bitmaps, if there are any, begin to record at that
-// moment, so that an [Increment] can follow. If it fails, they are removed.
+// Backup copies whole disks while the guest keeps running. All copies show the disks as they are at
+// the moment at which Backup starts its jobs. The bitmaps, if there are any, begin to record at that
+// moment, so that an [Increment] can follow. If Backup fails, they are removed.
 //
-// What the guest has in its memory and not yet on the disk is not in the copy; freeze its file systems
-// before, as package qga does with WithFrozen, and thaw them when Backup has shown its first
-// progress.
+// A copy does not have what the guest has not yet written to the disk. To include that, freeze the guest's file
+// systems before (WithFrozen of package qga), and thaw them when Backup reports its first progress.
 func Backup(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Option) error {
 	err := newBitmaps(ctx, c, copies)
 	if err == nil {
@@ -44,7 +43,7 @@ func Backup(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Opti
 	return nil
 }
 
-// newBitmaps fails if a bitmap that is to be made is there: to undo would remove it.
+// newBitmaps returns an error if a bitmap that is to be created exists: a roll-back would remove it.
 func newBitmaps(ctx context.Context, c *qapi.Client, copies []Copy) error {
 	for _, copied := range copies {
 		n, err := disk(ctx, c, copied.Node)
@@ -54,7 +53,7 @@ func newBitmaps(ctx context.Context, c *qapi.Client, copies []Copy) error {
 		if copied.Bitmap != "" && slices.ContainsFunc(n.DirtyBitmaps, func(b qapi.BlockDirtyInfo) bool {
 			return qapi.Value(b.Name) == copied.Bitmap
 		}) {
-			return fmt.Errorf("block node %s has a dirty bitmap %s already", copied.Node, copied.Bitmap)
+			return fmt.Errorf("block node %s already has a dirty bitmap %s", copied.Node, copied.Bitmap)
 		}
 	}
 	return nil
@@ -80,9 +79,9 @@ func backupActions(c *qapi.Client) func(Copy, string, *undo.Stack) []qapi.Transa
 	}
 }
 
-// Increment copies what has changed on disks since the last copy, which the bitmaps know. They begin
-// anew at the moment at which it begins; if one copy fails, all fail, and the next one
-// has the changes of both.
+// Increment copies what has changed on disks since the last copy, as the bitmaps have recorded it. They start
+// again at the moment at which Increment starts its jobs. If one copy fails, all fail, and the next
+// increment also copies what this one should have copied.
 func Increment(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Option) error {
 	err := copyAll(ctx, c, copies, opts, func(copied Copy, target string, _ *undo.Stack) []qapi.TransactionAction {
 		return []qapi.TransactionAction{{Type: qapi.TransactionActionBlockdevBackup{
@@ -102,7 +101,7 @@ func speed(copied Copy) *int64 {
 	return &copied.Speed
 }
 
-// copyAll copies disks with a transaction, to whose actions each copy adds its own.
+// copyAll copies disks with one transaction; actions returns what each copy adds to it.
 func copyAll(
 	ctx context.Context, c *qapi.Client, copies []Copy, opts []job.Option,
 	actions func(copied Copy, target string, failed *undo.Stack) []qapi.TransactionAction,

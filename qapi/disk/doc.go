@@ -1,7 +1,7 @@
-// Package disk backs up the disks of a running machine, puts snapshots on them and takes
-// those away again: what takes several block nodes, dirty bitmaps and jobs, and must be
-// undone when the third step fails. It also shows what disks consist of ([ReadGraph]) and what
-// is read and written ([Rates]).
+// Package disk backs up the disks of a running machine, creates snapshots of them and removes
+// the snapshots again. Each of these takes several block nodes, dirty bitmaps and jobs, and must be
+// undone when a later step fails. The package also shows what disks consist of ([ReadGraph]) and
+// how much is read and written ([Rates]).
 //
 //	err := disk.Backup(ctx, c, []disk.Copy{{
 //		Node: "disk0", Bitmap: "since-monday", To: disk.File{Path: "/backup/monday.qcow2"},
@@ -17,7 +17,7 @@
 // before. What could not be undone is in the error. QEMU cannot remove files, so those that it has
 // created stay. A [Commit] is not undone.
 //
-// Options are those of package job. [job.Limit] limits how long jobs may take to be cancelled; block
-// nodes and bitmaps are removed within 10 s each. Errors are
-// often a [*job.Error], with QEMU's reason. Connections that are made again may be lost at any moment.
+// The options are those of package job. [job.Limit] limits how long it may take to cancel jobs; block
+// nodes and bitmaps are removed within 10 s each. Many errors are or wrap a [*job.Error], with
+// QEMU's reason. All functions work on connections that are made again when they are lost.
 package disk

@@ -26,7 +26,7 @@ func TestForeignNode(t *testing.T) {
 		{Node: "disk0", Path: filepath.Join(dir, "a.qcow2"), Name: "ours"},
 		{Node: "disk1", Path: filepath.Join(dir, "b.qcow2"), Name: "theirs"},
 	})
-	require.ErrorContains(t, err, `there is a block node "theirs" already`)
+	require.ErrorContains(t, err, `there is already a block node "theirs"`)
 	nodes, err := c.QueryNamedBlockNodes(t.Context())
 	require.NoError(t, err)
 	var names []string

@@ -12,10 +12,10 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// newName makes up a name for a block node; QEMU takes up to 31 characters.
+// newName returns a new name for a block node; QEMU takes up to 31 characters.
 func newName(kind string) string { return fmt.Sprintf("%s-%016x", kind, rand.Uint64()) }
 
-// nodes are all block nodes.
+// nodes returns all block nodes.
 func nodes(ctx context.Context, c *qapi.Client) (list []qapi.BlockDeviceInfo, err error) {
 	err = retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
 		list, err = c.QueryNamedBlockNodes(ctx, qapi.QueryNamedBlockNodesArgs{Flat: new(true)})
@@ -24,7 +24,7 @@ func nodes(ctx context.Context, c *qapi.Client) (list []qapi.BlockDeviceInfo, er
 	return list, err
 }
 
-// find finds a block node; nil if there is none of that name.
+// find returns a block node; nil if there is none with that name.
 func find(ctx context.Context, c *qapi.Client, name string) (*qapi.BlockDeviceInfo, error) {
 	list, err := nodes(ctx, c)
 	i := slices.IndexFunc(list, func(n qapi.BlockDeviceInfo) bool { return n.NodeName == name })
@@ -34,7 +34,7 @@ func find(ctx context.Context, c *qapi.Client, name string) (*qapi.BlockDeviceIn
 	return &list[i], nil
 }
 
-// disk finds the block node of a disk.
+// disk returns the block node of a disk, which must exist.
 func disk(ctx context.Context, c *qapi.Client, name string) (*qapi.BlockDeviceInfo, error) {
 	n, err := find(ctx, c, name)
 	if err == nil && n == nil {
@@ -48,8 +48,8 @@ func addNode(ctx context.Context, c *qapi.Client, options qapi.BlockdevOptions, 
 	name := *options.NodeName
 	if n, err := find(ctx, c, name); err != nil {
 		return err
-	} else if n != nil { // it must not be taken for ours, nor be removed
-		return fmt.Errorf("there is a block node %q already", name)
+	} else if n != nil { // it must not be taken for ours, and not be removed
+		return fmt.Errorf("there is already a block node %q", name)
 	}
 	u.Add("block node "+name, func(ctx context.Context) error { return removeNode(ctx, c, name) })
 	return retry.Once(ctx, c.Conn(), func(ctx context.Context) error { return c.BlockdevAdd(ctx, options) },
@@ -59,20 +59,20 @@ func addNode(ctx context.Context, c *qapi.Client, options qapi.BlockdevOptions, 
 		})
 }
 
-// removeNode removes a block node, as soon as nothing uses it any more. One that is gone already is no
-// error.
+// removeNode removes a block node as soon as nothing uses it any more. It is not an error if there is no such
+// node.
 func removeNode(ctx context.Context, c *qapi.Client, name string) error {
 	return again(ctx, c, func(ctx context.Context) error {
 		return c.BlockdevDel(ctx, qapi.BlockdevDelArgs{NodeName: name})
 	})
 }
 
-// removeBitmap removes a dirty bitmap as removeNode does a node.
+// removeBitmap removes a dirty bitmap in the same way.
 func removeBitmap(ctx context.Context, c *qapi.Client, bitmap qapi.BlockDirtyBitmap) error {
 	return again(ctx, c, func(ctx context.Context) error { return c.BlockDirtyBitmapRemove(ctx, bitmap) })
 }
 
-// again has something removed, until nothing uses it any more.
+// again calls remove until it succeeds, or fails for another reason than that something is still in use.
 func again(ctx context.Context, c *qapi.Client, remove func(context.Context) error) error {
 	var last error
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {

@@ -13,17 +13,17 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An Overlay is an image that is put above a disk: what the guest writes goes there, and the
+// An Overlay is a new image that is put above a disk: from then on what the guest writes goes into the overlay, and the
 // disk stays as it is.
 type Overlay struct {
 	Node string // the disk's block node
-	Path string // of the new file, on the host of QEMU; one that is there is overwritten
-	Name string // of the overlay's block node; one is chosen if it is empty
+	Path string // of the new file, on QEMU's host; an existing file is overwritten
+	Name string // of the overlay's block node; if empty, a name is chosen
 }
 
-// Snapshot puts overlays above disks, all at one moment, and returns the names of their
-// block nodes, which are the disks' from then on. What the disks have at that moment can be read from
-// their old nodes and files. If it fails, the guest's disks are what they were.
+// Snapshot puts overlays above disks, all at one moment, and returns the names of the overlays'
+// block nodes, which the guest uses from then on. The old nodes and files keep what is on the disks at
+// that moment. If Snapshot fails, the guest's disks are as before.
 func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []string, err error) {
 	if len(overlays) == 0 {
 		return nil, nil
@@ -46,7 +46,7 @@ func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []
 		})
 	}
 	done := func(ctx context.Context) (bool, error) {
-		list, err := c.QueryNamedBlockNodes(ctx) // a flat list does not have the depth
+		list, err := c.QueryNamedBlockNodes(ctx) // in a flat list the depth is missing
 		return slices.ContainsFunc(list, func(n qapi.BlockDeviceInfo) bool {
 			return n.NodeName == names[0] && n.BackingFileDepth > 0 // it lies above the disk
 		}), err
@@ -64,7 +64,7 @@ func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []
 	return names, err
 }
 
-// addOverlay makes the image of an overlay and adds its block node, above nothing yet.
+// addOverlay creates the image of an overlay and adds its block node, which does not lie above the disk yet.
 func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (string, error) {
 	if o.Path == "" {
 		return "", errors.New("the overlay has no path")
@@ -89,11 +89,11 @@ func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (
 	}, u)
 }
 
-// Commit writes what an overlay holds down into the image below, with all overlays between, and then
-// removes its block node: args.TopNode, or args.Device if that is nil, which is the node of the guest's
-// disk. The guest goes on with args.BaseNode, or, without one, with the lowest image. If it
-// fails, the overlay stays, and what was written down is not undone, nor need it be: the
-// overlay still has it. The overlay's file is not removed.
+// Commit writes an overlay, and the overlays below it, into an image below them, and then removes the
+// overlay's block node. The overlay is args.TopNode or, if that is nil, args.Device, which is the node that the guest
+// uses. The image is args.BaseNode or, if that is nil, the lowest one; the guest uses it afterwards. If Commit
+// fails, the overlay stays. What has been written is not undone, which does no harm, since the
+// overlay still hides it. The overlay's file is not removed.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...job.Option) error {
 	//lint:ignore SA1019 it is refused
 	if args.Top != nil && args.TopNode == nil { //nolint:staticcheck // see above
@@ -109,7 +109,7 @@ func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts
 	var u undo.Stack // for its limit
 	u.Add("block node "+top, func(ctx context.Context) error { return removeNode(ctx, c, top) })
 	if err := u.Undo(ctx, nil); err != nil {
-		return fmt.Errorf("disk: commit: it is done; %w", err)
+		return fmt.Errorf("disk: commit: the image is complete; %w", err)
 	}
 	return nil
 }

@@ -12,19 +12,19 @@ import (
 
 // A Target is where a copy of a disk goes: a [File], an [Image] or what [NBD] returns.
 type Target interface {
-	// open adds a block node for a disk of a size, and returns its name. The node is removed with
-	// nodes, what else is left of a failure with failed.
+	// open adds a block node for a disk of the given size, and returns its name. nodes removes the node;
+	// failed says what else is left if the copy fails.
 	open(ctx context.Context, c *qapi.Client, size int64, nodes, failed *undo.Stack) (string, error)
 }
 
-// A File is a new image in a new file on the host of QEMU. A file that is there is overwritten.
+// A File is a new image in a new file on QEMU's host. An existing file is overwritten.
 type File struct {
 	Path   string
-	Format qapi.BlockdevDriver // qcow2 if empty; raw is the other one that is possible
-	// The file with the copy that this one builds upon, for [Increment]: what has not changed is read from
+	Format qapi.BlockdevDriver // qcow2 or raw; qcow2 if empty
+	// Backing is the file of the copy before this one, for [Increment]: what has not changed since is read from
 	// there. Only qcow2 can have one. A relative path is relative to Path.
 	Backing string
-	// The format of Backing; qcow2 if empty.
+	// BackingFormat is the format of Backing; qcow2 if empty.
 	BackingFormat qapi.BlockdevDriver
 }
 
@@ -73,8 +73,8 @@ func createQcow2(
 	return create(ctx, c, options)
 }
 
-// An Image is one that is there and as large as the disk. It gets a node name if it has
-// none. It is opened for the copy, and closed again.
+// An Image is an existing image, which must be as large as the disk. It is opened for the copy, and closed
+// again. If it has no node name, it gets one.
 type Image qapi.BlockdevOptions
 
 func (i Image) open(ctx context.Context, c *qapi.Client, _ int64, nodes, _ *undo.Stack) (string, error) {

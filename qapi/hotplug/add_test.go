@@ -24,9 +24,9 @@ func TestDisk(t *testing.T) {
 		require.NoError(t, hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "top"}, nullDisk("n"), rawOverN("top")))
 		assert.Equal(t, []string{"vd"}, devices(t, c))
 		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "other"}, nullDisk("other"))
-		assert.EqualError(t, err, `hotplug: plugging in device "vd" (virtio-blk-pci): there is one already`)
+		assert.EqualError(t, err, `hotplug: plugging in device "vd" (virtio-blk-pci): it exists already`)
 		err = hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd2", Drive: "top"}, nullDisk("other"), nullDisk("n"))
-		assert.EqualError(t, err, `hotplug: plugging in block node "n": there is one already`)
+		assert.EqualError(t, err, `hotplug: plugging in block node "n": it exists already`)
 		assert.ElementsMatch(t, []string{"top", "n"}, nodes(t, c), "what was there before stays")
 		require.NoError(t, hotplug.RemoveDisk(t.Context(), c, "vd", "top", "n"))
 		require.NoError(t, hotplug.RemoveDisk(t.Context(), c, "vd", "top", "n"), "once more")
@@ -54,8 +54,8 @@ func TestWhatCannotBeAdded(t *testing.T) {
 		err  error
 		want string
 	}{
-		{hotplug.Plug(t.Context(), c, device.VirtioRngPCI{}), `hotplug: plugging in device "" (virtio-rng-pci): it needs an id, without which it can hardly be unplugged`},
-		{hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd"}, qapi.BlockdevOptions{}), "hotplug: plugging in a disk: a block node needs a name, by which it can be removed"},
+		{hotplug.Plug(t.Context(), c, device.VirtioRngPCI{}), `hotplug: plugging in device "" (virtio-rng-pci): it needs an id, so that it can be unplugged`},
+		{hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd"}, qapi.BlockdevOptions{}), "hotplug: plugging in a disk: a block node needs a name, so that it can be removed"},
 		{hotplug.AddNIC(t.Context(), c, nil, hub("h")), "hotplug: plugging in a device: qapi: device: "},
 	} {
 		assert.ErrorContains(t, tt.err, tt.want)
@@ -96,7 +96,7 @@ func TestNIC(t *testing.T) {
 		noNetdev(t, c, "hub")
 		require.NoError(t, c.NetdevAdd(t.Context(), hub("hub")))
 		err = hotplug.AddNIC(t.Context(), c, device.VirtioNetPCI{ID: "nic", Netdev: "hub"}, hub("hub"))
-		assert.EqualError(t, err, `hotplug: plugging in netdev "hub": there is one already`)
+		assert.EqualError(t, err, `hotplug: plugging in netdev "hub": it exists already`)
 		require.NoError(t, c.NetdevDel(t.Context(), qapi.NetdevDelArgs{ID: "hub"}), "it is not ours")
 	})
 }
@@ -167,11 +167,11 @@ func TestSetCPUs(t *testing.T) {
 			want = []string{"cpu-1-0-0", "cpu-2-0-0"}
 		}
 		assert.Equal(t, want, devices(t, c))
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 9), "hotplug: setting 9 processors: there are places for 5 fewer")
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 0), "a machine has at least one")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 9), "hotplug: setting 9 processors: there are too few places, by 5")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 0), "a machine has at least one processor")
 		err := hotplug.SetCPUs(t.Context(), c, 1)
 		if release == "5.2" || release == "7.2" {
-			assert.ErrorContains(t, err, "; 0 of 2 have gone")
+			assert.ErrorContains(t, err, "; 0 of 2 are gone")
 			return
 		}
 		require.NoError(t, err)
@@ -202,7 +202,7 @@ func TestSetCPUsRefused(t *testing.T) {
 		err := hotplug.SetCPUs(t.Context(), c, 1)
 		_, refused := errors.AsType[*hotplug.RefusedError](err)
 		assert.True(t, refused, "%v", err)
-		assert.ErrorContains(t, err, "; 1 of 3 have gone")
+		assert.ErrorContains(t, err, "; 1 of 3 are gone")
 		assert.Equal(t, 3, cpus(t, c))
 	})
 }
@@ -231,8 +231,8 @@ func TestSetCPUsFillsPlaces(t *testing.T) {
 			{Type: "x", VcpusCount: 4, Props: qapi.CPUInstanceProperties{CoreID: new(int64(4))}},
 			{Type: "x", VcpusCount: 4, Props: qapi.CPUInstanceProperties{CoreID: new(int64(0))}, QOMPath: new("/machine/unattached/device[0]")},
 		})
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 6), "places cannot be filled in part: it would be 2 more")
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 3), "places cannot be emptied in part: it would be 3 fewer")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 6), "a place cannot be filled in part: whole places give 2 more")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 3), "a place cannot be emptied in part: whole places give 3 fewer")
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 4))
 		assert.Zero(t, srv.Count("device_add")+srv.Count("device_del"))
 	})

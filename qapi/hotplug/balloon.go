@@ -13,11 +13,11 @@ import (
 // page is the granularity of balloons.
 const page = 4096
 
-// Balloon has the guest keep that many bytes of its memory, by the machine's balloon, and
-// returns what it has when it has done so: size rounded up to pages of 4 KiB, or all of the
-// machine's memory if size is more. If ctx ends before (30 s if it has no deadline), the
-// guest keeps what it has by then, which is returned beside the error. A guest that is left with
-// less than it needs ends programs, or crashes.
+// Balloon uses the machine's balloon to change how much memory the guest has, waits until the guest
+// has done so, and returns how much it has then: size rounded up to pages of 4 KiB, or all of the
+// machine's memory if size is more. If ctx ends earlier (after 30 s if it has no deadline), the
+// guest keeps what it has at that moment; Balloon returns that together with the error. A guest that has
+// less memory than it needs ends programs, or crashes.
 func Balloon(ctx context.Context, c *qapi.Client, size int64) (int64, error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -41,14 +41,14 @@ func Balloon(ctx context.Context, c *qapi.Client, size int64) (int64, error) {
 	return got, nil
 }
 
-// wholeMemory is how much the machine has.
+// wholeMemory returns how much memory the machine has.
 func wholeMemory(ctx context.Context, c *qapi.Client) (int64, error) {
 	info, err := ask(ctx, c, c.QueryMemorySizeSummary)
 	return int64(info.BaseMemory + qapi.Value(info.PluggedMemory)), err
 }
 
-// reach tells the guest a size and waits until it has been reached, which look reports together
-// with the size that there is. If ctx ends before, the guest is told to keep that.
+// reach tells the guest a size and waits until the guest has it. look returns the present size and reports whether
+// that is the size wanted. If ctx ends earlier, the guest is told to keep the present size.
 func reach[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, events *qmp.Stream[qapi.Event],
 	set func(N) func(context.Context) error, size N, look func(context.Context) (N, bool, error),
@@ -84,7 +84,7 @@ func reach[N int64 | uint64](
 	return got, err
 }
 
-// stop has the guest keep what it has, since err has ended the wait for another size.
+// stop tells the guest to keep the size that it has, because err has ended the wait for another size.
 func stop[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, set func(N) func(context.Context) error,
 	look func(context.Context) (N, bool, error), err error,

@@ -10,10 +10,10 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// ErrUnsafe is wrapped by the error for what would crash this QEMU, seen on real ones without
-// KVM. There 7.2 frees what it goes on using when a processor is unplugged, and ends at the next
-// device_add or some time later. 10.0 and 11.1 have one thread for each place for a processor, of
-// which those that were unplugged keep theirs, and end when there is none for a new one.
+// ErrUnsafe is wrapped by the error for what would crash this QEMU, as was seen on real ones without
+// KVM. QEMU 7.2 without KVM frees memory that it still uses when a processor is unplugged, and crashes at the next
+// device_add or some time later. QEMU 10.0 and 11.1 have one thread for each place of a processor; a processor that
+// was unplugged keeps its thread, and QEMU ends when there is no thread for a new one.
 var ErrUnsafe = errors.New("QEMU would crash")
 
 // mayUnplugCPU returns an error if a processor must not be unplugged.
@@ -25,11 +25,11 @@ func mayUnplugCPU(ctx context.Context, c *qapi.Client) error {
 	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: without KVM 7.2 frees too much when a processor is unplugged", ErrUnsafe)
+	return fmt.Errorf("%w: QEMU 7.2 without KVM frees memory that it still uses when a processor is unplugged", ErrUnsafe)
 }
 
-// mayPlugCPU returns an error if a processor must not be plugged in, since one was unplugged before.
-// The guest's last report shows that; how many there were cannot be asked for.
+// mayPlugCPU returns an error if a processor must not be plugged in because one was unplugged before.
+// The guest's last report shows that; how many were unplugged cannot be asked for.
 func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
 	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
 		return err
@@ -50,21 +50,21 @@ func hasKVM(ctx context.Context, c *qapi.Client) (bool, error) {
 	return info.Enabled, err
 }
 
-// SetCPUs sets how many virtual processors the machine has, at least one: it fills free places,
-// the first ones first, or empties some, the last ones first. The machine must have been started
-// with places for them (maxcpus). n counts single processors; where a place has several, such
-// as the threads of a core, n must fill places.
+// SetCPUs sets how many virtual processors the machine has, at least one. To add some, it fills the first free
+// places; to remove some, it empties the last ones. The machine must have been started
+// with enough places (maxcpus). n is the number of processors; where one place holds several, such
+// as the threads of a core, n must not leave a place half filled.
 //
-// If one cannot be plugged in, those before it are unplugged again, if the guest lets go of them.
-// To unplug one, the guest is asked as by [Unplug], with its errors; the ones that it has let go
-// of stay unplugged. Machines of QEMU 5.2 refuse to unplug processors. Without KVM QEMU 7.2 is not asked
-// to, and after a processor was unplugged none is plugged in: the error then wraps [ErrUnsafe].
+// If one cannot be plugged in, those that were plugged in before are unplugged again, if the guest releases them.
+// Processors are unplugged as by [Unplug], with the same errors; those that the guest has released
+// stay unplugged. Machines of QEMU 5.2 refuse to unplug processors. Without KVM, SetCPUs does not unplug
+// processors on QEMU 7.2, and on no release plugs one in after one was unplugged: the error then wraps [ErrUnsafe].
 func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
 	places, err := cpuPlaces(ctx, c)
 	if n < 1 {
-		err = errors.New("a machine has at least one")
+		err = errors.New("a machine has at least one processor")
 	}
 	if err == nil {
 		if have := countCPUs(places); n >= have {
@@ -79,7 +79,7 @@ func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
 	return nil
 }
 
-// cpuPlaces are the places for processors, the first one first: QEMU has them in reverse.
+// cpuPlaces returns the places for processors in order; QEMU lists them in reverse.
 func cpuPlaces(ctx context.Context, c *qapi.Client) ([]qapi.HotpluggableCPU, error) {
 	places, err := ask(ctx, c, c.QueryHotpluggableCPUs)
 	slices.Reverse(places)
@@ -106,9 +106,9 @@ func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU
 	}
 	switch {
 	case more > 0:
-		return fmt.Errorf("there are places for %d fewer", more)
+		return fmt.Errorf("there are too few places, by %d", more)
 	case more < 0:
-		return fmt.Errorf("places cannot be filled in part: it would be %d more", -more)
+		return fmt.Errorf("a place cannot be filled in part: whole places give %d more", -more)
 	case len(things) == 0:
 		return nil
 	}
@@ -118,7 +118,7 @@ func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU
 	return addAll(ctx, c, things...)
 }
 
-// cpuThing is a processor that is to be plugged in at a place.
+// cpuThing returns a processor that is to be plugged in at a place.
 func cpuThing(c *qapi.Client, place qapi.HotpluggableCPU) thing {
 	dev := place.Device(cpuID(place.Props))
 	t := unplugged(c, *dev.ID)
@@ -127,7 +127,7 @@ func cpuThing(c *qapi.Client, place qapi.HotpluggableCPU) thing {
 	return t
 }
 
-// cpuID is the id of the processor at a place: the numbers that make it up, after each other.
+// cpuID returns the id of the processor at a place, which is made of the place's numbers.
 func cpuID(place qapi.CPUInstanceProperties) string {
 	id := "cpu"
 	for _, n := range []*int64{
@@ -150,11 +150,11 @@ func unplugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableC
 		}
 	}
 	if less < 0 {
-		return fmt.Errorf("places cannot be emptied in part: it would be %d fewer", -less)
+		return fmt.Errorf("a place cannot be emptied in part: whole places give %d fewer", -less)
 	}
 	for i, id := range ids {
 		if err := unplug(ctx, c, id); err != nil {
-			return fmt.Errorf("%w; %d of %d have gone", err, i, len(ids))
+			return fmt.Errorf("%w; %d of %d are gone", err, i, len(ids))
 		}
 	}
 	return nil

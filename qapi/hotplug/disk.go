@@ -9,9 +9,9 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// AddDisk adds block nodes, in this order, and plugs in a device that uses one of them. Each node must
-// have a name, the device an id. Nodes that are described inside another are
-// part of it. If something fails, what was added before is removed.
+// AddDisk adds block nodes in the given order, and plugs in a device that uses one of them. Each node must
+// have a name, and the device an id. A node that is described inside another one is
+// a part of it and needs no name. If something fails, everything that was added before is removed.
 func AddDisk(ctx context.Context, c *qapi.Client, dev qapi.Device, nodes ...qapi.BlockdevOptions) error {
 	t, err := deviceThing(c, dev)
 	if err != nil {
@@ -24,11 +24,10 @@ func AddDisk(ctx context.Context, c *qapi.Client, dev qapi.Device, nodes ...qapi
 	return plugging(addAll(ctx, c, append(things, t)...))
 }
 
-// RemoveDisk unplugs a device, as [Unplug] does, and then removes block nodes, in this order: what
-// uses a node comes before it, so the device's own is the first. A node that is
-// still in use is waited for. What is not there is no error, so that RemoveDisk can be called again if it has
-// failed. The device may be using another node than it was added with, after a snapshot
-// for example: name that.
+// RemoveDisk unplugs a device, as [Unplug] does, and then removes block nodes in the given order: the
+// node that the device uses comes first, and then the nodes below it. RemoveDisk waits until a node is
+// no longer in use. It is not an error if something does not exist, so RemoveDisk can be called again after it has
+// failed. After a snapshot, for example, the device uses another node than at first: name that one.
 func RemoveDisk(ctx context.Context, c *qapi.Client, id string, nodes ...string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -44,7 +43,7 @@ func nodeThings(c *qapi.Client, nodes []qapi.BlockdevOptions) ([]thing, error) {
 	for _, options := range nodes {
 		name := qapi.Value(options.NodeName)
 		if name == "" {
-			return nil, errors.New("a disk: a block node needs a name, by which it can be removed")
+			return nil, errors.New("a disk: a block node needs a name, so that it can be removed")
 		}
 		t := nodeThing(c, name)
 		t.add = func(ctx context.Context) error { return c.BlockdevAdd(ctx, options) }

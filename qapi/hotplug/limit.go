@@ -11,10 +11,10 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// DefaultLimit is how long functions that wait for the guest do so if ctx has no deadline.
+// DefaultLimit is how long functions wait for the guest if ctx has no deadline.
 const DefaultLimit = 30 * time.Second
 
-// limited is ctx with a deadline.
+// limited returns ctx with a deadline.
 func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
@@ -28,7 +28,7 @@ func refused(err error) bool {
 	return ok
 }
 
-// ask asks the server for something, again if the connection was lost and is made again.
+// ask calls query, and calls it again if the connection was lost and is made again.
 func ask[R any](ctx context.Context, c *qapi.Client, query func(context.Context) (R, error)) (result R, err error) {
 	err = retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
 		result, err = query(ctx)
@@ -37,17 +37,17 @@ func ask[R any](ctx context.Context, c *qapi.Client, query func(context.Context)
 	return result, err
 }
 
-// A state is what a function waits for, and what it hears of it.
+// A state is something that a function waits for, and the events about it.
 type state struct {
 	news    *qmp.Stream[qapi.Event]
 	matters func(qapi.Event) bool // whether an event may have changed it
-	lost    bool                  // events were, or the connection: the server may not have been told what to do
+	lost    bool                  // events or the connection were lost: the server may not have got the command
 
 	interval poll.Interval
 }
 
-// until calls reached, at once, after each event that matters, after events were lost and at
-// growing intervals, until it returns true or an error.
+// until calls reached until it returns true or an error: at once, after each event that matters, after
+// events were lost, and at growing intervals.
 func (s *state) until(ctx context.Context, reached func(context.Context) (bool, error)) error {
 	for {
 		if done, err := reached(ctx); done || err != nil {
@@ -59,13 +59,13 @@ func (s *state) until(ctx context.Context, reached func(context.Context) (bool, 
 	}
 }
 
-// wait waits for an event that matters, for one that is missing, or for as long as limit.
+// wait waits for an event that matters or for one that is missing, but not longer than limit.
 func (s *state) wait(ctx context.Context, limit time.Duration) error {
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		e, err := s.news.Next(within)
-		about := err == nil && s.matters(e) // also when the time is over: it has left the queue
+		about := err == nil && s.matters(e) // even when the time is over: the event has left the queue
 		switch {
 		case missing(err):
 			s.lost = true
@@ -75,7 +75,7 @@ func (s *state) wait(ctx context.Context, limit time.Duration) error {
 		switch {
 		case ctx.Err() != nil:
 			return poll.Error(ctx)
-		case err != nil, within.Err() != nil, about: // what cannot be decoded may be it
+		case err != nil, within.Err() != nil, about: // an event that cannot be decoded may be about it
 			return nil
 		}
 	}

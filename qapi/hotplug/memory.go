@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// AddMemory adds a memory backend and plugs in a device that uses it: a pc-dimm, an nvdimm, a virtio-mem-pci. The
+// AddMemory adds a memory backend and plugs in a device that uses it: a pc-dimm, an nvdimm or a virtio-mem-pci. The
 // machine must have been started with room for it (maxmem, and slots for modules).
 // If the device cannot be plugged in, the backend is removed.
 func AddMemory(ctx context.Context, c *qapi.Client, dev qapi.Device, backend qapi.ObjectOptions) error {
@@ -24,9 +24,9 @@ func AddMemory(ctx context.Context, c *qapi.Client, dev qapi.Device, backend qap
 }
 
 // RemoveMemory unplugs a memory device, as [Unplug] does, and removes its backend. A virtio-mem
-// device is emptied before, as [ResizeMemory] does; before QEMU 8.2 it cannot be unplugged. Guests
-// can refuse: Linux lets go of a memory module only if its memory was put online as movable. What is
-// not there is no error, so that RemoveMemory can be called again if it has failed.
+// device is first emptied, as [ResizeMemory] does; before QEMU 8.2 it cannot be unplugged. Guests
+// can refuse: Linux releases a memory module only if its memory was put online as movable. It is not an
+// error if something does not exist, so RemoveMemory can be called again after it has failed.
 func RemoveMemory(ctx context.Context, c *qapi.Client, id, backend string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -44,8 +44,8 @@ func RemoveMemory(ctx context.Context, c *qapi.Client, id, backend string) error
 	return removeAll(ctx, t, objectThing(c, backend))
 }
 
-// isFull reports whether the server refuses to unplug a virtio-mem device since the guest
-// has, or is to have, some of its memory.
+// isFull reports whether the server refuses to unplug a virtio-mem device because the guest
+// has some of its memory, or is to have some.
 func isFull(err error) bool {
 	return refused(err) && strings.Contains(err.Error(), "virtio-mem device cannot get unplugged while")
 }
@@ -64,8 +64,8 @@ func objectThing(c *qapi.Client, id string) thing {
 }
 
 // ResizeMemory sets how many bytes of a virtio-mem device the guest has, and returns when it
-// has them. If ctx ends before (30 s if it has no deadline), what the guest has taken or given up by then stays, and
-// no more is asked of it.
+// has them. If ctx ends earlier (after 30 s if it has no deadline), the guest keeps what it has at that moment,
+// and the device's requested size is set to that.
 func ResizeMemory(ctx context.Context, c *qapi.Client, id string, size uint64) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -86,7 +86,7 @@ func resize(ctx context.Context, c *qapi.Client, id string, size uint64) error {
 			return 0, false, err
 		}
 		if info == nil {
-			return 0, false, errors.New("there is no virtio-mem device of this id")
+			return 0, false, errors.New("there is no virtio-mem device with this id")
 		}
 		return info.Size, info.Size == size, nil
 	})
@@ -96,7 +96,7 @@ func resize(ctx context.Context, c *qapi.Client, id string, size uint64) error {
 	return nil
 }
 
-// virtioMem is the state of a virtio-mem device; nil if there is none of this id.
+// virtioMem returns the state of a virtio-mem device; nil if there is none with this id.
 func virtioMem(ctx context.Context, c *qapi.Client, id string) (*qapi.MemoryDeviceInfoVirtioMem, error) {
 	devices, err := ask(ctx, c, c.QueryMemoryDevices)
 	for _, d := range devices {
@@ -107,5 +107,5 @@ func virtioMem(ctx context.Context, c *qapi.Client, id string) (*qapi.MemoryDevi
 	return nil, err
 }
 
-// stopping is how long a guest's work may take to be stopped.
+// stopping is how long it may take to stop what a guest is doing.
 const stopping = undo.DefaultLimit

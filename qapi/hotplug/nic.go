@@ -20,8 +20,8 @@ func AddNIC(ctx context.Context, c *qapi.Client, dev qapi.Device, netdev qapi.Ne
 	return plugging(addAll(ctx, c, n, t))
 }
 
-// RemoveNIC unplugs a network card, as [Unplug] does, and removes its netdev. What is not there is no
-// error, so that RemoveNIC can be called again if it has failed.
+// RemoveNIC unplugs a network card, as [Unplug] does, and removes its netdev. It is not an error if something does
+// not exist, so RemoveNIC can be called again after it has failed.
 func RemoveNIC(ctx context.Context, c *qapi.Client, id, netdev string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -41,9 +41,9 @@ func netdevThing(c *qapi.Client, id string) thing {
 	}
 }
 
-// netdevExists asks the human monitor, since no command lists netdevs: QEMU 5.2 would add a
-// second one of the same id. Where it is disabled the answer is no; later releases then
-// say so themselves.
+// netdevExists reports whether there is a netdev with an id. QEMU 5.2 would add a second one. No command of QMP lists
+// netdevs, so the human monitor is asked. Where that is disabled, the result is false; later releases refuse
+// a second netdev themselves.
 func netdevExists(ctx context.Context, c *qapi.Client, id string) (bool, error) {
 	text, err := ask(ctx, c, func(ctx context.Context) (string, error) {
 		return c.HumanMonitorCommand(ctx, qapi.HumanMonitorCommandArgs{CommandLine: "info network"})

@@ -6,14 +6,14 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// The sources of a report of _OST, of the ACPI specification: what a guest was asked.
+// The sources of an _OST report of the ACPI specification: who asked the guest to eject a device.
 const (
-	ostEjectRequest    = 3     // by the machine
-	ostEjectProcessing = 0x103 // by the guest's own user
+	ostEjectRequest    = 3     // the machine
+	ostEjectProcessing = 0x103 // the guest's own user
 )
 
-// ejections are the states in which a guest does not eject a device, as the ACPI
-// specification numbers them. 0 is success, 0x84 that it is at it.
+// ejections are the states of the ACPI specification in which a guest does not eject a device. 0 is
+// success, 0x84 that the ejection is in progress.
 var ejections = map[int64]string{
 	1:    "failure",
 	2:    "it does not know such a request",
@@ -23,13 +23,13 @@ var ejections = map[int64]string{
 	0x83: "a device that it depends on is busy",
 }
 
-// isEjectedCPU reports whether a guest has let go of the processor that was in a slot.
+// isEjectedCPU reports whether a guest has released the processor that was in a slot.
 func isEjectedCPU(slot qapi.ACPIOSTInfo) bool {
 	asked := slot.Source == ostEjectRequest || slot.Source == ostEjectProcessing
 	return slot.SlotType == qapi.ACPISlotTypeCPU && slot.Device == nil && asked && slot.Status == 0
 }
 
-// ejection is why a guest does not eject a device, if that is what its report says.
+// ejection returns why a guest does not eject a device; "" if its report does not say that.
 func ejection(info qapi.ACPIOSTInfo) string {
 	if info.Source != ostEjectRequest && info.Source != ostEjectProcessing {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qapi/device"
 )
 
-// Plug plugs a device in. It must have an id. A device of PCI Express that names no bus gets a port
-// that is free; see [FreePort].
+// Plug plugs in a device, which must have an id. A PCI Express device without a bus gets a free
+// port; see [FreePort].
 func Plug(ctx context.Context, c *qapi.Client, dev qapi.Device) error {
 	t, err := deviceThing(c, dev)
 	if err == nil {
@@ -27,7 +27,7 @@ func plugging(err error) error {
 	return nil
 }
 
-// deviceThing is a device that is to be plugged in.
+// deviceThing returns a device that is to be plugged in.
 func deviceThing(c *qapi.Client, dev qapi.Device) (thing, error) {
 	args, err := qapi.DeviceArgs(dev)
 	if err != nil {
@@ -50,7 +50,7 @@ func deviceThing(c *qapi.Client, dev qapi.Device) (thing, error) {
 	return t, nil
 }
 
-// unplugged is a device that is to be unplugged.
+// unplugged returns a device that is to be unplugged.
 func unplugged(c *qapi.Client, id string) thing {
 	return thing{
 		what:   fmt.Sprintf("device %q", id),
@@ -58,20 +58,20 @@ func unplugged(c *qapi.Client, id string) thing {
 	}
 }
 
-// takesNone reports whether the server has chosen the root of PCI Express as a bus, which takes no
+// takesNone reports whether the server has chosen the root bus of PCI Express, which takes no
 // devices while the machine runs.
 func takesNone(err error) bool {
 	return refused(err) && strings.Contains(err.Error(), "Bus 'pcie.") && strings.Contains(err.Error(), "does not support hotplugging")
 }
 
-// addToPort plugs a device into the first free port. Somebody else may be faster: then into
-// the next.
+// addToPort plugs a device into the first free port. If somebody else is faster, it takes the
+// next one.
 func addToPort(ctx context.Context, c *qapi.Client, dev qapi.DeviceAddArgs) error {
 	ports, err := freePorts(ctx, c)
 	if err != nil {
 		return err
 	}
-	props := map[string]any{"addr": device.Slot(0)} // else QEMU 5.2 and 7.2 take a slot that no guest sees
+	props := map[string]any{"addr": device.Slot(0)} // otherwise QEMU 5.2 and 7.2 choose a slot that no guest sees
 	maps.Copy(props, dev.Props)
 	dev.Props = props
 	err = ErrNoPort

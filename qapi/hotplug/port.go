@@ -10,20 +10,20 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// ErrNoPort is wrapped by the error for a machine without a free place for a PCI device. A port of
-// PCI Express cannot be added while the machine runs: machines are started with spare ones.
+// ErrNoPort is wrapped by the error for a machine without a free place for a PCI device. PCI Express
+// ports cannot be added while a machine runs: start it with spare ones.
 var ErrNoPort = errors.New("there is no free port for a PCI device")
 
-// ports are the types of devices that have a place for one PCI Express device each.
+// ports are the types of devices that each have a place for one PCI Express device.
 var ports = []string{"pcie-root-port", "ioh3420", "xio3130-downstream"}
 
-// FreePort returns the bus of a place for one more PCI device, for the field Bus of a
-// device: a root port or downstream port with nothing in it, in the order of their names; or
-// else a conventional bus with a free slot, such as pci.0 of the machine pc. The error wraps [ErrNoPort] if
-// there is none.
+// FreePort returns a bus with a place for one more PCI device, for the field Bus of a
+// device. It is an empty root port or downstream port, the first one in the order of their names. If there is
+// none, it is a conventional bus with a free slot, such as pci.0 of the machine pc. The error wraps [ErrNoPort] if
+// there is no place at all.
 //
-// Nothing is reserved: a device that is plugged in meanwhile may take the place. [Plug]
-// and the like find another then.
+// FreePort does not reserve the place: another device may take it. [Plug]
+// and the functions like it then find another one.
 func FreePort(ctx context.Context, c *qapi.Client) (bus string, err error) {
 	free, err := freePorts(ctx, c)
 	if err != nil {
@@ -43,8 +43,8 @@ func FreePort(ctx context.Context, c *qapi.Client) (bus string, err error) {
 
 func inPorts(err error) error { return fmt.Errorf("hotplug: looking for a port: %w", err) }
 
-// freePorts are the buses of PCI Express ports that have nothing in them. What is plugged in
-// is read from the tree of objects: query-pci does not have it before the firmware has numbered
+// freePorts returns the buses of empty PCI Express ports. What is plugged in
+// is read from the tree of objects, since query-pci does not show it before the firmware has numbered
 // the buses.
 func freePorts(ctx context.Context, c *qapi.Client) ([]string, error) {
 	var free []string
@@ -68,7 +68,7 @@ func freePorts(ctx context.Context, c *qapi.Client) ([]string, error) {
 	return free, nil
 }
 
-// freeBuses are the buses of a port that have nothing in them: one, or none.
+// freeBuses returns the empty buses of a port: one, or none.
 func freeBuses(ctx context.Context, c *qapi.Client, port string) ([]string, error) {
 	var free []string
 	buses, err := children(ctx, c, port)
@@ -87,10 +87,10 @@ func freeBuses(ctx context.Context, c *qapi.Client, port string) ([]string, erro
 	return free, err
 }
 
-// slots is how many a conventional bus has.
+// slots is how many slots a conventional bus has.
 const slots = 32
 
-// conventional is a conventional bus of the machine's own with a free slot; "" if there is none.
+// conventional returns a conventional bus of the machine itself that has a free slot; "" if there is none.
 func conventional(ctx context.Context, c *qapi.Client) (string, error) {
 	hosts, err := children(ctx, c, "/machine")
 	if err != nil {
@@ -113,7 +113,7 @@ func conventional(ctx context.Context, c *qapi.Client) (string, error) {
 	return "", nil
 }
 
-// usedSlots is how many slots of the first bus are in use.
+// usedSlots returns how many slots of the first bus are in use.
 func usedSlots(ctx context.Context, c *qapi.Client) (int, error) {
 	buses, err := ask(ctx, c, c.QueryPCI)
 	if err != nil {
@@ -144,7 +144,7 @@ func children(ctx context.Context, c *qapi.Client, path string) ([]child, error)
 	return all, err
 }
 
-// occupants is how many devices a bus has.
+// occupants returns how many devices a bus has.
 func occupants(ctx context.Context, c *qapi.Client, bus string) (int, error) {
 	list, err := properties(ctx, c, bus)
 	n := 0
@@ -156,7 +156,7 @@ func occupants(ctx context.Context, c *qapi.Client, bus string) (int, error) {
 	return n, err
 }
 
-// properties are those of an object; none if it has gone meanwhile.
+// properties returns the properties of an object; none if it is gone meanwhile.
 func properties(ctx context.Context, c *qapi.Client, path string) ([]qapi.ObjectPropertyInfo, error) {
 	list, err := ask(ctx, c, func(ctx context.Context) ([]qapi.ObjectPropertyInfo, error) {
 		return c.QOMList(ctx, qapi.QOMListArgs{Path: path})

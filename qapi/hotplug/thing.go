@@ -17,7 +17,7 @@ type thing struct {
 	what   string // for errors, such as: block node "disk0"
 	add    func(context.Context) error
 	exists func(context.Context) (bool, error)
-	remove func(context.Context) error // which succeeds if it is not there
+	remove func(context.Context) error // succeeds if the thing does not exist
 }
 
 // addAll adds things in order. If one cannot be added, those before it are removed.
@@ -27,8 +27,8 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 	for _, t := range things {
 		if there, err := t.exists(ctx); err != nil {
 			return fmt.Errorf("%s: %w", t.what, err)
-		} else if there { // it must not be taken for ours
-			return fmt.Errorf("%s: there is one already", t.what)
+		} else if there { // it must not be taken for our own
+			return fmt.Errorf("%s: it exists already", t.what)
 		}
 		mayExist, err := t.addOnce(ctx, c)
 		if mayExist {
@@ -41,11 +41,11 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 	return nil
 }
 
-// addOnce adds it. If the reply was lost, it is looked for, and added again if it is not there.
+// addOnce adds the thing. If the reply was lost, it looks for the thing, and adds it again if it does not exist.
 func (t thing) addOnce(ctx context.Context, c *qapi.Client) (mayExist bool, err error) {
 	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
 		err := t.add(ctx)
-		if mayExist && qapi.IsExists(err) { // by the command whose reply was lost
+		if mayExist && qapi.IsExists(err) { // the command whose reply was lost has added it
 			return nil
 		}
 		mayExist = mayExist || qmp.MayHaveRun(err)
@@ -70,8 +70,8 @@ func removeAll(ctx context.Context, things ...thing) error {
 	return nil
 }
 
-// removeFree has the server remove something when nothing uses it any more. That it is not there
-// is success.
+// removeFree removes something as soon as nothing uses it any more. It succeeds if the thing does not
+// exist.
 func removeFree(ctx context.Context, c *qapi.Client, what string, remove func(context.Context) error) error {
 	var inUse error
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
@@ -95,4 +95,4 @@ func removeFree(ctx context.Context, c *qapi.Client, what string, remove func(co
 }
 
 // errNoID is why a device cannot be plugged in by this package.
-var errNoID = errors.New("it needs an id, without which it can hardly be unplugged")
+var errNoID = errors.New("it needs an id, so that it can be unplugged")

@@ -13,33 +13,33 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// ErrNotReleased is wrapped by the error for a device that the guest has not let go of in
-// time. It is still plugged in then, and may go later: a request to the guest cannot be
-// taken back.
-var ErrNotReleased = errors.New("the guest has not let go of it")
+// ErrNotReleased is wrapped by the error for a device that the guest has not released in
+// time. The device is still plugged in, and the guest may release it later: the request to the guest
+// cannot be withdrawn.
+var ErrNotReleased = errors.New("the guest has not released it")
 
-// A RefusedError is a guest's answer that it does not let go of a device. It stays plugged in. A
-// guest that was busy may agree the next time.
+// A RefusedError is a guest's answer that it does not release a device. The device stays plugged in. A
+// guest that was busy may release it the next time.
 type RefusedError struct {
 	Device string // its id, or its path if it has none
-	Reason string // as QEMU has it, if it gives one
+	Reason string // QEMU's reason, if it gives one
 }
 
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("hotplug: the guest refuses to let go of %q", e.Device)
+	text := fmt.Sprintf("hotplug: the guest refuses to release %q", e.Device)
 	if e.Reason != "" {
 		text += ": " + printable.String(e.Reason)
 	}
 	return text
 }
 
-// Unplug unplugs a device, given its id, or its QOM path if it has none, and returns when it
-// is gone: the guest has let go of it, and what it used can be removed. A device that is not
-// there is gone. The guest is asked again after a while, in case it was not listening.
+// Unplug unplugs a device and returns when it is gone: the guest has released it, and what it used can be
+// removed. id is the device's id, or its QOM path if it has no id. It is not an error if there is no such
+// device. If the guest does not answer, it is asked again after some time.
 //
 // The error is or wraps a [*RefusedError] if the guest refuses, [ErrNotReleased] if it does not answer
-// before ctx ends (30 s if ctx has no deadline), and a [*qmp.Error] if the
-// server refuses: a bus may not let go of devices while the machine runs.
+// before ctx ends (within 30 s if ctx has no deadline), and a [*qmp.Error] if the
+// server refuses: the bus of the device may not support hot-unplug.
 //
 // A processor of QEMU 7.2 without KVM is not unplugged: the error wraps [ErrUnsafe].
 func Unplug(ctx context.Context, c *qapi.Client, id string) error {
@@ -58,15 +58,15 @@ func unplug(ctx context.Context, c *qapi.Client, id string) error {
 	return fmt.Errorf("hotplug: unplugging %q: %w", id, err)
 }
 
-// firstAsked is after what time the guest is asked again, and then after twice as long each time. A slow
-// guest may take notice late.
+// firstAsked is the time after which the guest is asked again; it doubles each time. A slow
+// guest may notice the request late.
 const firstAsked = 8 * time.Second
 
-// settling is how long an event may be late that says that a device that has left the tree of
-// objects is gone for good, and its block node free.
+// settling is how long to wait for the event about a device that has left the tree of objects: only the event
+// says that the device is gone for good and its block node is free.
 const settling = time.Second
 
-// An unplugging is what it takes to unplug one device.
+// An unplugging is the work of unplugging one device.
 type unplugging struct {
 	state
 	c        *qapi.Client
@@ -74,11 +74,11 @@ type unplugging struct {
 	kind     string // its type
 
 	begun   time.Time
-	asked   bool          // the guest was, or the server is about to
-	next    time.Time     // when it is to be asked again
-	every   time.Duration // how long it has then
+	asked   bool          // the guest was asked, or is busy with the slot
+	next    time.Time     // when the guest is to be asked again
+	every   time.Duration // how long it then has to answer
 	refused error         // by the guest
-	gone    bool          // and the server has said so in an event
+	gone    bool          // an event has said that the device is gone
 }
 
 func newUnplugging(c *qapi.Client, id string) *unplugging {
@@ -90,15 +90,15 @@ func newUnplugging(c *qapi.Client, id string) *unplugging {
 	return u
 }
 
-// peripheral is where devices with an id are in the tree of objects.
+// peripheral is the place of devices with an id in the tree of objects.
 const peripheral = "/machine/peripheral/"
 
-// memUnplugError is what releases before 9.1 say of memory.
+// memUnplugError is the event of releases before 9.1 for memory.
 //
 //lint:ignore SA1019 releases before 6.2 have nothing else
 type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // see above
 
-// pathOf is where a device is in the tree of objects.
+// pathOf returns the path of a device in the tree of objects.
 func pathOf(id string) string {
 	if strings.HasPrefix(id, "/") {
 		return id
@@ -128,7 +128,7 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 	case err == nil:
 		return u.settle(ctx)
 	case ctx.Err() != nil && u.asked:
-		return fmt.Errorf("%w in %v; it is still plugged in, and may go later: %w",
+		return fmt.Errorf("%w within %v; it is still plugged in, and may be released later: %w",
 			ErrNotReleased, time.Since(u.begun).Round(time.Millisecond), poll.Error(ctx))
 	}
 	return err
@@ -136,8 +136,8 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 
 func (u *unplugging) isCPU() bool { return strings.HasSuffix(u.kind, "-cpu") }
 
-// request asks the guest, if it is time. To ask it too often, after a connection was lost, does no harm: a
-// server refuses to press a button again that the guest has not answered yet.
+// request asks the guest, if it is time. After a connection was lost, it may ask too early, which does no harm: a
+// server refuses to press the button of a slot again before the guest has answered.
 func (u *unplugging) request(ctx context.Context) error {
 	if !u.lost && time.Now().Before(u.next) {
 		return nil
@@ -146,11 +146,11 @@ func (u *unplugging) request(ctx context.Context) error {
 	switch {
 	case retry.Lost(u.c.Conn(), err):
 		u.lost = true
-		return nil // it is asked for, and told again if it is there
+		return nil // until looks for the device, and asks again if it is still there
 	case isBusy(err):
 		u.lost, u.asked, u.next = false, true, time.Now().Add(busyTime)
 		return nil
-	case qapi.IsNotFound(err): // it is looked for at once
+	case qapi.IsNotFound(err): // until looks for it at once
 		u.interval.Reset()
 	case refused(err) && !u.asked && !isAsked(err):
 		return err
@@ -162,21 +162,21 @@ func (u *unplugging) request(ctx context.Context) error {
 	return nil
 }
 
-// busyTime is when a guest is asked again that is busy with the slot.
+// busyTime is the time after which a guest that is busy with the slot is asked again.
 const busyTime = time.Second
 
-// isBusy reports whether the server refuses to ask a guest that is busy with the slot of a device, as a guest
-// is for some seconds after the device was plugged in.
+// isBusy reports whether the server refuses because the guest is busy with the slot of the device, as it is
+// for some seconds after the device was plugged in.
 func isBusy(err error) bool {
 	return refused(err) && strings.Contains(err.Error(), "guest is busy")
 }
 
-// isAsked reports whether the server refuses to ask a guest that has been asked already.
+// isAsked reports whether the server refuses because the guest has been asked already.
 func isAsked(err error) bool {
 	return strings.Contains(err.Error(), "already in the process of unplug")
 }
 
-// hear takes note of an event, and reports whether it is about the device.
+// hear records what an event says of the device, and reports whether it says anything.
 func (u *unplugging) hear(e qapi.Event) bool {
 	switch e := e.(type) {
 	case qapi.DeviceDeletedEvent:
@@ -198,19 +198,19 @@ func (u *unplugging) refuse(reason string) bool {
 	return true
 }
 
-// settle waits for the event that a device is gone for good. Processors have none as a rule, nor
-// has a device whose event was lost.
+// settle waits for the event that says that the device is gone for good. Processors usually have none, and the
+// event of another device may have been lost.
 func (u *unplugging) settle(ctx context.Context) error {
 	end := time.Now().Add(settling)
 	for !u.gone && !u.lost && !u.isCPU() && time.Now().Before(end) {
 		if err := u.wait(ctx, time.Until(end)); err != nil {
-			return nil //nolint:nilerr // it is gone, whatever becomes of the event
+			return nil //nolint:nilerr // the device is gone, whatever happens to the event
 		}
 	}
 	return nil
 }
 
-// typeOf is the type of an object in the tree of objects.
+// typeOf returns the type of an object in the tree of objects.
 func typeOf(ctx context.Context, c *qapi.Client, path string) (string, error) {
 	text, err := ask(ctx, c, func(ctx context.Context) ([]byte, error) {
 		return c.QOMGet(ctx, qapi.QOMGetArgs{Path: path, Property: "type"})
@@ -224,7 +224,7 @@ func exists(ctx context.Context, c *qapi.Client, path string) (bool, error) {
 	return err == nil, gone(err)
 }
 
-// gone is an error of removing something, without that it is not there.
+// gone returns err, the error of looking for or removing something, but nil if it does not exist.
 func gone(err error) error {
 	if qapi.IsNotFound(err) {
 		return nil

@@ -85,7 +85,7 @@ func TestUnplugRefused(t *testing.T) {
 		refused, ok := errors.AsType[*hotplug.RefusedError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, hotplug.RefusedError{Device: "dimm", Reason: "the device is busy (ACPI status 130)"}, *refused)
-		assert.EqualError(t, err, `hotplug: the guest refuses to let go of "dimm": the device is busy (ACPI status 130)`)
+		assert.EqualError(t, err, `hotplug: the guest refuses to release "dimm": the device is busy (ACPI status 130)`)
 		assert.Zero(t, time.Since(start))
 
 		err = hotplug.RemoveMemory(t.Context(), c, "dimm", "m")
@@ -98,7 +98,7 @@ func TestUnplugRefused(t *testing.T) {
 		if release == "5.2" {
 			assert.ErrorIs(t, err, hotplug.ErrNotReleased, "it has no such event")
 		} else {
-			assert.EqualError(t, err, `hotplug: the guest refuses to let go of "vd"`)
+			assert.EqualError(t, err, `hotplug: the guest refuses to release "vd"`)
 		}
 		assert.Equal(t, []string{"dimm", "vd"}, devices(t, c))
 	})
@@ -120,7 +120,7 @@ func TestUnplugRefusedWithReason(t *testing.T) {
 		}()
 		start := time.Now()
 		err := hotplug.Unplug(t.Context(), c, "dimm")
-		assert.EqualError(t, err, `hotplug: the guest refuses to let go of "dimm": bad\nluck`)
+		assert.EqualError(t, err, `hotplug: the guest refuses to release "dimm": bad\nluck`)
 		assert.Equal(t, time.Second, time.Since(start))
 	})
 }
@@ -142,7 +142,7 @@ func TestUnplugSilent(t *testing.T) {
 		assert.Equal(t, hotplug.DefaultLimit, time.Since(start))
 		require.ErrorIs(t, err, hotplug.ErrNotReleased)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.EqualError(t, err, `hotplug: unplugging "vd": the guest has not let go of it in 30s; it is still plugged in, and may go later: context deadline exceeded`)
+		assert.EqualError(t, err, `hotplug: unplugging "vd": the guest has not released it within 30s; it is still plugged in, and may be released later: context deadline exceeded`)
 		assert.Equal(t, []time.Duration{0, 8 * time.Second, 24 * time.Second}, asked)
 		assert.Equal(t, []string{"vd"}, devices(t, c))
 
@@ -178,7 +178,7 @@ func TestUnplugCancelled(t *testing.T) {
 }
 
 // Behind a port of PCI Express a guest that was asked is not asked twice: the server refuses,
-// which is no error.
+// which is not an error.
 func TestUnplugAskedBefore(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release), qmptest.RootPorts("rp0"))

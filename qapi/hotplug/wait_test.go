@@ -51,6 +51,7 @@ func TestBalloonThatMayHaveBegun(t *testing.T) {
 		lost := false
 		conn, err := qmp.DialFunc(t.Context(), func(context.Context) (io.ReadWriteCloser, error) {
 			if lost {
+				time.Sleep(time.Second) // the second attempt waits for the connection
 				cancel()
 			}
 			return srv.Pipe(), nil

@@ -29,8 +29,8 @@ func await(ctx context.Context, c *qapi.Client, jobs []*Job, reached func(contex
 	})
 }
 
-// follow calls f, at once, after each event that matters, after events were lost and at growing
-// intervals, until it returns true or an error.
+// follow calls f until it returns true or an error: at once, after each event that matters, after
+// events were lost, and at growing intervals.
 func follow[E any](
 	ctx context.Context, news *qmp.Stream[E], matters func(E) bool, f func(context.Context) (bool, error),
 ) error {
@@ -45,13 +45,13 @@ func follow[E any](
 	}
 }
 
-// next waits for an event that matters, or one that was lost, or for as long as limit.
+// next waits for an event that matters or for one that was lost, but not longer than limit.
 func next[E any](ctx context.Context, news *qmp.Stream[E], matters func(E) bool, limit time.Duration) error {
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		e, err := news.Next(wait)
-		about := err == nil && matters(e) // also when the time is over: it has left the queue
+		about := err == nil && matters(e) // even when the time is over: the event has left the queue
 		switch {
 		case ctx.Err() != nil:
 			return poll.Error(ctx)

@@ -14,12 +14,12 @@ import (
 const typeBackground qapi.JobType = "background snapshot"
 
 // BackgroundSnapshot saves the state of the machine as it is at the start, memory included, while
-// the guest goes on. It is saved where a migration could go to, such as [migration.File] or
-// [migration.Exec], and is loaded by a QEMU that is started with -incoming. The disks are
-// not in it: pause the machine, begin both, and let it run again.
+// the guest keeps running. The state goes to an address as that of a migration, such as [migration.File] or
+// [migration.Exec], and a QEMU that is started with -incoming loads it. It does not include the
+// disks: to save both, pause the machine, begin with both, and let it run again.
 //
-// QEMU takes it for a migration with the capability background-snapshot, which is set for you and
-// then reset. When ctx ends, it is cancelled. The error wraps [errors.ErrUnsupported] on a
+// For QEMU it is a migration with the capability background-snapshot, which is set for you and
+// reset afterwards. When ctx ends, it is cancelled. The error wraps [errors.ErrUnsupported] on a
 // QEMU before 6.0. A host without userfaultfd makes QEMU refuse it.
 func BackgroundSnapshot(ctx context.Context, c *qapi.Client, to migration.Address, opts ...Option) (migration.Stats, error) {
 	o := newOptions(opts)

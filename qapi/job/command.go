@@ -8,11 +8,11 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A Command is what starts a job: the arguments of one of the commands that do, of which the
-// job's id can be left out, or a function that executes another and gives the job the id that
-// it gets. A job started by a function is followed as well as QEMU lets us: set auto-dismiss
-// to false where the command has it. The function may be called a second time if the
-// connection was lost and the job is not there.
+// A Command is what starts a job: the arguments of a command that does so, in which the
+// job's id can be left out, or a function that executes any other command and gives the job the
+// id that it is called with. In a function, set auto-dismiss to false where the command has it: otherwise
+// the reason of a failure may not be found. The function may be called a second time if the
+// connection was lost and there is no such job.
 type Command interface {
 	qapi.BlockdevBackup | qapi.BlockdevMirrorArgs | qapi.BlockCommitArgs | qapi.BlockStreamArgs |
 		qapi.BlockdevCreateArgs | qapi.XBlockdevAmendArgs |
@@ -80,7 +80,7 @@ func newStarter[C Command](c *qapi.Client, command C) starter {
 	panic("job: a command that Command has and newStarter does not")
 }
 
-// newID makes up an id that nobody else has, nor has had.
+// newID returns an id that no other job has or had.
 func newID(kind qapi.JobType) string {
 	if kind == "" {
 		kind = "job"
@@ -100,20 +100,20 @@ func Mirror(ctx context.Context, c *qapi.Client, args qapi.BlockdevMirrorArgs, o
 	return Run(ctx, c, args, opts...)
 }
 
-// Commit writes overlays down into a backing image, as [qapi.Client.BlockCommit] does. If the
-// guest's own image is among them, it is switched over to the backing image in the end.
-// The overlays' nodes stay; Commit of package qapi/disk also removes that of the topmost one.
+// Commit writes overlays into a backing image below them, as [qapi.Client.BlockCommit] does. If the
+// guest uses one of these overlays itself, it is switched over to the backing image at the end.
+// The overlays' nodes stay; Commit of package qapi/disk also removes the node of the topmost one.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)
 }
 
-// Stream copies backing images up into an image, as [qapi.Client.BlockStream] does.
+// Stream copies what is in backing images into the image above them, as [qapi.Client.BlockStream] does.
 func Stream(ctx context.Context, c *qapi.Client, args qapi.BlockStreamArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)
 }
 
-// Create makes an image, as [qapi.Client.BlockdevCreate] does: a file, or a format in a node
-// that is there. It cannot be cancelled: it runs to its end.
+// Create creates an image, as [qapi.Client.BlockdevCreate] does: a file, or a format in an
+// existing node. It cannot be cancelled: it runs to its end.
 func Create(ctx context.Context, c *qapi.Client, options qapi.BlockdevCreateOptions, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, qapi.BlockdevCreateArgs{Options: options}, opts...)
 }
@@ -125,7 +125,7 @@ func Amend(ctx context.Context, c *qapi.Client, args qapi.XBlockdevAmendArgs, op
 }
 
 // SnapshotSave saves the state of machine and disks in the disks' images, as
-// [qapi.Client.SnapshotSave] does. The guest stands still meanwhile. QEMU 6.0 and later.
+// [qapi.Client.SnapshotSave] does. The guest does not run meanwhile. QEMU 6.0 and later.
 func SnapshotSave(ctx context.Context, c *qapi.Client, args qapi.SnapshotSaveArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)
 }

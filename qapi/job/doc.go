@@ -14,19 +14,19 @@
 // that succeed or fail together. [Dump] and [BackgroundSnapshot] are work of the same kind that
 // QEMU does not call jobs.
 //
-// [Start] returns a handle instead, to pause a job, to change its speed or to choose the
-// moment of its last step. [Attach] makes one for a job that runs already.
+// [Start] returns a handle instead, with which a job can be paused, its speed changed, and
+// the moment of its last step chosen. [Attach] returns a handle on a job that runs already.
 //
 // # What is done for you
 //
-// A job gets an id if it has none. It is kept by QEMU until its end was read, and dismissed
-// then: AutoDismiss is set to false for you. One that is ready, such as a mirror, is completed; one
-// that waits to be finalized is finalized. When ctx ends, the job is cancelled and its end
-// is awaited, for 10 s or as long as [Limit] says; the error has what was left if that was not
-// enough.
+// A job gets an id if it has none. QEMU keeps it until its end was read, and then it is
+// dismissed: AutoDismiss is set to false for you. A job that is ready, such as a mirror, is completed; a job
+// that waits to be finalized is finalized. When ctx ends, the job is cancelled, and its end
+// is awaited for up to 10 s, or as long as [Limit] says; if that is not enough, the error says what
+// was left.
 //
 // All this works on connections that are made again when they are lost (qmp.WithReconnect):
-// after each loss the server is asked, and a command that may have been executed is not
-// sent again before it is known that it was not. If the server that comes back does not have
-// the job, the error wraps [ErrGone].
+// after each loss the server is asked for the state, and a command that may have been executed is
+// sent again only when it is known that it was not. If the server does not have the job
+// afterwards, the error wraps [ErrGone].
 package job

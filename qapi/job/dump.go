@@ -20,9 +20,9 @@ import (
 const typeDump qapi.JobType = "memory dump"
 
 // Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns
-// when it is written, with an [*Error] if that has failed. The guest stands still
-// meanwhile. Detach is set for you. A dump cannot be cancelled: if ctx ends, Dump waits for it as long as [Limit]
-// says, and the error says so if it then goes on.
+// when it is written, with an [*Error] if that has failed. The guest does not run
+// meanwhile. Detach is set for you. A dump cannot be cancelled: when ctx ends, Dump still waits for its end,
+// for as long as [Limit] says. If the dump goes on even then, the error says so.
 func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
 	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
 	defer d.news.Close()
@@ -39,7 +39,7 @@ type dump struct {
 	news   *qmp.Stream[qapi.DumpCompletedEvent]
 	before qapi.DumpStatus // of an earlier dump
 	how    qapi.DumpQueryResult
-	why    string // it has failed
+	why    string // the dump has failed
 	meter  progress.Meter
 }
 
@@ -73,8 +73,8 @@ func (d *dump) run(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	return u.Undo(ctx, d.result(ctx, err))
 }
 
-// result is how the dump has ended. If the wait for it has ended before, because of cause, that is the error
-// unless the dump is known to have ended nevertheless: an end that there was before is not its own.
+// result returns how the dump has ended. cause is what ended the wait for it early, if anything did: it is the
+// error unless this dump is known to have ended, and not only an earlier one.
 func (d *dump) result(ctx context.Context, cause error) error {
 	switch {
 	case cause != nil && d.how.Status == d.before:
@@ -96,7 +96,7 @@ func (d *dump) look(ctx context.Context) error {
 	})
 }
 
-// start starts the dump. After a lost reply it is known to run if none had been before.
+// start starts the dump. After a lost reply it is known that the dump runs if there had been none before.
 func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	args.Detach = new(true)
 	err := d.c.DumpGuestMemory(ctx, args)
@@ -146,9 +146,9 @@ func (d *dump) reason(ctx context.Context) string {
 	return d.why
 }
 
-// settle waits until QEMU has cleaned up after the dump: the status is set and the event sent before the
-// guest goes on, and another dump or a migration at that moment fails or ends QEMU. QEMU
-// 5.2 does not show it if the guest did not run.
+// settle waits until QEMU has cleaned up after the dump. QEMU sets the status and sends the event before the
+// guest runs again; another dump or a migration at that moment fails or ends QEMU. If the guest did not run
+// before, QEMU 5.2 does not show when it has cleaned up.
 func (d *dump) settle(ctx context.Context) error {
 	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) error {
 		return poll.Until(ctx, func(ctx context.Context) (bool, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// ErrGone is wrapped by the error for a job that the server does not have, or does not have
-// any more: how it has ended is not known. A server that was started anew has none.
+// ErrGone is wrapped by the error for a job that the server does not have, or no longer has:
+// how it has ended is not known. A server that was started again has no jobs.
 var ErrGone = errors.New("the server has no such job")
 
 // An Error is the end of a job that has failed or was cancelled.
@@ -19,8 +19,8 @@ type Error struct {
 	Type   qapi.JobType // what it was to do
 	Reason string       // as QEMU said it, for people
 
-	// The job ended because somebody wanted it to: the user, ctx, or QEMU since another job
-	// of its transaction failed. Reason is then "Operation canceled", as a rule.
+	// Cancelled reports that the job was made to end: by a user, by ctx, or by QEMU because another
+	// job of its transaction failed. Reason is then usually "Operation canceled".
 	Cancelled bool
 
 	// Cause is what ended the wait before the job had ended, usually the error of ctx; nil if
@@ -28,7 +28,7 @@ type Error struct {
 	Cause error
 }
 
-// Error has the job's type and id, and QEMU's reason with what is not printable escaped.
+// Error returns the job's type, its id and QEMU's reason, in which characters that are not printable are escaped.
 func (e *Error) Error() string {
 	text := name(e.Type, e.Job)
 	switch {
@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// name is a job in an error text.
+// name returns the name of a job in an error text.
 func name(kind qapi.JobType, id string) string {
 	switch {
 	case kind == "":
@@ -54,7 +54,7 @@ func name(kind qapi.JobType, id string) string {
 	return fmt.Sprintf("job: %s %q", printable.String(string(kind)), id)
 }
 
-// cancelled is what QEMU says of jobs that were.
+// cancelled is what QEMU says of jobs that were cancelled.
 const cancelled = "Operation canceled"
 
 // refused reports whether err is the server's refusal.

@@ -26,14 +26,14 @@ type Job struct {
 	mu    sync.Mutex
 	info  qapi.JobInfo // as it was seen last
 	ended bool
-	kept  bool  // by QEMU, ended: it is to be dismissed
-	asked bool  // to be cancelled, by us
+	kept  bool  // QEMU keeps the job, which has ended: it must be dismissed
+	asked bool  // we have cancelled it
 	left  error // why the job could not be dismissed
 	meter progress.Meter
 	how   progress.Reading
 
-	// The ends of block jobs since before this one began: the only news of one that
-	// dismisses itself. It is read if the job is not found.
+	// The events of block jobs that have ended, from before this job began. Nothing else says how a job has ended
+	// that dismisses itself. They are read if the job is not found.
 	ends *qmp.Stream[qapi.Event]
 
 	dismissing sync.Once
@@ -47,8 +47,8 @@ func newJob(c *qapi.Client, id string, kind qapi.JobType, opts options) *Job {
 	}
 }
 
-// Attach makes a handle for a job that is there: after a restart of the program that has
-// started it, for example. It may have ended. The error wraps [ErrGone] if there is none.
+// Attach returns a handle on an existing job, for example after a restart of the program that
+// started it. The job may have ended. The error wraps [ErrGone] if there is no such job.
 func Attach(ctx context.Context, c *qapi.Client, id string, opts ...Option) (*Job, error) {
 	j := newJob(c, id, "", newOptions(opts))
 	if _, err := j.Info(ctx); err != nil {
@@ -61,11 +61,10 @@ func Attach(ctx context.Context, c *qapi.Client, id string, opts ...Option) (*Jo
 // ID returns the job's id.
 func (j *Job) ID() string { return j.id }
 
-// Close lets go of the handle. The job goes on; one that has ended is kept by QEMU if
-// its end has not been read.
+// Close releases the handle. The job goes on. If it ends, QEMU keeps it until somebody reads its end.
 func (j *Job) Close() { j.ends.Close() }
 
-// Info asks for the state of the job. Once it has ended, it is the last that there was.
+// Info asks for the state of the job. After its end Info returns the last state.
 func (j *Job) Info(ctx context.Context) (qapi.JobInfo, error) {
 	if err := look(ctx, j.c, []*Job{j}); err != nil {
 		return qapi.JobInfo{}, err
@@ -74,8 +73,8 @@ func (j *Job) Info(ctx context.Context) (qapi.JobInfo, error) {
 	return info, nil
 }
 
-// Progress asks how far the job is. The rate and the time left come of what was seen
-// whenever somebody asked or waited.
+// Progress asks how far the job is. The rate and the time left are computed from all that this handle has seen
+// of the job.
 func (j *Job) Progress(ctx context.Context) (Progress, error) {
 	if err := look(ctx, j.c, []*Job{j}); err != nil {
 		return Progress{}, err
@@ -84,8 +83,8 @@ func (j *Job) Progress(ctx context.Context) (Progress, error) {
 }
 
 // Wait waits until the job has ended, and returns it as it was then: with an [*Error] if it
-// has failed or was cancelled. It only waits: a mirror ends when it was told to, and the
-// job goes on if ctx ends.
+// has failed or was cancelled. It only waits: it does not complete a mirror, and the job goes
+// on if ctx ends.
 func (j *Job) Wait(ctx context.Context) (qapi.JobInfo, error) {
 	err := await(ctx, j.c, []*Job{j}, func(context.Context) (bool, error) { return j.hasEnded(), nil })
 	if err != nil {
@@ -95,15 +94,15 @@ func (j *Job) Wait(ctx context.Context) (qapi.JobInfo, error) {
 }
 
 // Ready waits until the job is ready to be completed, as a mirror is when it has caught up.
-// It returns nil, too, if the job has ended well without, as most do, and an [*Error] if it
-// has failed or was cancelled.
+// It also returns nil if the job has succeeded without being ready before, as most jobs do, and an
+// [*Error] if it has failed or was cancelled.
 func (j *Job) Ready(ctx context.Context) error {
 	return j.reach(ctx, "it to be ready", qapi.JobStatusReady, qapi.JobStatusStandby)
 }
 
 // Pending waits until the job, started with AutoFinalize set to false, waits to be finalized.
-// It returns nil, too, if the job has ended well without, and an [*Error] if it has failed or
-// was cancelled.
+// It also returns nil if the job has succeeded without being pending before, and an [*Error] if it
+// has failed or was cancelled.
 func (j *Job) Pending(ctx context.Context) error {
 	return j.reach(ctx, "it to be pending", qapi.JobStatusPending)
 }
@@ -130,13 +129,13 @@ func (j *Job) waiting(what string, err error) error {
 	return fmt.Errorf("%s: waiting for %s: %w", j, what, err)
 }
 
-// String is the job's type and id.
+// String returns the job's type and id.
 func (j *Job) String() string {
 	info, _ := j.last()
 	return name(info.Type, j.id)
 }
 
-// last is the job as it was seen last, and whether it has ended.
+// last returns the job as it was seen last, and whether it has ended.
 func (j *Job) last() (qapi.JobInfo, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -153,7 +152,7 @@ func (j *Job) hasFailed() bool {
 	return ended && info.Error != nil
 }
 
-// result is the end of the job, once it has been seen.
+// result returns the end of the job, which must have been seen.
 func (j *Job) result() (qapi.JobInfo, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -188,7 +187,7 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	j.mu.Lock()
 	i := slices.IndexFunc(list, func(info qapi.JobInfo) bool { return info.ID == j.id })
 	switch {
-	case j.ended: // an older list may have it still
+	case j.ended: // an older list may still have it
 	case i >= 0:
 		j.info, j.ended = list[i], list[i].Status == qapi.JobStatusConcluded
 		j.kept = j.ended
@@ -208,7 +207,7 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	return nil
 }
 
-// findEndLocked finds how a job ended that is not there any more.
+// findEndLocked finds out how a job ended that no longer exists.
 func (j *Job) findEndLocked() bool {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -26,15 +26,15 @@ func newOptions(list []Option) options {
 	return o
 }
 
-// OnProgress has f called while somebody waits for the job: whenever its state changes, and
-// otherwise at growing intervals of up to a second. It is called by the goroutine that waits, which goes on when
-// f has returned. Of several jobs in a [Transaction] it is the sum.
+// OnProgress sets a function that is called while somebody waits for the job: whenever its state changes, and
+// otherwise at growing intervals of up to a second. The goroutine that waits calls it, and goes on when
+// f has returned. For several jobs in a [Transaction] f gets the sum.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// StayOnSource has a mirror that is ready end with the guest on the disk that it has now: its
-// target is left as a complete copy. Otherwise the guest is switched over to the target.
+// StayOnSource ends a mirror without switching the guest over: the guest keeps the disk that it has, and the
+// target is a complete copy. Without this option the guest is switched over to the target.
 func StayOnSource() Option { return func(o *options) { o.stay = true } }
 
 // Limit sets how long cleaning up may take: cancelling jobs after ctx has ended and waiting for
-// their end, dismissing a job, resetting what was set. 10 s without it.
+// their end, dismissing a job, resetting what was set. Without it, the limit is 10 s.
 func Limit(d time.Duration) Option { return func(o *options) { o.limit = d } }

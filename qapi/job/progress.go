@@ -10,20 +10,20 @@ import (
 
 // Progress is how far a job is.
 type Progress struct {
-	// How much is done, and how much there is: bytes for jobs that copy, no unit that is
-	// known for others. Total is an estimate that may change both ways. It is 0 if there is nothing
+	// How much is done, and how much there is to do: in bytes for jobs that copy, in no known
+	// unit for others. Total is an estimate that can grow and shrink. It is 0 if there is nothing
 	// to do, or if the job does not know yet.
 	Done, Total int64
-	// From 0 to 100. Without a total it is 0 until the job has succeeded.
+	// Percent is from 0 to 100. Without a total it is 0 until the job has succeeded.
 	Percent float64
-	// How much is done in a second, over the last seconds; 0 if that is not known.
+	// Rate is how much is done in a second, measured over the last seconds; 0 if it is not known.
 	Rate float64
-	// How long it will take if it goes on like that; 0 if that is not known, or
+	// Left is how long the rest takes at this rate; 0 if that is not known, or if
 	// nothing is left.
 	Left time.Duration
 }
 
-// String is the progress in a few words, such as "42 %, 1m30s left".
+// String returns the progress in a few words, such as "42 %, 1m30s left".
 func (p Progress) String() string {
 	text := fmt.Sprintf("%.0f %%", math.Floor(p.Percent)) // 100 only when it is
 	if p.Left > 0 {
@@ -32,7 +32,7 @@ func (p Progress) String() string {
 	return text
 }
 
-// progressOf is how far some jobs are together, as they were seen last.
+// progressOf returns how far some jobs are in all, as they were seen last.
 func progressOf(jobs ...*Job) Progress {
 	var list []progress.Reading
 	succeeded := true

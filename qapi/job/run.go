@@ -13,8 +13,8 @@ import (
 )
 
 // Run starts a job and returns it when it has ended, with an [*Error] if it has failed or was
-// cancelled. It completes it when it is ready and finalizes it when it is pending. If ctx ends, the
-// job is cancelled; it is a success nevertheless if the job had come to its end before.
+// cancelled. Run completes the job when it is ready and finalizes it when it is pending. If ctx ends, it
+// cancels the job; if the job had succeeded by then, Run succeeds as well.
 func Run[C Command](ctx context.Context, c *qapi.Client, command C, opts ...Option) (qapi.JobInfo, error) {
 	j, err := Start(ctx, c, command, opts...)
 	if err != nil {
@@ -60,9 +60,9 @@ func start(
 	return nil, fmt.Errorf("%s cannot be started: %w", jobs[0], err)
 }
 
-// begin has a command start jobs, and cancels them if it may have done so although it has failed.
+// begin executes a command that starts jobs, and cancels them if the command fails but may have started them.
 func begin(ctx context.Context, c *qapi.Client, jobs []*Job, given bool, do func(context.Context) error) error {
-	if given { // somebody else's job must not be taken for this one
+	if given { // a job of somebody else must not be taken for this one
 		if taken, err := exist(ctx, c, jobs); err != nil {
 			return err
 		} else if taken {
@@ -76,14 +76,14 @@ func begin(ctx context.Context, c *qapi.Client, jobs []*Job, given bool, do func
 	return stopAll(ctx, c, jobs, err)
 }
 
-// Finish waits for the job's end as [Run] does: it completes it when it is ready, finalizes it
+// Finish waits for the job's end as [Run] does: it completes the job when it is ready, finalizes it
 // when it is pending, and cancels it when ctx ends.
 func (j *Job) Finish(ctx context.Context) (qapi.JobInfo, error) {
 	infos, err := finish(ctx, j.c, []*Job{j})
 	return infos[0], err
 }
 
-// finish waits for the ends of jobs and does what they wait for. When one fails, the others
+// finish waits until jobs have ended, and does what they wait for. When one fails, the others
 // are cancelled.
 func finish(ctx context.Context, c *qapi.Client, jobs []*Job) ([]qapi.JobInfo, error) {
 	drivers := make([]driver, len(jobs))
@@ -110,7 +110,7 @@ type driver struct {
 	refusals                        int
 }
 
-// maxRefusals is how often a job that is ready may refuse to be completed: QEMU itself pauses it for a
+// maxRefusals is how often QEMU may refuse to complete a job that is ready: QEMU itself pauses such a job for a
 // moment now and then.
 const maxRefusals = 5
 
@@ -136,7 +136,7 @@ func (d *driver) drive(ctx context.Context, j *Job, cancel bool) error {
 	return nil
 }
 
-// stopAll cancels those of some jobs that have not ended, because of err, which it returns with what was left.
+// stopAll cancels the jobs that have not ended, because of err. It returns err with what was left.
 func stopAll(ctx context.Context, c *qapi.Client, jobs []*Job, err error) error {
 	if c.Conn().Err() != nil {
 		return fmt.Errorf("whether it goes on is not known: %w", err)
@@ -147,11 +147,11 @@ func stopAll(ctx context.Context, c *qapi.Client, jobs []*Job, err error) error 
 			u.Add("the job", j.stop)
 		}
 	}
-	if len(jobs) > 1 { // all are told first: to wait for one may take the whole limit
+	if len(jobs) > 1 { // all are cancelled first: the wait for one of them may take the whole limit
 		u.Add("the jobs", func(ctx context.Context) error {
 			for _, j := range jobs {
 				if !j.hasEnded() {
-					_ = j.Cancel(ctx) // which stop does again, and reports
+					_ = j.Cancel(ctx) // stop does it again, and reports the error
 				}
 			}
 			return nil
@@ -160,8 +160,8 @@ func stopAll(ctx context.Context, c *qapi.Client, jobs []*Job, err error) error 
 	return u.Undo(ctx, err)
 }
 
-// results are the ends of jobs that have ended. If the wait for them has ended before, because of cause,
-// that is the error unless they have succeeded. Of several errors it is the one that the others followed from.
+// results returns how jobs have ended. cause is what ended the wait for them early, if anything did: it is the error
+// unless they have succeeded. Of several errors results returns the one that caused the others.
 func results(jobs []*Job, cause error) ([]qapi.JobInfo, error) {
 	infos := make([]qapi.JobInfo, len(jobs))
 	var first error

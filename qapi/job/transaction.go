@@ -7,15 +7,15 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// Transaction does all of some actions at one moment, or none, and returns the jobs that they
-// have started when all have ended, in the order of the actions. When one fails, the others
-// are cancelled, and the error is that of the one that failed.
+// Transaction executes several actions at one moment, or none of them. It waits until all jobs that they
+// started have ended, and returns these jobs in the order of the actions. When one fails, the others
+// are cancelled, and the error is that of the job that failed.
 //
 // If every action starts a job and args.Properties is nil, the jobs make their changes together:
 // if one fails, all of them are undone, and dirty bitmaps stay as they were. Other actions
-// cannot be part of that: with them a job that ends before another fails has succeeded. The jobs
-// are those of blockdev-backup; one of drive-backup, which is deprecated, is started, but
-// not waited for.
+// cannot be part of that: if there are any, a job that ends before another one fails has succeeded. The jobs
+// are those of blockdev-backup. A job of drive-backup, which is deprecated, is started, but
+// Transaction does not wait for it.
 func Transaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs, opts ...Option) ([]qapi.JobInfo, error) {
 	jobs, err := StartTransaction(ctx, c, args, opts...)
 	if err != nil || len(jobs) == 0 {
@@ -24,9 +24,9 @@ func Transaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs,
 	return finish(ctx, c, jobs)
 }
 
-// StartTransaction is [Transaction] without waiting: it returns handles on the jobs, in the
-// order of the actions that start them. Jobs with AutoFinalize set to false are all pending at one
-// time if they make their changes together; [Job.Finalize] of one of them is enough then.
+// StartTransaction is like [Transaction], but does not wait: it returns handles on the jobs, in the
+// order of the actions that start them. If the jobs make their changes together and AutoFinalize is false, they
+// are all pending at the same time; then it is enough to call [Job.Finalize] of one of them.
 func StartTransaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs, opts ...Option) ([]*Job, error) {
 	args.Actions = slices.Clone(args.Actions)
 	var list []starter
@@ -50,8 +50,8 @@ func StartTransaction(ctx context.Context, c *qapi.Client, args qapi.Transaction
 	})
 }
 
-// jobOf returns the id of the job that an action starts and what gives it another; nil if it
-// starts none.
+// jobOf returns the id of the job that an action starts, and a function that sets another id; nil if the
+// action does not start a job.
 func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 	switch backup := a.Type.(type) {
 	case qapi.TransactionActionBlockdevBackup:

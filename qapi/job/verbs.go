@@ -12,8 +12,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Complete tells a job that is ready to finish: a mirror or a commit of the guest's own image
-// then switches the guest over, unless [StayOnSource] says otherwise. It does not wait.
+// Complete finishes a job that is ready: a mirror or a commit of the image that the guest uses
+// then switches the guest over, unless the option [StayOnSource] was given. It does not wait.
 func (j *Job) Complete(ctx context.Context) error {
 	return j.tell(ctx, "completing it", func(ctx context.Context) error {
 		if j.opts.stay {
@@ -23,18 +23,18 @@ func (j *Job) Complete(ctx context.Context) error {
 	}, qapi.JobStatusWaiting, qapi.JobStatusPending)
 }
 
-// Finalize has a job that is pending make its changes and end; of a transaction's jobs any one
-// does so for all. The changes may still fail, which [Job.Wait] reports.
+// Finalize makes a pending job carry out its changes and end; for the jobs of a transaction it is enough to
+// finalize any one of them. The changes can still fail, which [Job.Wait] reports.
 func (j *Job) Finalize(ctx context.Context) error {
 	return j.tell(ctx, "finalizing it", func(ctx context.Context) error {
 		return j.c.JobFinalize(ctx, qapi.JobFinalizeArgs{ID: j.id})
 	}, qapi.JobStatusAborting)
 }
 
-// Cancel tells the job to stop. It does not wait: [Job.Wait] reports whether the job was
-// cancelled or had come to its end before. A job that has ended already is no error. Some,
-// such as the creation of an image, cannot be stopped and go on to their end. A mirror is given
-// up, even one that is ready.
+// Cancel asks the job to stop. It does not wait: [Job.Wait] reports whether the job was
+// cancelled or had ended before. If the job has ended already, that is not an error. Some jobs,
+// such as the creation of an image, cannot be stopped and go on to their end. A mirror is
+// cancelled even if it is ready.
 func (j *Job) Cancel(ctx context.Context) error {
 	j.mu.Lock()
 	j.asked = j.asked || !j.ended
@@ -44,7 +44,7 @@ func (j *Job) Cancel(ctx context.Context) error {
 	}, qapi.JobStatusAborting)
 }
 
-// Pause pauses the job. It returns at once; the job may work on for a moment. It fails if the job is
+// Pause pauses the job. It does not wait: the job may go on for a moment. It fails if the job is
 // paused already, or has ended.
 func (j *Job) Pause(ctx context.Context) error {
 	return j.tell(ctx, "pausing it", func(ctx context.Context) error {
@@ -52,7 +52,7 @@ func (j *Job) Pause(ctx context.Context) error {
 	})
 }
 
-// Resume lets a job go on that was paused by [Job.Pause] or by an error. It fails if the job is
+// Resume continues a job that was paused by [Job.Pause] or by an error. It fails if the job is
 // not paused.
 func (j *Job) Resume(ctx context.Context) error {
 	return j.tell(ctx, "resuming it", func(ctx context.Context) error {
@@ -60,8 +60,8 @@ func (j *Job) Resume(ctx context.Context) error {
 	})
 }
 
-// SetSpeed limits the speed of a block job, in bytes a second; 0 takes the limit away. It fails
-// if the job has ended, or has no speed, as the creation of an image.
+// SetSpeed limits the speed of a block job, in bytes a second; 0 removes the limit. It fails
+// if the job has ended, or has no speed, such as the creation of an image.
 func (j *Job) SetSpeed(ctx context.Context, bytesPerSecond int64) error {
 	return j.tell(ctx, "setting its speed", func(ctx context.Context) error {
 		return j.c.BlockJobSetSpeed(ctx, qapi.BlockJobSetSpeedArgs{Device: j.id, Speed: bytesPerSecond})
@@ -83,8 +83,8 @@ func (j *Job) stop(ctx context.Context) error {
 	return err
 }
 
-// tell tells the job something that is done once it is in one of some states, or has ended.
-// After a connection was lost, the job is looked at and told again if need be.
+// tell executes a command on the job. The command has taken effect if the job is in one of the states done, or has ended:
+// after a connection was lost, the job is looked at, and the command is sent again if necessary.
 func (j *Job) tell(ctx context.Context, what string, do func(context.Context) error, done ...qapi.JobStatus) error {
 	again := false
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
@@ -102,7 +102,7 @@ func (j *Job) tell(ctx context.Context, what string, do func(context.Context) er
 		case !refused(err):
 			again = again || qmp.MayHaveRun(err)
 			return false, nil
-		case again && !ended: // what was refused has been done before
+		case again && !ended: // it was refused because an earlier attempt was executed
 			return true, nil
 		}
 		return false, err

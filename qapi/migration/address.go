@@ -12,29 +12,29 @@ import (
 )
 
 // An Address is where a migration goes to or comes from. [TCP], [Unix], [FD], [File], [Exec]
-// and [ParseURI] make one; any other of package qapi's works as well.
+// and [ParseURI] return one; any other address that can be written with the types of package qapi works, too.
 type Address = qapi.MigrationAddress
 
-// TCP is the address of a TCP port. The side that listens may be given port 0, for any that
-// is free; [Arrival.Address] then has the real one.
+// TCP returns the address of a TCP port. For the side that listens, port 0 means any free
+// port; [Arrival.Address] then has the real one.
 func TCP(host string, port int) Address {
 	return socket(qapi.SocketAddressInet{Host: host, Port: strconv.Itoa(port)})
 }
 
-// Unix is the address of a Unix socket on the host.
+// Unix returns the address of a Unix socket on the host.
 func Unix(path string) Address { return socket(qapi.SocketAddressUnix{Path: path}) }
 
-// FD is a file that [qapi.Client.Getfd] has passed to QEMU under the name: a connected socket,
-// a pipe, or a file on disk. QEMU closes it in the end.
+// FD returns the address of an open file that [qapi.Client.Getfd] has passed to QEMU under this name: a connected socket,
+// a pipe, or a file on disk. QEMU closes it at the end.
 func FD(name string) Address { return socket(qapi.SocketAddressFD{Str: name}) }
 
-// File is the address of a file on the host, for a machine that is saved. QEMU 8.2 and later;
-// an older one takes a file that is passed to it, see [FD].
+// File returns the address of a file on the host, in which a machine is saved. QEMU 8.2 and later;
+// older releases need an open file that is passed to them, see [FD].
 func File(path string) Address {
 	return Address{Transport: qapi.MigrationAddressFile{Filename: path}}
 }
 
-// Exec is a program that QEMU starts, and whose input or output carries the migration.
+// Exec returns the address of a program that QEMU starts, and whose input or output carries the migration.
 func Exec(args ...string) Address {
 	return Address{Transport: qapi.MigrationAddressExec{Args: args}}
 }
@@ -89,20 +89,20 @@ func parseFile(uri, rest string) (Address, error) {
 	return Address{Transport: qapi.MigrationAddressFile{Filename: path, Offset: n}}, nil
 }
 
-// shell is what QEMU starts for exec: in a URI.
+// shell is what QEMU starts for a URI with exec:.
 var shell = []string{"/bin/sh", "-c"}
 
-// destination is an address as the server takes it: in channels, or else as a URI.
+// destination returns an address as the server takes it: as channels, or otherwise as a URI.
 func destination(ctx context.Context, c *qapi.Client, command string, a Address) (*string, []qapi.MigrationChannel, error) {
 	if a.Transport == nil {
-		return nil, nil, fmt.Errorf("there is no address to give to %s", command)
+		return nil, nil, fmt.Errorf("there is no address for %s", command)
 	}
 	known, err := introspect(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
 	channels := known.Supports(command + "/channels")
-	if channels && c.Conn().Greeting().Version.AtLeast(9, 0) { // QEMU 8.2 has them but wants a URI, too
+	if channels && c.Conn().Greeting().Version.AtLeast(9, 0) { // QEMU 8.2 has channels, but also wants a URI
 		return nil, []qapi.MigrationChannel{{ChannelType: qapi.MigrationChannelTypeMain, Addr: a}}, nil
 	}
 	if _, file := a.Transport.(qapi.MigrationAddressFile); file && !channels {
@@ -112,7 +112,7 @@ func destination(ctx context.Context, c *qapi.Client, command string, a Address)
 	return &uri, nil, err
 }
 
-// uriOf is an address in the form that every release takes.
+// uriOf returns an address in the form that every release takes.
 func uriOf(a Address) (string, error) {
 	switch t := a.Transport.(type) {
 	case qapi.MigrationAddressExec:
@@ -164,7 +164,7 @@ func inetURI(s qapi.SocketAddressInet) (string, error) {
 	return uri, nil
 }
 
-// commandLine is a program and its arguments as a shell reads them.
+// commandLine returns a program and its arguments as a shell reads them.
 func commandLine(args []string) string {
 	if len(args) == 3 && args[0] == shell[0] && args[1] == shell[1] {
 		return args[2]
@@ -176,7 +176,7 @@ func commandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// isSocket reports whether both sides can say something on the way.
+// isSocket reports whether an address is a socket, on which both sides can send.
 func isSocket(a Address) bool {
 	s, ok := a.Transport.(qapi.MigrationAddressSocket)
 	if !ok {
@@ -186,7 +186,7 @@ func isSocket(a Address) bool {
 	return !file
 }
 
-// withPort is a TCP address with the port at which the server listens really.
+// withPort returns a TCP address with the port at which the server really listens.
 func withPort(a Address, listening []qapi.SocketAddress) Address {
 	s, ok := a.Transport.(qapi.MigrationAddressSocket)
 	if !ok {
@@ -205,7 +205,7 @@ func withPort(a Address, listening []qapi.SocketAddress) Address {
 	return a
 }
 
-// withHost is a TCP address at another host.
+// withHost returns a TCP address with another host.
 func withHost(a Address, host string) Address {
 	s, _ := a.Transport.(qapi.MigrationAddressSocket)
 	if inet, ok := s.Type.(qapi.SocketAddressInet); ok && host != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// again calls f, which may be done more than once: again, if the connection was lost.
+// again calls f, and calls it again if the connection was lost. f must be safe to repeat.
 func again[T any](ctx context.Context, c *qapi.Client, f func(context.Context) (T, error)) (T, error) {
 	var result T
 	err := tell(ctx, c, func(ctx context.Context) (err error) {
@@ -19,7 +19,7 @@ func again[T any](ctx context.Context, c *qapi.Client, f func(context.Context) (
 	return result, err
 }
 
-// tell is again for what has no result.
+// tell is like again, for a function without a result.
 func tell(ctx context.Context, c *qapi.Client, f func(context.Context) error) error {
 	return retry.Ask(ctx, c.Conn(), f)
 }
@@ -27,7 +27,7 @@ func tell(ctx context.Context, c *qapi.Client, f func(context.Context) error) er
 // lost reports whether err is of a call whose connection was lost, and is made again.
 func lost(c *qapi.Client, err error) bool { return retry.Lost(c.Conn(), err) }
 
-// unlessLost is err, but for a call that can be repeated.
+// unlessLost returns err, but nil for a call whose connection was lost: that is repeated.
 func unlessLost(c *qapi.Client, err error) error {
 	if lost(c, err) {
 		return nil
@@ -35,7 +35,7 @@ func unlessLost(c *qapi.Client, err error) error {
 	return err
 }
 
-// introspect is what the server can do. It is asked once for a connection.
+// introspect returns what the server can do. The server is asked only once for each connection.
 func introspect(ctx context.Context, c *qapi.Client) (*qapi.Capabilities, error) {
 	return again(ctx, c, func(ctx context.Context) (*qapi.Capabilities, error) { return qapi.Introspect(ctx, c) })
 }
@@ -54,13 +54,13 @@ func subscribe(c *qapi.Client) *news {
 
 func (n *news) close() { n.events.Close() }
 
-// wait waits for an event, or until it is time to ask without one. An error is that of ctx:
-// lost events are a reason to ask, and without a connection the question has an error.
+// wait waits for an event, or until it is time to ask without one. It only returns the error of ctx: lost
+// events are a reason to ask, and if there is no connection, the next question fails.
 func (n *news) wait(ctx context.Context) error {
 	next, cancel := context.WithTimeout(ctx, n.interval.Next())
 	defer cancel()
 	if e, _ := n.events.Next(next); e != nil {
-		n.interval.Reset() // more is about to happen
+		n.interval.Reset() // more will happen soon
 	}
 	if ctx.Err() != nil {
 		return poll.Error(ctx)

@@ -125,7 +125,7 @@ func TestIncomingThatIsGivenUp(t *testing.T) {
 			return query(ctx, req)
 		})
 		_, err := migration.Incoming(soon(t), to.Client, at(t), bandwidth(1<<20))
-		require.EqualError(t, err, "migration: QEMU waits already, but where is not known: qmp: query-migrate: not now")
+		require.EqualError(t, err, "migration: QEMU waits already, but its address is not known: qmp: query-migrate: not now")
 		kept(t, to)
 	})
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An Error is how a migration ended that did not succeed.
+// An Error is the end of a migration that did not succeed.
 type Error struct {
 	// Status is failed, cancelled, or postcopy-paused: interrupted, see [Recover].
 	Status qapi.MigrationStatus
-	// Reason is what QEMU says of it; "" if that is nothing.
+	// Reason is the reason that the source gives; "" if it gives none.
 	Reason string
-	// Destination is what the destination says of it; "" if that is nothing, or not known.
-	// It is the better reason if the destination has refused what came.
+	// Destination is the reason that the destination gives; "" if it gives none, or if that is not known.
+	// If the destination has refused what it received, this is the better reason.
 	Destination string
-	// Cancelled reports that somebody has cancelled it, possibly by ending a context.
+	// Cancelled reports that the migration was cancelled, for example because a context ended.
 	Cancelled bool
-	// Cause is what has ended it besides: the error of a context, of a function given to
-	// [BeforeSwitchover], or QEMU's refusal, an [*qmp.Error]. nil: nothing has.
+	// Cause is the error that made the migration end: that of a context, of a function given to
+	// [BeforeSwitchover], or QEMU's refusal, which is a [*qmp.Error]; nil if there was none.
 	Cause error
 }
 
@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// failed is the error of a migration that has not succeeded.
+// failed returns the error of a migration that has not succeeded.
 func failed(info qapi.MigrationInfo, cause error) *Error {
 	e := &Error{Status: status(info), Cause: cause}
 	e.Cancelled = e.Status == qapi.MigrationStatusCancelled
@@ -52,7 +52,7 @@ func failed(info qapi.MigrationInfo, cause error) *Error {
 	return e
 }
 
-// refused is err, of the command that was to begin a migration, as an [*Error] if it is a refusal.
+// refused returns err, the error of the command that starts a migration, as an [*Error] if it is a refusal.
 func refused(err error) error {
 	if no, ok := errors.AsType[*qmp.Error](err); ok {
 		return &Error{Status: qapi.MigrationStatusFailed, Reason: no.Desc, Cause: err}
@@ -60,7 +60,7 @@ func refused(err error) error {
 	return err
 }
 
-// named is err with the name of the package, unless it has that already.
+// named returns err with the name of the package, unless err has it already.
 func named(err error) error {
 	if _, ok := errors.AsType[*Error](err); err == nil || ok {
 		return err
@@ -68,7 +68,7 @@ func named(err error) error {
 	return fmt.Errorf("migration: %w", err)
 }
 
-// status is that of a migration; none if there was none.
+// status returns the status of a migration; none if there was no migration.
 func status(info qapi.MigrationInfo) qapi.MigrationStatus {
 	if info.Status == nil {
 		return qapi.MigrationStatusNone

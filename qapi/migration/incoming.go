@@ -12,13 +12,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An Arrival is a machine that waits for one that is migrated to it.
+// An Arrival is a QEMU that waits for a machine to be migrated to it.
 type Arrival struct {
 	c       *qapi.Client
 	o       options
 	at      Address
 	back    undo.Stack // of what was set
-	stays   bool       // QEMU does when it fails
+	stays   bool       // QEMU stays if the migration fails
 	asked   bool       // QEMU may be waiting
 	arrived bool
 }
@@ -29,13 +29,13 @@ func newArrival(c *qapi.Client, at Address, opts []Option) *Arrival {
 	return a
 }
 
-// Incoming has a QEMU that was started with -incoming defer wait for a migration, or read it from
-// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. QEMU has no way back
-// from here: one that is not to wait any more has to be ended. Options are those of [Run] that
-// matter to a destination: capabilities and parameters, which are put back in the end,
+// Incoming tells a QEMU that was started with -incoming defer to wait for a migration, or to read one from
+// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. This cannot be undone:
+// a QEMU that should not wait any more must be ended. The options of [Run] that matter to a
+// destination are those for capabilities and parameters, which are reset at the end,
 // [Postcopy] and [Limit].
 //
-// When the migration fails QEMU ends by itself, and from 9.1 on it stays and says why.
+// If the migration fails, QEMU before 9.1 ends by itself; later releases stay and report why.
 func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (*Arrival, error) {
 	a := newArrival(c, at, opts)
 	if err := a.listen(ctx); err != nil {
@@ -44,7 +44,7 @@ func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (
 	return a, nil
 }
 
-// Address is where the machine waits: as it was told, with the port that it really has.
+// Address returns the address at which QEMU waits: the one given to [Incoming], with the real port.
 func (a *Arrival) Address() Address { return a.at }
 
 func (a *Arrival) listen(ctx context.Context) error {
@@ -55,17 +55,17 @@ func (a *Arrival) listen(ctx context.Context) error {
 			a.at = withPort(a.at, info.SocketAddress)
 			return nil
 		}
-		err = fmt.Errorf("QEMU waits already, but where is not known: %w", err)
+		err = fmt.Errorf("QEMU waits already, but its address is not known: %w", err)
 	}
 	if err = a.back.Undo(ctx, err); !a.asked {
-		// One that could not listen says so from then on, and cannot be told again.
+		// A QEMU that could not listen has the status failed from then on, and cannot be told to wait again.
 		info, problem := again(ctx, a.c, a.c.QueryMigrate)
 		a.asked = problem == nil && info.SocketAddress == nil && status(info) != qapi.MigrationStatusNone
 	}
 	return err
 }
 
-// ask has QEMU wait for the migration.
+// ask tells QEMU to wait for the migration.
 func (a *Arrival) ask(ctx context.Context) error {
 	if err := prepare(ctx, a.c, a.o, &a.back); err != nil {
 		return err
@@ -97,26 +97,26 @@ func (a *Arrival) ask(ctx context.Context) error {
 	})
 }
 
-// waits reports whether QEMU is known to wait. An old one does not say so of what is not a socket.
+// waits reports whether QEMU is known to wait. Old releases show that only for sockets.
 func (a *Arrival) waits(ctx context.Context) (bool, error) {
 	info, err := again(ctx, a.c, a.c.QueryMigrate)
 	return info.SocketAddress != nil || status(info) != qapi.MigrationStatusNone, err
 }
 
-// Wait waits until the machine has arrived as a whole, and has settled: commands such as cont
-// work at once. It returns the machine's state. That is running if it ran at the source, or
-// paused if this QEMU was started with -S or was told to stop, and else what it was at the source.
+// Wait waits until the whole machine has arrived and has settled: commands such as cont
+// work at once. It returns the machine's state: paused if this QEMU was started with -S or was told to stop, and
+// otherwise the state that the machine had at the source, such as running.
 //
-// A migration that fails is an [*Error] if QEMU stays, and otherwise the end of its connection.
-// One that is interrupted after [Postcopy] is an [*Error] with the status postcopy-paused,
-// after which Wait can be called again. When ctx ends, QEMU still waits.
+// If the migration fails and QEMU stays, the error is an [*Error]; if QEMU ends, it is the error of the closed
+// connection. If the migration is interrupted after [Postcopy], it is an [*Error] with the status
+// postcopy-paused, and Wait can be called again. When ctx ends, QEMU still waits.
 func (a *Arrival) Wait(ctx context.Context) (qapi.RunState, error) {
 	news := subscribe(a.c)
 	defer news.close()
 	state, err := a.wait(ctx, news)
 	if err == nil && !a.arrived {
 		a.arrived = true
-		_ = a.back.Undo(ctx, nil) // the machine is there, whatever else
+		_ = a.back.Undo(ctx, nil) // the machine is there, whether this succeeds or not
 	}
 	return state, named(err)
 }
@@ -125,7 +125,7 @@ func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
 	for {
 		info, err := again(ctx, a.c, a.c.QueryMigrate)
 		if errors.Is(err, qmp.ErrClosed) && !a.stays {
-			return "", fmt.Errorf("QEMU is gone, as one before 9.1 is after a failure: %w", err)
+			return "", fmt.Errorf("the connection has ended; before 9.1 QEMU ends when a migration fails: %w", err)
 		}
 		if err != nil {
 			return "", err
@@ -139,11 +139,11 @@ func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
 			state, _ := a.state(ctx)
 			return state, failed(info, nil)
 		case qapi.MigrationStatusNone:
-			// Older releases say nothing before it begins.
+			// Older releases have no status before the migration begins.
 			if state, err := a.state(ctx); err != nil {
 				return "", err
 			} else if state != qapi.RunStateInmigrate {
-				return state, fmt.Errorf("QEMU does not wait for a machine: it is %s and may have been started anew", state)
+				return state, fmt.Errorf("QEMU does not wait for a machine: it is %s and may have been started again", state)
 			}
 		}
 		if err := news.wait(ctx); err != nil {

@@ -76,7 +76,7 @@ func TestSourceIsSilentInTheEnd(t *testing.T) {
 		})
 		_, err := migration.Move(soon(t), from.Client, to.Client, at(t))
 		require.ErrorIs(t, err, qmp.ErrClosed)
-		require.ErrorContains(t, err, "the machine is at the destination as a whole and stands still")
+		require.ErrorContains(t, err, "the whole machine is at the destination and does not run there")
 		assert.Equal(t, qapi.RunStatePaused, to.state(t))
 		assert.Zero(t, to.srv.Count("quit"))
 	})
@@ -148,7 +148,7 @@ func TestMoveIsLeft(t *testing.T) {
 
 func TestAttachToNothing(t *testing.T) {
 	_, err := migration.Attach(t.Context(), startFake(t).Client)
-	require.ErrorContains(t, err, "QEMU does not know of any")
+	require.ErrorContains(t, err, "QEMU does not have the migration any more")
 }
 
 func TestCapabilityThatIsNotThere(t *testing.T) {

@@ -12,26 +12,26 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Move migrates the machine of one QEMU to another one, which was started with -incoming defer and
-// is told to wait at an address. When Move returns, the machine is there, and runs if it ran
-// before; the source stands still, in the state postmigrate, for somebody to end.
+// Move migrates the machine of one QEMU to another QEMU, which must have been started with -incoming defer.
+// Move tells it to wait at the address. When Move returns, the machine is at the destination, and runs if it ran
+// before. The source does not run any more: it is in the state postmigrate, and can be ended.
 //
-// If Move fails, or ctx ends, the machine runs on at the source, if it ran before, and the QEMU
-// at the destination has ended: one that has waited once cannot do so again. (One that was not
-// told to wait yet still can be, but leaves the machine paused.) The error says what of this
-// could not be done. The guest never runs on both sides: at the destination it is held until the
-// source has said that it is through.
+// If Move fails, or ctx ends, the machine stays at the source, and runs if it ran before. Move has then ended the
+// QEMU at the destination, which could not wait a second time. (If Move fails before it tells that QEMU to wait, it
+// does not end it, but an arriving machine would be paused there.) The error says what of this
+// could not be done. The guest never runs on both sides: at the destination it may run only after the
+// source has reported the end of the migration.
 //
 // After [Postcopy] has begun, the guest runs at the destination, and nothing can be undone. If the
-// connection between the two is lost then, the migration is taken up again at the same address,
-// as often as it takes, until ctx ends. If one side is lost, the guest is.
+// connection between the two QEMUs is lost then, Move continues the migration at the same address,
+// as often as necessary, until ctx ends. If one of the QEMUs is lost, the guest is lost.
 //
-// Options hold for both sides; [AtSource] and [AtDestination] restrict them.
+// Options apply to both sides; [AtSource] and [AtDestination] restrict them.
 func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option) (Stats, error) {
 	common := newOptions(opts)
 	source := append(opts[:len(opts):len(opts)], common.sides[atSource]...)
 	if isSocket(at) {
-		// So that the destination's failure reaches the source while that can go on.
+		// With it a failure of the destination reaches the source while that can still go on.
 		source = append([]Option{Enable(qapi.MigrationCapabilityReturnPath)}, source...)
 	}
 	destination := append(opts[:len(opts):len(opts)], common.sides[atDestination]...)
@@ -44,7 +44,7 @@ func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option
 type move struct {
 	out   *outgoing
 	in    *Arrival
-	began bool // the guest may run at the destination, or is there in part
+	began bool // the guest may run at the destination, or a part of it is there
 }
 
 func (m *move) run(ctx context.Context) error {
@@ -67,18 +67,18 @@ func (m *move) run(ctx context.Context) error {
 		return err
 	}
 	if m.arrivedUnseen(ctx) {
-		return fmt.Errorf("%w; the machine is at the destination as a whole and stands still; "+
+		return fmt.Errorf("%w; the whole machine is at the destination and does not run there; "+
 			"whether it runs at the source is not known", err)
 	}
 	return u.Undo(ctx, m.explained(ctx, err))
 }
 
-// left reports whether the migration goes on after ctx has ended, as it is to.
+// left reports whether the migration goes on after ctx has ended, because of [Leave].
 func (m *move) left(ctx context.Context) bool {
 	return m.out.o.leave && ctx.Err() != nil && m.out.begun && !m.out.over()
 }
 
-// receive has the destination wait. The machine must not run there by itself, except after
+// receive tells the destination to wait. The machine must not run there by itself, except after
 // postcopy.
 func (m *move) receive(ctx context.Context) error {
 	now, err := m.in.state(ctx)
@@ -98,7 +98,7 @@ func (m *move) receive(ctx context.Context) error {
 	return m.in.listen(ctx)
 }
 
-// ofDestination is err, of the destination.
+// ofDestination returns err as an error of the destination.
 func ofDestination(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Destination, e.Reason = e.Reason, ""
@@ -111,7 +111,7 @@ func (m *move) postcopy() bool {
 	return m.out.o.capabilities[qapi.MigrationCapabilityPostcopyRAM]
 }
 
-// transfer migrates and has the machine run again.
+// transfer migrates, and lets the machine run again.
 func (m *move) transfer(ctx context.Context) error {
 	err := m.out.run(ctx, m.address())
 	for interrupted(err) {
@@ -142,13 +142,13 @@ func (m *move) transfer(ctx context.Context) error {
 	case m.began:
 		return fmt.Errorf("the destination has the machine; whether it runs is not known: %w", err)
 	}
-	return fmt.Errorf("the destination has the machine, which does not run: %w", err)
+	return fmt.Errorf("the destination has the machine, but it does not run: %w", err)
 }
 
-// address is where the source connects to.
+// address returns the address that the source connects to.
 func (m *move) address() Address { return withHost(m.in.at, m.out.o.host) }
 
-// takeUp takes up a migration that was interrupted, until that succeeds or makes no sense.
+// takeUp continues a migration that was interrupted, again and again, until that succeeds or is no longer possible.
 func (m *move) takeUp(ctx context.Context, cause error) error {
 	var interval poll.Interval
 	for {
@@ -167,7 +167,7 @@ func (m *move) takeUp(ctx context.Context, cause error) error {
 	}
 }
 
-// interrupted reports whether err is of a migration that can be taken up again.
+// interrupted reports whether err is the error of a migration that can be continued.
 func interrupted(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == qapi.MigrationStatusPostcopyPaused
@@ -185,7 +185,7 @@ func (m *move) arrivedUnseen(ctx context.Context) bool {
 	return err == nil && status(info) == qapi.MigrationStatusCompleted
 }
 
-// explained is err with what the destination says of it, if that is something.
+// explained returns err with the destination's reason, if it has one.
 func (m *move) explained(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || !m.in.stays || e.Cancelled {
@@ -198,16 +198,15 @@ func (m *move) explained(ctx context.Context, err error) error {
 		if now := status(info); now == qapi.MigrationStatusFailed {
 			e.Destination = qapi.Value(info.ErrorDesc)
 		} else if now == qapi.MigrationStatusActive {
-			return false, err // it is about to see the end, too
+			return false, err // it will soon see the end, too
 		}
 		return true, err
 	})
 	return err
 }
 
-// end ends the QEMU at the destination, which cannot be used again. One that does not stay when a
-// migration fails has usually ended already. Of one that stays, the end of its connection says
-// nothing.
+// end ends the QEMU at the destination, which cannot be used again. If it does not stay after a failure, it
+// has usually ended already. If it does stay, the end of its connection does not show that it has ended.
 func (m *move) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.out.o.limit/2)
 	defer cancel()
@@ -225,10 +224,10 @@ func (m *move) end(ctx context.Context) error {
 	})
 }
 
-// resume has the guest run at the source again if that is through with it.
+// resume lets the guest run at the source again, if the migration is over there.
 func (m *move) resume(ctx context.Context) error {
 	if !m.out.begun || !m.out.over() {
-		return nil // nothing has changed, or it has been said that nobody knows
+		return nil // nothing has changed, or the error says already that it is not known
 	}
 	now, err := again(ctx, m.out.c, m.out.c.QueryStatus)
 	if err == nil && m.out.runs && now.Status == qapi.RunStatePostmigrate {

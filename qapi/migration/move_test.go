@@ -385,7 +385,7 @@ func moveFakesWithCut(t *testing.T, release string, side, n int, how cut.How) bo
 	return cutter.Reached()
 }
 
-// A QEMU that was started anew meanwhile is not taken for the one that migrates, nor is it migrated.
+// A QEMU that was started again meanwhile is not taken for the one that migrates, nor is it migrated.
 func TestSourceIsAnotherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := qmptest.Start(t), qmptest.Start(t)
@@ -400,7 +400,7 @@ func TestSourceIsAnotherOne(t *testing.T) {
 			return nil, nil
 		})
 		_, err = migration.Run(soon(t), qapi.NewClient(conn), at(t))
-		require.ErrorContains(t, err, "another one is")
+		require.ErrorContains(t, err, "another QEMU answers than the one that was to migrate")
 		assert.Zero(t, second.Count("migrate"))
 	})
 }

@@ -22,7 +22,7 @@ type options struct {
 	leave        bool
 	limit        time.Duration
 	host         string
-	sides        [2][]Option // of Move: what holds at the source, and at the destination only
+	sides        [2][]Option // of Move: for the source only, and for the destination only
 }
 
 const (
@@ -55,8 +55,8 @@ func set(caps []qapi.MigrationCapability, on bool) Option {
 	}
 }
 
-// Parameters sets those parameters that are set in p, for this migration. Given more than once,
-// the later one decides what both set.
+// Parameters sets, for this migration, the parameters that are set in p. If the option is given more than once,
+// the later value of a parameter counts.
 func Parameters(p qapi.MigrationParameters) Option {
 	return func(o *options) {
 		from, to := reflect.ValueOf(p), reflect.ValueOf(&o.parameters).Elem()
@@ -68,7 +68,7 @@ func Parameters(p qapi.MigrationParameters) Option {
 	}
 }
 
-// Multifd sends memory over so many connections beside the main one. Both sides need it, with
+// Multifd sends memory over this many connections in addition to the main one. Both sides need the option, with
 // the same number.
 func Multifd(connections int) Option {
 	return func(o *options) {
@@ -77,10 +77,10 @@ func Multifd(connections int) Option {
 	}
 }
 
-// TLS encrypts the migration with the credentials that object-add has created under the id
-// creds: on a source those of a client, on a destination those of a server. hostname is what
-// the certificate of the destination must be made out to, where that is not the host that
-// the source connects to; a destination has no use for it.
+// TLS encrypts the migration. creds is the id of credentials that were created with object-add: on
+// a source those of a client, on a destination those of a server. hostname is the name in
+// the certificate of the destination, if that differs from the host that
+// the source connects to; a destination ignores it.
 func TLS(creds, hostname string) Option {
 	p := qapi.MigrationParameters{TLSCreds: qapi.Str(creds)}
 	if hostname != "" {
@@ -89,10 +89,10 @@ func TLS(creds, hostname string) Option {
 	return Parameters(p)
 }
 
-// Postcopy has the guest go on at the destination after so many passes over its memory, 0 or
-// more, if it has not done so by then; what is missing there follows. A guest that changes
-// memory faster than it can be sent is migrated all the same, but from then on
-// neither side has it whole: what fails is not undone, but interrupted ([Recover]).
+// Postcopy lets the guest continue at the destination after this number of passes through its memory (0 or
+// more), if the migration has not ended by then; the rest of the memory follows. So even a guest that changes
+// memory faster than it can be sent is migrated. But from then on
+// neither side has the whole guest: a failure cannot be undone; it interrupts the migration (see [Recover]).
 // [qapi.Client.MigrateStartPostcopy] does the same at any time. Both sides need this option.
 func Postcopy(passes int) Option {
 	return func(o *options) {
@@ -101,10 +101,10 @@ func Postcopy(passes int) Option {
 	}
 }
 
-// BeforeSwitchover has f called when the guest stands still at the source, before it may go on at
-// the destination: the time to end what follows its disks. If f fails, the migration is
-// cancelled. The guest waits meanwhile. Without this option a migration with the capability
-// pause-before-switchover waits for somebody else's [qapi.Client.MigrateContinue].
+// BeforeSwitchover sets a function that is called when the guest has stopped at the source, before it continues at
+// the destination: the moment to end a mirror of its disks, for example. The guest waits until f returns. If f
+// fails, the migration is cancelled. Without this option a migration with the capability
+// pause-before-switchover waits until somebody calls [qapi.Client.MigrateContinue].
 func BeforeSwitchover(f func(context.Context) error) Option {
 	return func(o *options) {
 		o.switchover = f
@@ -112,28 +112,29 @@ func BeforeSwitchover(f func(context.Context) error) Option {
 	}
 }
 
-// OnProgress has f called with how far the migration is: whenever its status changes, and
-// otherwise at intervals up to a second. It is called by the goroutine that waits, which goes on
+// OnProgress sets a function that is called with the progress of the migration: whenever its status changes, and
+// otherwise at growing intervals of up to a second. The goroutine that waits calls it, and goes on
 // when f has returned.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// Leave has the migration go on when ctx ends, which otherwise cancels it; [Attach] then waits
-// for it, from another program if need be. What was set for it stays set. After a [Move] the
-// machine is paused when it has arrived.
+// Leave lets the migration go on when ctx ends, which otherwise cancels it. [Attach] can then wait
+// for it, also in another program. Capabilities and parameters are not reset. A machine that [Move] was moving
+// is paused when it arrives.
 func Leave() Option { return func(o *options) { o.leave = true } }
 
-// Limit is how long undoing may take, 10 s without this option: cancelling, awaiting that, and
-// putting back what was set. It also bounds other waits for what QEMU does at once as a rule.
+// Limit sets how long undoing may take: cancelling, waiting for the end, and
+// resetting what was set. It also limits waits for what QEMU usually does at once. Without this option, the limit
+// is 10 s.
 func Limit(d time.Duration) Option { return func(o *options) { o.limit = d } }
 
-// Host is the host that the source of a [Move] connects to, where that is not the one that
-// the destination listens at, such as 0.0.0.0.
+// Host sets the host that the source of a [Move] connects to, if that differs from the one at which
+// the destination listens, for example 0.0.0.0.
 func Host(name string) Option { return func(o *options) { o.host = name } }
 
-// AtSource has options hold for the source of a [Move] only.
+// AtSource applies options only to the source of a [Move].
 func AtSource(opts ...Option) Option { return side(atSource, opts) }
 
-// AtDestination has options hold for the destination of a [Move] only, such as [TLS] with
+// AtDestination applies options only to the destination of a [Move], for example [TLS] with
 // credentials that have another id there.
 func AtDestination(opts ...Option) Option { return side(atDestination, opts) }
 

@@ -12,31 +12,31 @@ import (
 // A Progress is how far a migration is.
 type Progress struct {
 	Status qapi.MigrationStatus
-	// Total is how much memory there is to send, in bytes, and Done how much of it has been
-	// dealt with in this pass over it. Done falls when another pass begins: what
-	// the guest has changed meanwhile has to be sent again.
+	// Total is how much memory there is to send, in bytes, and Done how much of it is done in this
+	// pass through the memory. Done falls when another pass begins, in which what
+	// the guest has changed meanwhile is sent again.
 	Done, Total int64
-	// Percent is the share of Done, 0 to 100.
+	// Percent is how much of Total is done, from 0 to 100.
 	Percent float64
-	// Transferred is how many bytes have gone over the wire. Pages of zeros need hardly any.
+	// Transferred is how many bytes were sent. Pages of zeros need very few.
 	Transferred int64
-	// Passes counts the passes over the memory that have begun.
+	// Passes is the number of passes through the memory that have begun.
 	Passes int64
-	// Rate is how many bytes a second go over the wire; 0 if it is not known.
+	// Rate is how many bytes are sent in a second; 0 if it is not known.
 	Rate float64
-	// Left is how long this pass will take; 0 if it is not known, or nothing is left.
+	// Left is how long the rest of this pass will take; 0 if that is not known, or if nothing is left.
 	Left time.Duration
-	// Downtime is how long the guest stands still between the sides: as QEMU expects it,
-	// and when it is over how long it was.
+	// Downtime is how long the guest does not run while it changes sides: first as QEMU expects it, and after
+	// the end as it was.
 	Downtime time.Duration
 }
 
 // Stats are the figures of a migration that is over. QEMU counts in milliseconds.
 type Stats struct {
-	Time        time.Duration // all together
-	Downtime    time.Duration // the guest stood still
-	Transferred int64         // bytes over the wire
-	Passes      int64         // over the memory
+	Time        time.Duration // the whole migration
+	Downtime    time.Duration // while the guest did not run
+	Transferred int64         // bytes that were sent
+	Passes      int64         // through the memory
 	Info        qapi.MigrationInfo
 }
 
@@ -55,7 +55,7 @@ func milliseconds(n *int64) time.Duration {
 	return time.Duration(*n) * time.Millisecond
 }
 
-// A meter makes progress of what QEMU reports.
+// A meter computes the progress from what QEMU reports.
 type meter struct{ done, wire progress.Meter }
 
 func (m *meter) read(now time.Time, info qapi.MigrationInfo) Progress {
@@ -74,7 +74,7 @@ func (m *meter) read(now time.Time, info qapi.MigrationInfo) Progress {
 	return p
 }
 
-// String is the progress in a few words, such as "active, pass 2: 42 %, 118.2 MiB/s, 9s left".
+// String returns the progress in a few words, such as "active, pass 2: 42 %, 118.2 MiB/s, 9s left".
 func (p Progress) String() string {
 	text := string(p.Status)
 	if p.Passes > 0 {

@@ -97,7 +97,7 @@ func (m cuttablePair) afterKill(t *testing.T, side int, err error) {
 		status, err2 := other.QueryStatus(t.Context())
 		if err2 == nil && status.Status != qapi.RunStateInmigrate {
 			assert.Equal(t, qapi.RunStatePaused, status.Status)
-			assert.ErrorContains(t, err, "stands still")
+			assert.ErrorContains(t, err, "does not run")
 		}
 	}
 }

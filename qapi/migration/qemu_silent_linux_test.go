@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// silentPort returns a TCP port at which connecting takes for ever: nothing is accepted there any more.
+// silentPort returns a TCP port at which connecting takes forever: nothing is accepted there any more.
 func silentPort(t *testing.T) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -54,7 +54,7 @@ func TestQEMUNobodyAnswers(t *testing.T) {
 			assert.True(t, e.Cancelled)
 			unchanged(t, from)
 		} else {
-			require.ErrorContains(t, err, "left behind: the migration, which may go on (it is cancelling")
+			require.ErrorContains(t, err, "left behind: the migration, which may go on (its status is cancelling")
 		}
 	})
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Recover takes up a migration again whose connection was lost after [Postcopy] had begun, which
-// is an [*Error] with the status postcopy-paused. Until then the guest stands still where it
-// needs memory that is missing. The destination has to wait at the address: [Arrival.Recover]
-// comes first. The rest is as for [Attach].
+// Recover continues a migration whose connection was lost after [Postcopy] had begun: one that ended with
+// an [*Error] with the status postcopy-paused. Meanwhile the guest runs until it
+// needs memory that is missing. The destination must wait at the address: call [Arrival.Recover]
+// first. In all else Recover is like [Attach].
 //
-// If nobody waits there, QEMU before 9.1 does not say so, which takes [Limit] to find out, and 5.2
+// If nobody waits there, QEMU before 9.1 does not report that: Recover fails only after the time that [Limit] sets. QEMU 5.2
 // does not survive a second attempt.
 func Recover(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
@@ -30,7 +30,7 @@ func (m *outgoing) recover(ctx context.Context, to Address) error {
 		return err
 	}
 	if !m.interrupted() {
-		return fmt.Errorf("nothing to recover: it is %s", status(m.info))
+		return fmt.Errorf("nothing to recover: the status is %s", status(m.info))
 	}
 	uri, channels, err := destination(ctx, m.c, "migrate", to)
 	if err != nil {
@@ -63,10 +63,10 @@ func (m *outgoing) recover(ctx context.Context, to Address) error {
 	return m.finish(ctx, m.await(ctx))
 }
 
-// Recover has the destination of a migration that was interrupted after [Postcopy] had begun wait
-// for the source again, and returns where. The source is then told by [Recover];
-// [Arrival.Wait] waits for the end, as before. A destination that has not noticed the
-// interruption is told of it.
+// Recover tells the destination of a migration that was interrupted after [Postcopy] had begun to wait
+// for the source again, and returns the address. Then call the function [Recover] for the source;
+// [Arrival.Wait] waits for the end, as before. If the destination has not noticed the
+// interruption, Recover tells it.
 func (a *Arrival) Recover(ctx context.Context, at Address) (Address, error) {
 	to, err := a.recover(ctx, at)
 	return to, named(err)
@@ -98,8 +98,8 @@ func (a *Arrival) recover(ctx context.Context, at Address) (Address, error) {
 	return withPort(at, info.SocketAddress), err
 }
 
-// paused waits until the destination knows that the migration is interrupted, and tells it after
-// a while.
+// paused waits until the destination knows that the migration is interrupted. If that takes too long, it tells
+// the destination.
 func (a *Arrival) paused(ctx context.Context) error {
 	told := false
 	start := time.Now()
@@ -111,19 +111,19 @@ func (a *Arrival) paused(ctx context.Context) error {
 		case now == qapi.MigrationStatusPostcopyPaused:
 			return true, nil
 		case final(now):
-			return false, fmt.Errorf("nothing to recover: at the destination it is %s", now)
+			return false, fmt.Errorf("nothing to recover: the status of the destination is %s", now)
 		case !told && time.Since(start) > a.o.limit/2:
 			told = true
 			return false, unlessLost(a.c, urgently(a.c, func(c *qapi.Client) error { return c.MigratePause(ctx) }))
 		case time.Since(start) > a.o.limit:
-			return false, fmt.Errorf("the destination does not see that it is interrupted: there it is %s", now)
+			return false, fmt.Errorf("the destination does not notice the interruption: its status is %s", now)
 		}
 		return false, nil
 	})
 }
 
-// urgently calls f for out-of-band execution where that was negotiated: a destination may be
-// standing still for memory that it waits for.
+// urgently calls f with out-of-band execution if that was negotiated: a destination may be blocked
+// because it waits for memory.
 func urgently(c *qapi.Client, f func(*qapi.Client) error) error {
 	err := f(c.With(qmp.OutOfBand()))
 	if errors.Is(err, qmp.ErrNoOOB) {

@@ -13,15 +13,15 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Run migrates the machine of c to where another QEMU waits for it, or into a file, and returns
-// when it is there and the source has settled: commands that are refused during a migration,
-// such as cont, work at once. The machine of c then stands still, in the state postmigrate.
+// Run migrates the machine of c to an address at which another QEMU waits, or into a file. It returns
+// when the migration is over and the source has settled: commands that are refused during a migration,
+// such as cont, work at once. The machine of c does not run any more: its state is postmigrate.
 //
-// A migration that does not succeed is an [*Error] with QEMU's reason. When ctx ends, it is
-// cancelled and awaited, unless it was too late for that, which is a success, or the guest runs at
-// the destination already, after [Postcopy]: then the error says that it goes on. After a
+// If the migration does not succeed, the error is an [*Error] with QEMU's reason. When ctx ends, Run cancels the
+// migration and waits for its end. If it is too late to cancel, that is a success. If the guest runs at
+// the destination already, after [Postcopy], the migration goes on, and the error says so. After a
 // failure the source has settled, too, and its guest runs if it did before. Capabilities and
-// parameters are put back in any case. QEMU cannot interrupt an attempt to connect to a host that
+// parameters are reset in any case. QEMU cannot interrupt an attempt to connect to a host that
 // does not answer: then the error says that the migration is still cancelling.
 func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
@@ -30,9 +30,9 @@ func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats
 	return m.stats(), named(err)
 }
 
-// Attach waits for a migration that has been started already, by this program or another, as
-// [Run] does. Of one that is over it returns how it has ended. Of the options only [OnProgress],
-// [Leave], [Limit], [Postcopy] and [BeforeSwitchover] matter; the capabilities that the latter two
+// Attach waits, as [Run] does, for a migration that was started already, by this program or another
+// one. If it is over, Attach returns how it has ended. Only the options [OnProgress],
+// [Leave], [Limit], [Postcopy] and [BeforeSwitchover] have an effect; the capabilities that the last two
 // need must be on already.
 func Attach(ctx context.Context, c *qapi.Client, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
@@ -51,12 +51,12 @@ type outgoing struct {
 
 	before  qapi.MigrationInfo // of an earlier one
 	info    qapi.MigrationInfo
-	runs    bool      // the guest did before, or does since
+	runs    bool      // the guest ran before, or runs since then
 	begun   bool      // the migration may have been started
-	asked   bool      // for postcopy
-	gone    bool      // past pre-switchover
-	wentOn  bool      // since it was told to after an interruption
-	resumed time.Time // when it was told to go on after an interruption; zero: that is visible
+	asked   bool      // postcopy was asked for
+	gone    bool      // the migration has gone on after pre-switchover
+	wentOn  bool      // the migration was seen to go on after an interruption
+	resumed time.Time // when it was told to go on after an interruption; zero: it was seen to do so
 }
 
 func newOutgoing(c *qapi.Client, o options) *outgoing {
@@ -70,7 +70,7 @@ func (m *outgoing) run(ctx context.Context, to Address) error {
 		return err
 	}
 	if !final(status(m.info)) {
-		return fmt.Errorf("there is one already, %s", status(m.info))
+		return fmt.Errorf("there is a migration already: its status is %s", status(m.info))
 	}
 	m.before, m.info = m.info, qapi.MigrationInfo{}
 	if err := m.lookAtState(ctx); err != nil {
@@ -89,7 +89,7 @@ func (m *outgoing) finish(ctx context.Context, err error) error {
 	case m.goesOn(), err != nil && m.c.Conn().Err() != nil:
 		return err
 	case err == nil && !m.o.capabilities[qapi.MigrationCapabilityBackgroundSnapshot]:
-		_ = m.back.Undo(ctx, nil) // the guest has moved, whatever the source still says
+		_ = m.back.Undo(ctx, nil) // the guest has moved, even if the source fails now
 		return nil
 	}
 	return m.back.Undo(ctx, err)
@@ -100,7 +100,7 @@ func (m *outgoing) goesOn() bool {
 	return m.info.Status != nil && !final(*m.info.Status)
 }
 
-// begin starts the migration and sees it through.
+// begin starts the migration and waits for its end.
 func (m *outgoing) begin(ctx context.Context, to Address) error {
 	uri, channels, err := destination(ctx, m.c, "migrate", to)
 	if err != nil {
@@ -110,13 +110,13 @@ func (m *outgoing) begin(ctx context.Context, to Address) error {
 	switch {
 	case err == nil:
 		return m.await(ctx)
-	case m.begun && m.mayGoOn(ctx): // err may be of a question that was asked afterwards
+	case m.begun && m.mayGoOn(ctx): // err may be that of a later question
 		return m.stop(ctx, err)
 	}
 	return refused(err)
 }
 
-// mayGoOn reports whether a migration that may have been started goes on, or is not known not to.
+// mayGoOn reports whether a migration that may have been started goes on, or may go on.
 func (m *outgoing) mayGoOn(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.limit)
 	defer cancel()
@@ -127,8 +127,8 @@ func (m *outgoing) mayGoOn(ctx context.Context) bool {
 	return false
 }
 
-// start issues the command that starts a migration, and issues it again only if it cannot have
-// run: if its connection was lost, the migration that is there then is this one.
+// start issues the command that starts a migration, and issues it again only if it was not
+// executed. If the connection was lost and there is a new migration, it is this one.
 func (m *outgoing) start(ctx context.Context, args qapi.MigrateArgs) error {
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		issued := m.c.Migrate(ctx, args)
@@ -147,19 +147,19 @@ func (m *outgoing) start(ctx context.Context, args qapi.MigrateArgs) error {
 		}
 		now := status(m.info)
 		if !m.isNew() && now != qapi.MigrationStatusNone {
-			return false, fmt.Errorf("it is not known whether it was started: there is one that is %s, as there was before: %w", now, issued)
+			return false, fmt.Errorf("it is not known whether the migration was started: the status is %s, as before: %w", now, issued)
 		}
 		return m.isNew(), nil
 	})
 }
 
-// isNew reports whether the migration that is there is another one than there was before.
+// isNew reports whether there is another migration than before.
 func (m *outgoing) isNew() bool {
 	now, before := status(m.info), status(m.before)
 	return !final(now) || now != before || qapi.Value(m.info.TotalTime) != qapi.Value(m.before.TotalTime)
 }
 
-// same fails if the server is not the one whose capabilities were set.
+// same returns an error if the server is not the one whose capabilities were set.
 func (m *outgoing) same(ctx context.Context) error {
 	all, err := again(ctx, m.c, m.c.QueryMigrateCapabilities)
 	if err != nil {
@@ -167,7 +167,7 @@ func (m *outgoing) same(ctx context.Context) error {
 	}
 	for _, have := range all {
 		if have.Capability == qapi.MigrationCapabilityEvents && !have.State {
-			return errors.New("the QEMU that was to migrate is not there any more; another one is")
+			return errors.New("another QEMU answers than the one that was to migrate")
 		}
 	}
 	return nil
@@ -187,8 +187,8 @@ func (m *outgoing) await(ctx context.Context) error {
 
 func (m *outgoing) over() bool { return m.info.Status != nil && final(*m.info.Status) }
 
-// follow asks until the migration has ended or is interrupted, and does meanwhile what it waits
-// for.
+// follow asks until the migration has ended or is interrupted, and does what the migration waits
+// for meanwhile.
 func (m *outgoing) follow(ctx context.Context) error {
 	for {
 		if err := m.look(ctx); err != nil {
@@ -199,7 +199,7 @@ func (m *outgoing) follow(ctx context.Context) error {
 		}
 		now := status(m.info)
 		if now == qapi.MigrationStatusNone {
-			return errors.New("QEMU does not know of any: it may have been started anew")
+			return errors.New("QEMU does not have the migration any more: it may have been started again")
 		}
 		if final(now) || m.interrupted() {
 			return nil
@@ -213,8 +213,8 @@ func (m *outgoing) follow(ctx context.Context) error {
 	}
 }
 
-// interrupted reports whether a migration with postcopy is paused. One that was told to go on may
-// still look so, but not for long.
+// interrupted reports whether a migration with postcopy is paused. For a short time, one that was told to go on
+// still has this status.
 func (m *outgoing) interrupted() bool {
 	if status(m.info) != qapi.MigrationStatusPostcopyPaused {
 		m.resumed, m.wentOn = time.Time{}, true
@@ -223,7 +223,7 @@ func (m *outgoing) interrupted() bool {
 	return time.Since(m.resumed) > m.o.limit
 }
 
-// attend does what a migration in some status waits for.
+// attend does what a migration with this status waits for.
 func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 	switch {
 	case now == qapi.MigrationStatusActive:
@@ -233,7 +233,7 @@ func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 		if m.o.postcopy && !m.asked && m.info.RAM != nil && m.info.RAM.DirtySyncCount > m.o.passes {
 			return tell(ctx, m.c, func(ctx context.Context) error {
 				err := m.c.MigrateStartPostcopy(ctx)
-				m.asked = m.asked || qmp.MayHaveRun(err) // from here on it must not be cancelled
+				m.asked = m.asked || qmp.MayHaveRun(err) // from now on it must not be cancelled
 				return err
 			})
 		}
@@ -244,7 +244,7 @@ func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 	return nil
 }
 
-// switchOver lets a migration go on that waits before the guest leaves.
+// switchOver lets a migration go on that waits before the guest changes sides.
 func (m *outgoing) switchOver(ctx context.Context) error {
 	if err := m.o.switchover(ctx); err != nil {
 		return fmt.Errorf("before the switchover: %w", err) // await stops it
@@ -254,7 +254,7 @@ func (m *outgoing) switchOver(ctx context.Context) error {
 		err := m.c.MigrateContinue(ctx, qapi.MigrateContinueArgs{State: qapi.MigrationStatusPreSwitchover})
 		missed = missed || lost(m.c, err)
 		if _, no := errors.AsType[*qmp.Error](err); no && missed {
-			return true, nil // it has gone on
+			return true, nil // the migration has gone on
 		}
 		return !lost(m.c, err), unlessLost(m.c, err)
 	})
@@ -280,8 +280,8 @@ func (m *outgoing) stop(ctx context.Context, cause error) error {
 	return m.settle(ctx, cause)
 }
 
-// cancel gives the migration up and waits for its end. After the beginning of postcopy that
-// would be the end of the guest.
+// cancel cancels the migration and waits for its end. After postcopy has begun, that
+// would be the end of the guest, and is refused.
 func (m *outgoing) cancel(ctx context.Context) error {
 	for cancelled := false; ; {
 		if err := m.look(ctx); err != nil {
@@ -301,14 +301,14 @@ func (m *outgoing) cancel(ctx context.Context) error {
 			continue
 		}
 		if err := m.news.wait(ctx); err != nil {
-			return fmt.Errorf("it is %s: %w", now, err)
+			return fmt.Errorf("its status is %s: %w", now, err)
 		}
 	}
 }
 
-// settle waits until the source of a migration that is over has settled, and has the figures
-// anew, since the first ones may be incomplete. One that has not succeeded is an error, which
-// wraps cause. QEMU has the guest run again by itself.
+// settle waits until the source of a migration that is over has settled, and asks for the figures
+// again, since the first ones may be incomplete. If the migration has not succeeded, it returns an error that
+// wraps cause. QEMU itself lets the guest run again.
 func (m *outgoing) settle(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.limit)
 	defer cancel()
@@ -326,7 +326,7 @@ func (m *outgoing) settle(ctx context.Context, cause error) error {
 	if info, err := again(ctx, m.c, m.c.QueryMigrate); err == nil && status(info) == qapi.MigrationStatusCompleted {
 		m.info = info
 	}
-	return nil // the guest has moved, whatever else
+	return nil // the guest has moved, even if something failed now
 }
 
 func (m *outgoing) look(ctx context.Context) error {
@@ -337,7 +337,7 @@ func (m *outgoing) look(ctx context.Context) error {
 	return err
 }
 
-// lookAtState finds out whether the guest runs. While it moves it does not, which does not count.
+// lookAtState finds out whether the guest runs. The states that it has while it moves are ignored.
 func (m *outgoing) lookAtState(ctx context.Context) error {
 	now, err := again(ctx, m.c, m.c.QueryStatus)
 	if err != nil {
@@ -358,6 +358,6 @@ func final(s qapi.MigrationStatus) bool {
 	return false
 }
 
-// inPostcopy reports whether the guest has left the source for good, but is not at the destination
-// as a whole.
+// inPostcopy reports whether the guest has left the source, but a part of it is not yet at the
+// destination.
 func inPostcopy(s qapi.MigrationStatus) bool { return strings.HasPrefix(string(s), "postcopy-") }

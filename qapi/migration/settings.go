@@ -13,8 +13,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// prepare sets the capabilities, events first of all, and the parameters of a migration, and has u
-// put them back as they were. What was set before and is not asked for stays.
+// prepare sets the capabilities of a migration, always including events, and its parameters, and adds to u how to
+// reset them. What was set before stays set, unless the options say otherwise.
 func prepare(ctx context.Context, c *qapi.Client, o options, u *undo.Stack) error {
 	before, during, err := capabilities(ctx, c, o)
 	if err != nil {
@@ -78,8 +78,8 @@ func prepareParameters(ctx context.Context, c *qapi.Client, wanted qapi.Migratio
 	return nil
 }
 
-// only returns those parameters as they are now that are set in like. A text that the server
-// does not report is none; what else it does not report cannot be taken back.
+// only returns the present values of the parameters that are set in like. A text that the server
+// does not report is empty; other values that it does not report cannot be reset.
 func only(now, like qapi.MigrationParameters) qapi.MigrationParameters {
 	var p qapi.MigrationParameters
 	from, mask, to := reflect.ValueOf(now), reflect.ValueOf(like), reflect.ValueOf(&p).Elem()
@@ -95,8 +95,8 @@ func only(now, like qapi.MigrationParameters) qapi.MigrationParameters {
 	return p
 }
 
-// settled waits until the machine has left the state that it has while it is handed over. QEMU
-// reports the end of a migration somewhat before.
+// settled waits until the machine has left the state finish-migrate. QEMU reports the end of a migration
+// shortly before that.
 func settled(ctx context.Context, c *qapi.Client) error {
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		now, err := again(ctx, c, c.QueryStatus)

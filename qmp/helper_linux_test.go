@@ -1,0 +1,152 @@
+package qmp
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// TestLaunchEndlessInput reads the standard input from a reader that never ends: nobody waits for it.
+func TestLaunchEndlessInput(t *testing.T) {
+	for _, quit := range []bool{true, false} {
+		never, keep := io.Pipe()
+		defer keep.Close()
+		cmd := launchable("serve")
+		cmd.Stdin = never
+		p := launch(t, cmd)
+		if quit {
+			if err := p.Stop(t.Context(), Steps{}); err != nil {
+				t.Error(err)
+			}
+			if err := ended(t, p); err != nil {
+				t.Errorf("it has ended well: %v", err)
+			}
+		} else if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		gone(t, p)
+	}
+}
+
+// TestStopEnded stops a process that has ended, and whose last words are still being read, since a child
+// holds its standard error: it was not killed.
+func TestStopEnded(t *testing.T) {
+	cmd := launchable("orphan")
+	cmd.WaitDelay = time.Hour
+	p := launch(t, cmd)
+	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
+		t.Error(err)
+	}
+	for p.Signal(syscall.Signal(0)) == nil { // until it is reaped
+		time.Sleep(time.Millisecond)
+	}
+	var child int
+	for number, ok := "", false; !ok; time.Sleep(time.Millisecond) { // until it has been read
+		_, text, _ := strings.Cut(p.stderr.String(), "child ")
+		number, _, ok = strings.Cut(text, ".")
+		_, _ = fmt.Sscan(number, &child)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(child, syscall.SIGKILL) })
+	if err := p.Stop(t.Context(), Steps{Quit: -1, Terminate: -1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLaunchGroup holds that a server is in the process group of this program, whose signals from the terminal
+// it gets, unless it is given one of its own.
+func TestLaunchGroup(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		cmd := launchable("serve")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: own}
+		p := launch(t, cmd)
+		group, err := syscall.Getpgid(cmd.Process.Pid)
+		if err != nil || (group == cmd.Process.Pid) != own || (group == syscall.Getpgrp()) == own {
+			t.Errorf("own %v: the group is %d, %v", own, group, err)
+		}
+		if err := p.Stop(t.Context(), Steps{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// testHelper launches a QEMU that needs a program, which is given its socket, and has each of them end first.
+func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(socket string) *exec.Cmd, device string) {
+	t.Helper()
+	for _, first := range []string{"QEMU", "helper"} {
+		dir, err := os.MkdirTemp("", "helper")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		socket := filepath.Join(dir, "s")
+		helper := command(socket)
+		lost := make(chan error, 1)
+		p := launch(t, qemu(socket), Alongside(Helper{
+			Cmd: helper, Ready: SocketExists(socket), Ended: func(err error) { lost <- err },
+		}))
+		var kind string
+		get := map[string]string{"path": "/machine/peripheral/" + device, "property": "type"}
+		if err := p.Conn.Execute(t.Context(), "qom-get", get, &kind); err != nil {
+			t.Error(err)
+		}
+		if first == "helper" {
+			_ = helper.Process.Kill()
+			if err := <-lost; !strings.Contains(err.Error(), "has ended: signal: killed") {
+				t.Error(err)
+			}
+			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
+				t.Errorf("QEMU goes on: %v", err)
+			}
+		}
+		if err := p.Stop(t.Context(), Steps{}); err != nil {
+			t.Error(err)
+		}
+		if err := ended(t, p); (err != nil) != (first == "helper") {
+			t.Errorf("%s first: %v", first, err)
+		}
+		reaped(t, helper)
+		gone(t, p)
+	}
+}
+
+// TestQEMULaunchDiskHelper launches QEMUs with a disk of vhost-user, as virtiofsd serves folders. The helper is a
+// storage daemon.
+func TestQEMULaunchDiskHelper(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		testHelper(t, func(socket string) *exec.Cmd {
+			return daemon(t, q, "--blockdev", "null-co,node-name=n0",
+				"--export", "vhost-user-blk,id=e0,node-name=n0,addr.type=unix,addr.path="+socket)
+		}, func(socket string) *exec.Cmd {
+			return exec.Command(q.Path, "-S", "-nodefaults", "-display", "none", "-m", "64",
+				"-object", "memory-backend-memfd,id=mem,size=64M,share=on", "-machine", "pc,memory-backend=mem",
+				"-chardev", "socket,id=c0,path="+socket, "-device", "vhost-user-blk-pci,id=vd0,chardev=c0")
+		}, "vd0")
+	})
+}
+
+// TestQEMULaunchTPM launches QEMUs with a TPM, which is a program of its own: swtpm, of Debian's package of that
+// name.
+func TestQEMULaunchTPM(t *testing.T) {
+	swtpm, err := exec.LookPath("swtpm")
+	if err != nil {
+		t.Skip("there is no swtpm: install Debian's package swtpm")
+	}
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		testHelper(t, func(socket string) *exec.Cmd {
+			return exec.Command(swtpm, "socket", "--tpm2", "--tpmstate", "dir="+filepath.Dir(socket), "--ctrl", "type=unixio,path="+socket)
+		}, func(socket string) *exec.Cmd {
+			return exec.Command(q.Path, "-S", "-nodefaults", "-display", "none", "-machine", "pc", "-m", "64",
+				"-chardev", "socket,id=c0,path="+socket, "-tpmdev", "emulator,id=t0,chardev=c0", "-device", "tpm-tis,id=tpm,tpmdev=t0")
+		}, "tpm")
+	})
+}

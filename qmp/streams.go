@@ -1,0 +1,103 @@
+package qmp
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// streams are the pipes between a process and the user's readers and writers. Package exec could copy, too, but
+// would wait without a limit, after the process has ended, for a child of the process that holds its outputs open,
+// and for a reader or a writer that blocks.
+type streams struct {
+	theirs  []*os.File // the ends of the process
+	inputs  []*os.File // our ends, to be written to
+	outputs []*os.File // our ends, to be read from
+	copying []func()
+	heard   sync.WaitGroup // all outputs, to their ends
+}
+
+// feed returns a file from which the process can read what from has.
+func (s *streams) feed(from io.Reader) (*os.File, error) {
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	s.theirs, s.inputs = append(s.theirs, theirs), append(s.inputs, ours)
+	s.copying = append(s.copying, func() {
+		go func() {
+			_, _ = io.Copy(ours, from) // the process may not want all of it
+			ours.Close()
+		}()
+	})
+	return theirs, nil
+}
+
+// drain returns a file to which the process can write what to gets.
+func (s *streams) drain(to io.Writer) (*os.File, error) {
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	s.theirs, s.outputs = append(s.theirs, theirs), append(s.outputs, ours)
+	s.copying = append(s.copying, func() {
+		s.heard.Go(func() {
+			_, _ = io.Copy(to, ours)
+			ours.Close()
+		})
+	})
+	return theirs, nil
+}
+
+// start begins to copy, when the process has started.
+func (s *streams) start() {
+	closeAll(s.theirs)
+	for _, begin := range s.copying {
+		begin()
+	}
+}
+
+// abandon closes everything: the process could not be started.
+func (s *streams) abandon() {
+	closeAll(s.theirs)
+	closeAll(s.inputs)
+	closeAll(s.outputs)
+}
+
+// end ends the copying after the process has ended: what it wrote may be read for as long as limit.
+func (s *streams) end(limit time.Duration) {
+	closeAll(s.inputs)
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		s.heard.Wait()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-timer.C:
+		for _, f := range s.outputs {
+			_ = f.SetReadDeadline(time.Now())
+		}
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// A locked writer is used by one goroutine at a time.
+type locked struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
