@@ -277,8 +277,9 @@ func (s *stream) greet() {
 		s.end(fmt.Errorf("libvirt: %w", err))
 		return
 	}
-	s.push([]byte(`{"QMP": {"version": ` + string(m.find("return")) + `, "capabilities": []}}` + "\r\n"))
+	greeting := []byte(`{"QMP": {"version": ` + string(m.find("return")) + `, "capabilities": []}}` + "\r\n")
 	s.mu.Lock()
-	s.greeted = true
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.greeted = true // not later: as soon as it is read, a command can be sent that causes an event
+	s.pushLocked(greeting)
 }

@@ -98,6 +98,24 @@ func TestCallsAndEvents(t *testing.T) {
 	})
 }
 
+// An event that comes right after the greeting is not lost.
+func TestFirstEvent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		for range 50 {
+			c := w.dial(t, "vm0")
+			events := qapi.Subscribe[qapi.ResumeEvent](c)
+			require.NoError(t, c.Cont(t.Context()))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := events.Next(ctx)
+			cancel()
+			require.NoError(t, err)
+			require.NoError(t, c.Stop(t.Context()))
+			require.NoError(t, c.Close())
+		}
+	})
+}
+
 func TestNotRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)

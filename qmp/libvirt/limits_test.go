@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,10 +255,10 @@ func TestKeepalive(t *testing.T) {
 // While libvirt is down it is not dialled all the time, and all domains share the attempts.
 func TestDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		dials := 0
+		var dials atomic.Int64
 		var d *libvirttest.Daemon
 		counting := libvirt.WithDialer(func(ctx context.Context) (io.ReadWriteCloser, error) {
-			dials++
+			dials.Add(1)
 			return d.Dial(ctx)
 		})
 		w := newWorld(t, 0)
@@ -277,7 +278,7 @@ func TestDown(t *testing.T) {
 		d.SetDown(true)
 		d.Cut()
 		time.Sleep(time.Minute)
-		assert.Less(t, dials, 25)
+		assert.Less(t, dials.Load(), int64(25))
 		d.SetDown(false)
 		for _, c := range clients {
 			_, err := c.QueryStatus(t.Context())

@@ -162,6 +162,10 @@ func (s *stream) Read(b []byte) (int, error) {
 func (s *stream) push(chunk []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pushLocked(chunk)
+}
+
+func (s *stream) pushLocked(chunk []byte) {
 	s.chunks = append(s.chunks, chunk)
 	s.size += len(chunk)
 	s.changed.Broadcast()
@@ -170,13 +174,12 @@ func (s *stream) push(chunk []byte) {
 // event passes an event on.
 func (s *stream) event(text []byte) {
 	s.mu.Lock()
-	fits, wanted := s.size < maxWaiting, s.greeted && s.err == nil
+	full := s.size >= maxWaiting
+	if s.greeted && s.err == nil && !full {
+		s.pushLocked(text)
+	}
 	s.mu.Unlock()
-	switch {
-	case !wanted:
-	case fits:
-		s.push(text)
-	default:
+	if full {
 		s.end(errors.New("its events are not read"))
 	}
 }
