@@ -61,23 +61,23 @@ func (p *child) hasExited() bool {
 
 // run starts the process and reaps it. gone is called when it has ended.
 func (p *child) run(gone func()) error {
-	streams := &streams{}
-	if err := p.plug(streams); err != nil {
-		streams.abandon()
+	pipes := &pipes{}
+	if err := p.plug(pipes); err != nil {
+		pipes.abandon()
 		return err
 	}
 	if err := p.cmd.Start(); err != nil {
-		streams.abandon()
+		pipes.abandon()
 		return err
 	}
-	streams.start()
-	go p.reap(streams, gone)
+	pipes.start()
+	go p.reap(pipes, gone)
 	return nil
 }
 
 // plug gives the process pipes in place of standard streams that are not files, and for its standard error
 // unless that outlives this program.
-func (p *child) plug(s *streams) (err error) {
+func (p *child) plug(s *pipes) (err error) {
 	if from := p.cmd.Stdin; !isFile(from) {
 		if p.cmd.Stdin, err = s.feed(from); err != nil {
 			return err
@@ -119,9 +119,9 @@ func (p *child) detach() {
 }
 
 // reap waits for the process, and until its outputs have been read.
-func (p *child) reap(streams *streams, gone func()) {
+func (p *child) reap(pipes *pipes, gone func()) {
 	err := p.cmd.Wait()
-	streams.end(cmp.Or(p.cmd.WaitDelay, drainTime))
+	pipes.end(cmp.Or(p.cmd.WaitDelay, drainTime))
 	p.err = err
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		exit.Stderr = []byte(p.stderr.String())

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// streams are the pipes between a process and the user's readers and writers. Package exec could copy, too, but
+// pipes are the pipes between a process and the user's readers and writers. Package exec could copy, too, but
 // would wait without a limit, after the process has ended, for a child of the process that holds its outputs open,
 // and for a reader or a writer that blocks.
-type streams struct {
+type pipes struct {
 	theirs  []*os.File // the ends of the process
 	inputs  []*os.File // our ends, to be written to
 	outputs []*os.File // our ends, to be read from
@@ -19,7 +19,7 @@ type streams struct {
 }
 
 // feed returns a file from which the process can read what from has.
-func (s *streams) feed(from io.Reader) (*os.File, error) {
+func (s *pipes) feed(from io.Reader) (*os.File, error) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (s *streams) feed(from io.Reader) (*os.File, error) {
 }
 
 // drain returns a file to which the process can write what to gets.
-func (s *streams) drain(to io.Writer) (*os.File, error) {
+func (s *pipes) drain(to io.Writer) (*os.File, error) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (s *streams) drain(to io.Writer) (*os.File, error) {
 }
 
 // start begins to copy, when the process has started.
-func (s *streams) start() {
+func (s *pipes) start() {
 	closeAll(s.theirs)
 	for _, begin := range s.copying {
 		begin()
@@ -59,14 +59,14 @@ func (s *streams) start() {
 }
 
 // abandon closes everything: the process could not be started.
-func (s *streams) abandon() {
+func (s *pipes) abandon() {
 	closeAll(s.theirs)
 	closeAll(s.inputs)
 	closeAll(s.outputs)
 }
 
 // end ends the copying after the process has ended: what it wrote may be read for as long as limit.
-func (s *streams) end(limit time.Duration) {
+func (s *pipes) end(limit time.Duration) {
 	closeAll(s.inputs)
 	heard := make(chan struct{})
 	go func() {
