@@ -126,7 +126,7 @@ func (tab *table) read(t *testing.T, file, dir string) {
 	}
 }
 
-// of returns the cases of a file.
+// of are the cases of a file.
 func (tab *table) of(file string) (all []*conformanceCase) {
 	for _, c := range tab.cases {
 		if c.table == file {

@@ -62,7 +62,7 @@ func (m *Machine) asksGuest(d *device) bool {
 	return d.isProcessor() || d.isDIMM() || d.onPCIBus()
 }
 
-// answer sends what the guest answers when it is asked to release a device.
+// answer is what the guest says when it is asked to let go of a device.
 func (m *Machine) answer(d *device) {
 	if !slices.Contains(m.devices, d) { // another monitor was faster
 		return
