@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// playFake plays against a server that takes the part of QEMU, with the places that boot has.
+// playFake runs the steps against a fake QEMU, which has the same room for devices as that of boot.
 func playFake(ctx context.Context, out io.Writer) error {
 	vm := qmptest.New(qmptest.RootPorts("port0"), qmptest.CPUs(2), qmptest.MemorySlots(1))
 	defer vm.Close()

@@ -34,7 +34,7 @@ func TestFake(t *testing.T) {
 	assert.Equal(t, lines, subjects(t, out.Bytes()))
 }
 
-// TestQEMU runs the program with every QEMU at hand.
+// TestQEMU runs the program with every QEMU that the test finds.
 func TestQEMU(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		t.Setenv("QEMU", q.Path)

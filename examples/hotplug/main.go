@@ -1,8 +1,8 @@
 // Hotplug starts a QEMU, makes a disk image, plugs a disk, a network card, memory and a
 // processor into the machine, takes the disk away again, and shuts down.
 //
-// It takes the QEMU that the variable QEMU names, else qemu-system-x86_64 on
-// PATH. Where there is none, it plays the same program against a fake one.
+// It uses the QEMU that the environment variable QEMU names, otherwise qemu-system-x86_64 on
+// PATH. Without a QEMU it runs against a fake one.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	// Whatever ends this program, also a pipe that nobody reads any more, must end QEMU first.
+	// Whatever ends this program must end QEMU first; this includes a closed pipe on its output.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	if err := run(ctx, os.Stdout); err != nil {
@@ -58,7 +58,7 @@ func run(ctx context.Context, out io.Writer) error {
 	return errors.Join(err, p.Close()) // which ends it if it still runs
 }
 
-// find returns the QEMU to drive, or "" if there is none.
+// find returns the path of a QEMU, or "" if there is none.
 func find() (string, error) {
 	if program := os.Getenv("QEMU"); program != "" {
 		return program, nil
@@ -70,7 +70,7 @@ func find() (string, error) {
 	return program, err
 }
 
-// boot starts a machine that has places for more, and stands still until cont.
+// boot starts a machine that has room for more devices, and does not run before cont.
 func boot(ctx context.Context, program string) (*qmp.Process, error) {
 	cmd, err := cmdline.Command(ctx, program,
 		cmdline.Machine("q35", nil),
@@ -89,7 +89,7 @@ func boot(ctx context.Context, program string) (*qmp.Process, error) {
 	return qmp.Launch(ctx, cmd)
 }
 
-// play does everything, in order, up to the first failure.
+// play runs all steps in order, until one fails.
 func play(ctx context.Context, c *qapi.Client, out io.Writer) error {
 	for _, step := range []struct {
 		name string
@@ -119,7 +119,7 @@ func version(ctx context.Context, c *qapi.Client) (string, error) {
 	return fmt.Sprintf("QEMU %d.%d.%d", v.Major, v.Minor, v.Micro), err
 }
 
-// plugDisk plugs in a disk whose image QEMU makes. The image is open from then on, so that its
+// plugDisk plugs in a disk with an image that QEMU makes. QEMU keeps the image open, so its
 // folder can be removed.
 func plugDisk(ctx context.Context, c *qapi.Client) (string, error) {
 	dir, err := os.MkdirTemp("", "hotplug")
@@ -160,7 +160,7 @@ func resume(ctx context.Context, c *qapi.Client) (string, error) {
 	return "the machine runs", err
 }
 
-// unplugDisk takes away the disk and its block node. Behind SCSI that needs no guest.
+// unplugDisk removes the disk and its block node. For a SCSI disk the guest need not cooperate.
 func unplugDisk(ctx context.Context, c *qapi.Client) (string, error) {
 	return "sd0 is gone", hotplug.RemoveDisk(ctx, c, "sd0", "disk0")
 }

@@ -1,6 +1,5 @@
-// Otel asks a QEMU for its status and prints the spans and the metrics of the
-// calls that this took. It shows how the trace hook of package qmp leads to
-// OpenTelemetry.
+// Otel asks a QEMU for its status and prints the spans and the metrics of its calls. It shows how to
+// connect the trace hook of package qmp with OpenTelemetry.
 //
 //	go run . unix:/run/vm/qmp.sock
 package main

@@ -14,8 +14,8 @@ import (
 
 const scope = "github.com/goqapi/goqapi/examples/otel"
 
-// Watch returns an option that makes each call a span, which is a child of the one
-// in the caller's context, and counts its time in a histogram.
+// Watch returns an option that records a span for each call, as a child of the span in the caller's
+// context, and adds its time to a histogram.
 func Watch(tp trace.TracerProvider, mp metric.MeterProvider) (qmp.Option, error) {
 	tracer := tp.Tracer(scope)
 	took, err := mp.Meter(scope).Float64Histogram("qmp.client.duration",
@@ -42,7 +42,7 @@ func Watch(tp trace.TracerProvider, mp metric.MeterProvider) (qmp.Option, error)
 	return qmp.WithTrace(qmp.Trace{Call: call}), nil
 }
 
-// errorType is a name for a kind of failure: of few values, as metrics want it.
+// errorType returns the kind of a failure. There are only a few, since metrics need few values.
 func errorType(err error) string {
 	refused, ok := errors.AsType[*qmp.Error](err)
 	switch {

@@ -1,5 +1,4 @@
-// Quickstart plugs a disk into a running machine. It is the program of the
-// README.
+// Quickstart plugs a disk into a running machine. README shows this program.
 package main
 
 import (

@@ -34,9 +34,7 @@ var wrongWords = []struct {
 // wordsLater are the beginnings of paths whose comments nobody has read yet with these
 // rules. Remove a row when that is done.
 var wordsLater = []string{
-	"examples/", "generator/generate/devices_test.go", "generator/internal/device/",
-	"qapi/await", "qapi/device/", "qapi/input",
-	"qmp/qmptest/", "qmp/start", "schema/devices/",
+	"generator/generate/devices_test.go", "generator/internal/device/", "qapi/await", "qapi/device/", "qapi/input", "qmp/start", "schema/devices/",
 }
 
 // TestWords finds words in comments that CONTRIBUTING.md rules out.

@@ -72,8 +72,8 @@ func Tree(file string) (string, error) {
 // FS returns the files in the folder.
 func (f *Folder) FS() fs.FS { return f.root.FS() }
 
-// Close closes the folder.
-func (f *Folder) Close() error { return f.root.Close() }
+// Close closes the folder, which was only read, so that an error does not matter.
+func (f *Folder) Close() { _ = f.root.Close() }
 
 // Load loads the schema whose first file is a file of the folder.
 func (f *Folder) Load(file string, opts ...schema.Option) (*schema.Schema, error) {

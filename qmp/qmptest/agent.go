@@ -8,18 +8,17 @@ import (
 	"github.com/goqapi/goqapi/qapi/qga"
 )
 
-// NewAgent returns a fake guest agent. It is as a server of [New] is, but speaks as an
-// agent does: it does not greet, negotiate or send events, a byte 0xFF drops what it
-// has of a message, and commands that do not answer a success are not answered. It
-// has guest-sync, guest-sync-delimited, guest-ping and guest-info built in, and those
-// that freeze and thaw the file systems that [FileSystems] names, in a guest that may
-// be a [WindowsGuest]: while they are frozen it refuses what agents refuse then.
-// [Server.AgentCommands] names its commands; [Server.PauseGuest] and [Server.StopAgent]
-// silence it.
+// NewAgent returns a fake guest agent. It is a [Server] that speaks as an agent does: it
+// does not greet, negotiate or send events; a byte 0xFF makes it forget half a message; and
+// commands without a reply in case of success get none. It executes guest-sync,
+// guest-sync-delimited, guest-ping, guest-info, and the commands that freeze and thaw file
+// systems: [FileSystems] says which there are, [WindowsGuest] that they are those of Windows.
+// While they are frozen, it refuses what agents refuse then. [Server.AgentCommands] names its
+// commands. [Server.PauseGuest] and [Server.StopAgent] make it silent.
 func NewAgent(opts ...Option) *Server { return New(append([]Option{asAgent}, opts...)...) }
 
-// StartAgent returns a fake guest agent that is closed when the test ends, as [Start]
-// returns a server.
+// StartAgent returns a fake guest agent that is closed when the test ends; see [Start] and
+// [NewAgent].
 func StartAgent(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	return Start(t, append([]Option{asAgent}, opts...)...)
@@ -27,7 +26,7 @@ func StartAgent(t testing.TB, opts ...Option) *Server {
 
 func asAgent(s *Server) { s.agent = true }
 
-// agentBuiltins are the commands that every agent has.
+// agentBuiltins returns the commands that every agent has.
 func (s *Server) agentBuiltins() map[string]Handler {
 	return map[string]Handler{
 		"guest-sync":           guestSync,
@@ -67,12 +66,12 @@ func (s *Server) handshake(command string) bool {
 	return command == "qmp_capabilities"
 }
 
-// silent reports whether a command's success is not answered.
+// silent reports whether a command has no reply if it succeeds.
 func (s *Server) silent(command string) bool {
 	def := s.rel.Command(command)
 	return s.agent && def != nil && !def.SuccessResponse
 }
 
-// resync is the byte that has an agent drop what it holds of a message, and that
-// stands in front of the reply to guest-sync-delimited.
+// resync is the byte that makes an agent forget half a message. An agent also writes it before
+// the reply to guest-sync-delimited.
 const resync = 0xFF

@@ -53,11 +53,11 @@ func TestAgent(t *testing.T) {
 	assert.Empty(t, w.said())
 
 	agent.Reply("guest-get-host-name", map[string]string{"hostname": "vm"})
-	assert.Contains(t, w.said()[0], "the guest agent of QEMU 10.0 never replies this to guest-get-host-name: 'host-name' is missing")
+	assert.Contains(t, w.said()[0], "the guest agent of QEMU 10.0 never sends such a reply to guest-get-host-name: 'host-name' is missing")
 	agent.Reply("query-status")
 	assert.Equal(t, []string{`qmptest: the guest agent of QEMU 10.0 has no command "query-status"`}, w.said())
 	agent.Emit(qapi.StopEvent{})
-	assert.Contains(t, w.said()[0], "sends no events")
+	assert.Contains(t, w.said()[0], "does not send events")
 	var calls []string
 	for _, call := range agent.Calls() {
 		calls = append(calls, call.Command)
@@ -139,8 +139,8 @@ var agentRequests = []string{
 	`{"id":4}`,
 }
 
-// agentTranscript is what an agent says to the requests. Descriptions are left out but
-// for those of arguments.
+// agentTranscript returns what an agent says to the requests. Descriptions are left out,
+// except those of arguments.
 func agentTranscript(t *testing.T, conn net.Conn) []string {
 	t.Helper()
 	const marker = `{"return": {}, "id": "marker"}` + "\n"

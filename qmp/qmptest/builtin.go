@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// builtins are the commands that every server has, if the release has them.
+// builtins returns the commands that every server has, if the release has them.
 func (s *Server) builtins() map[string]Handler {
 	return map[string]Handler{
 		"query-version":  func(context.Context, *Request) (any, error) { return s.versionInfo(), nil },
@@ -37,7 +37,7 @@ func (s *Server) commandInfos() any {
 	return named(names)
 }
 
-// named is a list of what has a name and no more.
+// named returns a list of objects that have only a name.
 func named(names []string) any {
 	type info struct {
 		Name string `json:"name"`
@@ -60,8 +60,8 @@ func (s *Server) quit(_ context.Context, req *Request) (any, error) {
 	return nil, nil
 }
 
-// hangUp takes no more clients, and ends all connections when what is on its way
-// has been sent.
+// hangUp accepts no more clients, and ends all connections after what is queued for them has
+// been sent.
 func (s *Server) hangUp() {
 	s.stopListening()
 	for _, c := range s.clients() {
@@ -69,11 +69,11 @@ func (s *Server) hangUp() {
 	}
 }
 
-// versionOf is a release's first version.
+// versionOf returns the first version of a release.
 func versionOf(name string) qmp.Version {
 	major, minor, _ := strings.Cut(name, ".")
 	v := qmp.Version{Package: "qmptest"}
-	v.Major, _ = strconv.Atoi(major) // a name that is none is found out when it is loaded
+	v.Major, _ = strconv.Atoi(major) // a wrong name is an error when the release is loaded
 	v.Minor, _ = strconv.Atoi(minor)
 	return v
 }

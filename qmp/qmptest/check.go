@@ -22,7 +22,7 @@ func (s *Server) known(command string) {
 	}
 }
 
-// who is what the server plays, for people.
+// who returns what the server plays, for error texts.
 func (s *Server) who() string {
 	if s.agent {
 		return "the guest agent of QEMU " + s.plays
@@ -65,7 +65,7 @@ type reply struct {
 	err  error
 }
 
-// newReply encodes a result and holds it against the schema.
+// newReply encodes a result and checks it against the schema.
 func (s *Server) newReply(command string, result any) reply {
 	s.t.Helper()
 	if r, ok := result.(reply); ok {
@@ -79,23 +79,23 @@ func (s *Server) newReply(command string, result any) reply {
 		return reply{err: checkedError{s.fail("the reply to %s cannot be encoded: %w", command, err)}}
 	}
 	def := s.rel.Command(command)
-	if s.unchecked || def == nil { // the latter is a failure of its own
+	if s.unchecked || def == nil { // a command that does not exist was reported already
 		return reply{text: text}
 	}
 	fit, err := s.rel.Reply(def, release.Value{JSON: text, Typed: ofBindings(result)})
 	if err != nil {
-		return reply{err: checkedError{s.fail("%s never replies this to %s: %w\n\t%s", s.who(), command, err, shortened(text))}}
+		return reply{err: checkedError{s.fail("%s never sends such a reply to %s: %w\n\t%s", s.who(), command, err, shortened(text))}}
 	}
 	text, err = printed(jsontext.Value(fit))
 	return reply{text, err}
 }
 
-// A checkedError need not be checked again.
+// A checkedError has been checked against the schema already.
 type checkedError struct{ error }
 
 func (e checkedError) Unwrap() error { return e.error }
 
-// checkError returns the error that a command fails with.
+// checkError returns the error with which a command fails.
 func (s *Server) checkError(command string, err error) error {
 	s.t.Helper()
 	refused, ok := errors.AsType[*qmp.Error](err)
@@ -108,11 +108,11 @@ func (s *Server) checkError(command string, err error) error {
 	return err
 }
 
-// eventText is an event as it is sent; its error is reported.
+// eventText returns an event as it is sent. An error has been reported already.
 func (s *Server) eventText(name string, data any) ([]byte, error) {
 	s.t.Helper()
 	if s.agent {
-		return nil, s.fail("%s sends no events, such as %s", s.who(), name)
+		return nil, s.fail("%s does not send events, but the test sends %s", s.who(), name)
 	}
 	at, text, err := eventData(data)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Server) eventText(name string, data any) ([]byte, error) {
 		}
 		fit, err := s.rel.Data(def, release.Value{JSON: text, Typed: ofBindings(data)})
 		if err != nil {
-			return nil, s.fail("%s never sends this event %s: %w\n\t%s", s.who(), name, err, shortened(text))
+			return nil, s.fail("%s never sends such an event %s: %w\n\t%s", s.who(), name, err, shortened(text))
 		}
 		text = fit
 	}
@@ -150,7 +150,7 @@ func ofBindings(v any) bool {
 	return slices.Contains(bindings, t.PkgPath())
 }
 
-// shortened is JSON for an error's text.
+// shortened returns JSON for the text of an error.
 func shortened(text []byte) string {
 	const most = 400
 	if len(text) <= most {

@@ -54,7 +54,7 @@ func start(t *testing.T, opts ...qmptest.Option) (srv *qmptest.Server, c *qapi.C
 func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	srv, c, w := start(t)
 	srv.Reply("query-status", qapi.StatusInfo{Running: true})
-	want := "qmptest: QEMU 11.1 never replies this to query-status: " +
+	want := "qmptest: QEMU 11.1 never sends such a reply to query-status: " +
 		"'status' is not set to one of the 16 values of RunState\n\t" + `{"running": true, "status": "", "singlestep": false}`
 	assert.Equal(t, []string{want}, w.said(), "at once")
 	_, err := c.QueryStatus(t.Context())
@@ -100,9 +100,9 @@ func TestNamesAreHeldAgainstTheSchema(t *testing.T) {
 	srv.EmitNamed("STOPP", nil)
 	assert.Equal(t, []string{`qmptest: QEMU 7.2 has no event "STOPP"`}, w.said())
 	srv.EmitNamed("STOP", map[string]int{"a": 1})
-	assert.Equal(t, []string{"qmptest: QEMU 7.2 never sends this event STOP: 'a' is unknown\n\t{\"a\": 1}"}, w.said())
+	assert.Equal(t, []string{"qmptest: QEMU 7.2 never sends such an event STOP: 'a' is unknown\n\t{\"a\": 1}"}, w.said())
 	srv.EmitNamed("RESET", 7)
-	assert.Contains(t, w.said()[0], "no object")
+	assert.Contains(t, w.said()[0], "not an object")
 	srv.Emit(qapi.BlockIOErrorEvent{Operation: qapi.IOOperationTypeRead})
 	assert.Contains(t, w.said()[0], "'action' is not set to one of")
 
@@ -125,7 +125,7 @@ func TestCloseTellsWhatWasWrong(t *testing.T) {
 	srv.Emit(qapi.ResetEvent{})
 	srv.Reply("quitt")
 	err := srv.Close()
-	assert.ErrorContains(t, err, "QEMU 10.0 never sends this event RESET: 'reason' is not set")
+	assert.ErrorContains(t, err, "QEMU 10.0 never sends such an event RESET: 'reason' is not set")
 	assert.ErrorContains(t, err, `no command "quitt"`)
 	assert.Contains(t, logged.String(), "'reason' is not set", "also before that")
 	assert.PanicsWithValue(t,

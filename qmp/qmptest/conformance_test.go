@@ -22,7 +22,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// requestOf is the message that a line of the table stands for.
+// requestOf returns the message that a line of the table stands for.
 func requestOf(line string) string {
 	if strings.Contains(`{["`, line[:1]) {
 		return line + "\n"
@@ -198,7 +198,7 @@ func withoutInterludes(events []string) []string {
 	return events
 }
 
-// determined is a value of which what is free has its kind alone, and lists have an
+// determined returns a value of which what is free has its kind alone, and lists have an
 // order of their own.
 func (tab *table) determined(text []byte) any {
 	var v any
@@ -329,7 +329,7 @@ func (d disagreement) String() string {
 	return strings.Join(d, "\n\t") + more
 }
 
-// socketDir is a folder for sockets, for which t.TempDir can be too long.
+// socketDir returns a folder for sockets, for which t.TempDir can be too long.
 func socketDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qmptest")

@@ -48,7 +48,7 @@ func readRules(t *testing.T) (all rules) {
 	return all
 }
 
-// about is the first rule of a kind about a command; nil if there is none.
+// about returns the first rule of a kind about a command; nil if there is none.
 func (all rules) about(line string, ends bool) *rule {
 	for _, r := range all {
 		if r.ends == ends && r.pattern.MatchString(line) {
@@ -142,7 +142,7 @@ func (c *chooser) spoil(args map[string]any) {
 
 // TestQEMUDifferential tells real QEMUs and the fake one the same random commands, and
 // compares what they say. Where they differ as testdata/differential.txt has it, both
-// begin anew.
+// begin again.
 func TestQEMUDifferential(t *testing.T) {
 	const each = 60 // commands for a pair
 	total, all := 2000, os.Getenv("QAPI_LONG") != ""

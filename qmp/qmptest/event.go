@@ -2,14 +2,14 @@ package qmptest
 
 import "github.com/goqapi/goqapi/qapi"
 
-// Emit sends an event to all clients that have negotiated. Its Timestamp, if it is
-// set, is when it happened; else that is now.
+// Emit sends an event to all clients that have negotiated. It happened at its Timestamp if that is
+// set, otherwise now.
 func (s *Server) Emit(e qapi.Event) {
 	s.t.Helper()
 	s.Flood(1, e)
 }
 
-// Flood sends an event n times, one right behind the other.
+// Flood sends an event n times, without a pause.
 func (s *Server) Flood(n int, e qapi.Event) {
 	s.t.Helper()
 	var data any = e
@@ -19,8 +19,8 @@ func (s *Server) Flood(n int, e qapi.Event) {
 	s.emit(n, e.EventName(), data)
 }
 
-// EmitNamed sends an event by its name. data is encoded as a JSON object; nil sends
-// none.
+// EmitNamed sends an event by its name. data must encode to a JSON object; nil means that the event
+// does not have data.
 func (s *Server) EmitNamed(event string, data any) {
 	s.t.Helper()
 	s.emit(1, event, data)
@@ -32,7 +32,7 @@ func (s *Server) emit(n int, event string, data any) {
 	if err != nil {
 		return
 	}
-	s.emitting.Lock() // each client gets the same order
+	s.emitting.Lock() // all clients get events in the same order
 	defer s.emitting.Unlock()
 	for range n {
 		for _, c := range s.clients() {

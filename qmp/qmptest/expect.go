@@ -12,13 +12,13 @@ import (
 // A Step is a command that a client is expected to issue; see [Server.Expect].
 type Step struct {
 	Command string
-	// Arguments encode to those that it must have; nil stands for any, and
-	// struct{}{} for none.
+	// Arguments are the arguments that the command must have, compared as JSON. nil means
+	// any, struct{}{} means none.
 	Arguments any
-	// Reply is the result; nil: what the command gives without a script, and the
-	// empty object if nothing executes it.
+	// Reply is the result of the command. If it is nil, the command is executed as without a
+	// script; if nothing executes it, the result is the empty object.
 	Reply any
-	// Err, if there is one, is what the command fails with, as a [Handler] does.
+	// Err, if it is not nil, is the error with which the command fails, as that of a [Handler].
 	Err error
 }
 
@@ -37,17 +37,17 @@ func (st step) String() string {
 	return st.command + " " + shortened(st.args)
 }
 
-// A script is what clients are expected to do.
+// A script has the commands that clients are expected to issue.
 type script struct {
 	steps []step
 	next  int
-	met   chan struct{} // closed at the end of the steps; nil: nobody has asked
+	met   chan struct{} // closed after the last step; nil: nobody has called Met
 }
 
-// Expect has clients issue commands in this order, behind those expected before. A
-// command that the script names and that comes out of order, with other arguments or
-// once too often fails the test, and so does one that has not come by the time the
-// server is closed. Commands that the script does not name may come at any time.
+// Expect says which commands clients must issue, in this order, after those of earlier calls of
+// Expect: the script. The test fails if a command of the script comes out of order, with other
+// arguments or once too often, or has not come when the server is closed. Commands that the script
+// does not name may come at any time.
 func (s *Server) Expect(steps ...Step) {
 	s.t.Helper()
 	var list []step
@@ -57,7 +57,7 @@ func (s *Server) Expect(steps ...Step) {
 		if st.Arguments != nil {
 			var err error
 			if e.args, err = printedArguments(st.Arguments); err != nil {
-				_ = s.fail("the arguments that are expected of %s cannot be encoded: %w", st.Command, err)
+				_ = s.fail("the expected arguments of %s cannot be encoded: %w", st.Command, err)
 			}
 		}
 		switch {
@@ -78,8 +78,8 @@ func (s *Server) Expect(steps ...Step) {
 	s.script.steps = append(s.script.steps, list...)
 }
 
-// printedArguments is arguments as JSON: of a device with its driver, which a type of the
-// user's own has in a method only.
+// printedArguments returns arguments as JSON. Those of a device include its driver, which a user's
+// own type has only as a method.
 func printedArguments(args any) ([]byte, error) {
 	if dev, ok := args.(qapi.Device); ok {
 		open, err := qapi.DeviceArgs(dev)
@@ -91,8 +91,8 @@ func printedArguments(args any) ([]byte, error) {
 	return printed(args)
 }
 
-// Met returns a channel that is closed when all that is expected by now has come. It
-// stays open if that never happens.
+// Met returns a channel that is closed when all commands have come that are expected at the time of
+// the call.
 func (s *Server) Met() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,15 +104,15 @@ func (s *Server) Met() <-chan struct{} {
 	return sc.met
 }
 
-// settle tells who waits that the script is at its end, if it is.
+// settle closes the channel of Met if the script is at its end.
 func (sc *script) settle() {
 	if sc.met != nil && sc.next == len(sc.steps) {
 		close(sc.met)
 	}
 }
 
-// follow holds a command against the script. It returns what the script has execute
-// it, nil if that is not the script's affair.
+// follow compares a command with the script. It returns the handler that the script has for it; nil
+// if the command is not executed by the script.
 func (s *Server) follow(call Call) Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +133,7 @@ func (s *Server) follow(call Call) Handler {
 	switch {
 	case !named:
 		return nil
-	case place < 0 && missed >= 0: // others came before it, which has been told
+	case place < 0 && missed >= 0: // others came before it, which has been reported
 		place = missed
 	case place < 0:
 		_ = s.fail("%s came once more than expected:\n%s", sent(call), sc)
@@ -169,7 +169,7 @@ func (s *Server) scripted(command string) bool {
 	return false
 }
 
-// finish reports what has not come.
+// finish reports the expected commands that have not come.
 func (s *Server) finish() {
 	s.t.Helper()
 	s.mu.Lock()
@@ -180,7 +180,7 @@ func (s *Server) finish() {
 	s.script = script{}
 }
 
-// String lists the script and how far it has come.
+// String lists the steps of the script, and marks those that have come.
 func (sc *script) String() string {
 	var b strings.Builder
 	for i, st := range sc.steps {

@@ -6,8 +6,8 @@ import (
 )
 
 // A Fault is something that goes wrong with a command, or with the greeting; see
-// [Server.Fault] and [Server.FaultGreeting]. Some are no faults of the server, but what
-// a client must be able to take.
+// [Server.Fault] and [Server.FaultGreeting]. Some are not wrong, but unusual: a client must be able
+// to deal with them.
 type Fault func(*faults)
 
 type faults struct {
@@ -16,29 +16,29 @@ type faults struct {
 	cut    bool
 	most   int // bytes of the reply that are sent before the cut
 	noise  string
-	strays [][]byte // replies to nothing
+	strays [][]byte // replies that answer no command
 	noID   bool
 	once   bool
 	hangUp bool
 	shape
 }
 
-// Delay has a command take longer. Those behind it wait, as they do in QEMU.
+// Delay makes a command take longer. Later commands wait, as they do in QEMU.
 func Delay(d time.Duration) Fault { return func(f *faults) { f.delay += d } }
 
-// Drop has a command executed, but not answered.
+// Drop makes the server execute a command without sending the reply.
 func Drop() Fault { return func(f *faults) { f.drop = true } }
 
-// CutReply breaks the connection in the middle of a reply: behind that many bytes of
-// it, at most all.
+// CutReply breaks the connection after so many bytes of a reply, or after all of it if it is
+// shorter.
 func CutReply(bytes int) Fault { return func(f *faults) { f.cut, f.most = true, bytes } }
 
-// Noise sends any text in front of a reply: garbage, or half a message.
+// Noise sends any text before a reply: garbage, or half a message.
 func Noise(text string) Fault { return func(f *faults) { f.noise += text } }
 
-// Stray sends a reply that nobody waits for in front of the reply, as a server does
-// that has lost count: a result, encoded as JSON and not held against the schema, or an
-// error. id is that of the request it pretends to answer; nil leaves it out.
+// Stray sends a reply that nobody waits for before the reply, as a faulty server may do. result is
+// an error, or a value that is encoded as JSON and not checked against the schema. id is the id of
+// the reply; nil means that it does not have one.
 func Stray(id, result any) Fault {
 	return func(f *faults) { f.strays = append(f.strays, strayText(id, result)) }
 }
@@ -46,16 +46,16 @@ func Stray(id, result any) Fault {
 // HangUp breaks the connection after the reply, or the greeting.
 func HangUp() Fault { return func(f *faults) { f.hangUp = true } }
 
-// Once has it go wrong the next time only.
+// Once makes the other faults happen only once, the next time.
 func Once() Fault { return func(f *faults) { f.once = true } }
 
-// NoID leaves the id out of a reply, as QEMU does in its errors about what it could
-// not parse.
+// NoID leaves the id out of a reply, as QEMU does in errors about a request that it could not
+// parse.
 func NoID() Fault { return func(f *faults) { f.noID = true } }
 
-// Fault has things go wrong with a command, or with all but those that begin a
-// connection if it is "", each time until heal is called. They take the place of those there were
-// before.
+// Fault makes things go wrong with a command each time until heal is called. They replace earlier
+// faults of the command. If command is "", they are for all commands except those that begin a
+// connection.
 //
 //	heal := srv.Fault("eject", qmptest.Delay(time.Minute), qmptest.Drop())
 func (s *Server) Fault(command string, list ...Fault) (heal func()) {
@@ -66,15 +66,15 @@ func (s *Server) Fault(command string, list ...Fault) (heal func()) {
 	return s.setFaults(command, list)
 }
 
-// FaultGreeting has things go wrong with the greeting of each new client until heal is
-// called, as [Server.Fault] does with a command. A server that greets and drops, and
-// one whose greeting is too large:
+// FaultGreeting makes things go wrong with the greeting to each new client until heal is
+// called, as [Server.Fault] does with a command. For example, a server that hangs up after its
+// greeting, and one whose greeting is too large:
 //
 //	srv.FaultGreeting(qmptest.HangUp())
 //	srv.FaultGreeting(qmptest.Oversize(60 << 20))
 func (s *Server) FaultGreeting(list ...Fault) (heal func()) { return s.setFaults(greeting, list) }
 
-// greeting stands among the commands for what a server says first.
+// greeting is the name of the greeting in the map of the commands' faults.
 const greeting = "the greeting"
 
 func (s *Server) setFaults(command string, list []Fault) (heal func()) {
@@ -94,7 +94,7 @@ func (s *Server) setFaults(command string, list []Fault) (heal func()) {
 	}
 }
 
-// faultsOf returns what goes wrong with a command; by itself that is nothing.
+// faultsOf returns the faults of a command, which may be none.
 func (s *Server) faultsOf(command string) faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *Server) faultsOf(command string) faults {
 	return *f
 }
 
-// Stray sends a reply that nobody waits for to all clients, at once; see the function
+// Stray immediately sends a reply that nobody waits for to all clients; see the function
 // [Stray].
 func (s *Server) Stray(id, result any) {
 	for _, c := range s.clients() {
@@ -119,9 +119,9 @@ func (s *Server) Stray(id, result any) {
 	}
 }
 
-// Leftover has the next client get a reply that its predecessor did not wait for: right
+// Leftover makes the next client get a reply that was meant for the client before it: right
 // after the greeting, before the answer to its negotiation. See the function [Stray].
-// [Leftovers] does so by itself where it happens.
+// With [Leftovers] this happens whenever a client leaves too early.
 func (s *Server) Leftover(id, result any) { s.leave(strayText(id, result)) }
 
 func (s *Server) leave(text []byte) {
@@ -130,7 +130,7 @@ func (s *Server) leave(text []byte) {
 	s.left = append(s.left, text)
 }
 
-// takeLeft takes what is left for the next client.
+// takeLeft returns the replies that are left over for the next client, and forgets them.
 func (s *Server) takeLeft() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,39 +139,40 @@ func (s *Server) takeLeft() [][]byte {
 	return left
 }
 
-// Leftovers does to the next client what QEMU does: if one leaves while its command is
-// executed, the reply goes to the one after it, between the greeting and the answer to
-// the negotiation. The commands that it sent after that one are not executed.
+// Leftovers makes the server treat clients as QEMU does: if a client leaves while its command is
+// executed, the next client gets the reply, between the greeting and the answer to the negotiation.
+// The later commands of the client that has left are not executed.
 //
 //	srv := qmptest.Start(t, qmptest.Leftovers())
 //	srv.Fault("query-qmp-schema", qmptest.Delay(time.Minute))
 func Leftovers() Option { return func(s *Server) { s.leftovers = true } }
 
-// Stall has nothing executed for a time, as in a server that waits for its disk. After it
-// all is executed that has come meanwhile, also what nobody waits for any more.
+// Stall makes the server execute nothing for a time, like a server that waits for its disk.
+// Afterwards it executes all commands that have come meanwhile, also those for which nobody waits
+// any more.
 func (s *Server) Stall(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stalled = time.Now().Add(d)
 }
 
-// stall is how long nothing is executed.
+// stall returns how long the server still executes nothing.
 func (s *Server) stall() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Until(s.stalled)
 }
 
-// CutAfter breaks each of the connections there are when that many more bytes have
-// been sent to it, in the middle of a message or not.
+// CutAfter breaks each of the present connections after so many more bytes were sent to it, which
+// may be in the middle of a message.
 func (s *Server) CutAfter(bytes int) {
 	for _, c := range s.clients() {
 		c.out.limit(bytes)
 	}
 }
 
-// SlowReader makes the server read at most that many bytes at a time, and pause for a
-// while after each time. What clients write meanwhile has to wait.
+// SlowReader makes the server read at most so many bytes at a time, with a pause after each time.
+// What clients write meanwhile has to wait.
 func SlowReader(bytes int, pause time.Duration) Option {
 	return func(s *Server) { s.slow = slowness{max(bytes, 1), pause} }
 }

@@ -5,18 +5,18 @@ import (
 	"os"
 )
 
-// An arrival is some files, and how much had been read before they came.
+// An arrival has files, and how many bytes had been read before they came.
 type arrival struct {
 	at    int64
 	files []*os.File
 }
 
-// A reader with files is a connection that files can come through.
+// A fileReader is a connection through which files can come.
 type fileReader interface {
 	readFiles(p []byte) (n int, files []*os.File, err error)
 }
 
-// withFiles is a connection as one that files can come through; nil if it is none.
+// withFiles returns a connection as one through which files can come; nil if they cannot.
 func withFiles(conn net.Conn) fileReader {
 	if c, ok := conn.(*net.UnixConn); ok && canTakeFiles {
 		return unixFiles{c}
@@ -32,9 +32,9 @@ func closeFiles(files []*os.File) {
 	}
 }
 
-// TakeFile returns a file that came with the request, or with one before it that did not
-// take it; nil if there is none. Close it when it is of no more use. Files come only
-// through Unix sockets; see [Server.Listen].
+// TakeFile returns a file that came with the request, or with an earlier request that did not take
+// it; nil if there is none. The caller must close it. Files can only come through Unix sockets; see
+// [Server.Listen].
 func (r *Request) TakeFile() *os.File {
 	if r.session == nil {
 		return nil
@@ -42,7 +42,7 @@ func (r *Request) TakeFile() *os.File {
 	return r.session.takeFile()
 }
 
-// bring keeps the files that came with a request in place of those before, as QEMU does.
+// bring keeps the files that came with a request, and closes the earlier ones, as QEMU does.
 func (c *session) bring(files []*os.File) {
 	if len(files) == 0 {
 		return

@@ -9,9 +9,9 @@ import (
 
 const canTakeFiles = true
 
-// readFiles reads as Read does, and the files that come with that.
+// readFiles is like Read, and also returns the files that came with the bytes.
 func (c unixFiles) readFiles(p []byte) (int, []*os.File, error) {
-	oob := make([]byte, syscall.CmsgSpace(16*4)) // QEMU takes as many
+	oob := make([]byte, syscall.CmsgSpace(16*4)) // QEMU accepts as many
 	n, oobn, _, _, err := c.ReadMsgUnix(p, oob)
 	if err != nil {
 		return 0, nil, err

@@ -46,7 +46,7 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// mistakes are what a server says that the test did wrong, one by one.
+// mistakes returns what a server says that the test did wrong, one by one.
 func mistakes(err error) []error {
 	if err == nil {
 		return nil

@@ -11,21 +11,21 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// FileSystems sets where the file systems of a fake agent's guest are mounted; without
-// it there is one, at "/".
+// FileSystems sets the mount points of the file systems in a fake agent's guest. Without it there is
+// one file system, at "/".
 func FileSystems(mountpoints ...string) Option {
 	return func(s *Server) { s.guest.mounted = mountpoints }
 }
 
-// WindowsGuest has the guest of a fake agent freeze as Windows does: after 10 s a freeze
-// ends by itself, and the agent refuses the next guest-fsfreeze-thaw, after which the
-// file systems count as thawed.
+// WindowsGuest makes the guest of a fake agent freeze as Windows does: a freeze ends by itself after
+// 10 s, and then the agent refuses the next guest-fsfreeze-thaw; after that the file systems count
+// as thawed.
 func WindowsGuest() Option { return func(s *Server) { s.guest.windows = true } }
 
 // shadowTime is how long Windows holds back what is written.
 const shadowTime = 10 * time.Second
 
-// A guest is what an agent freezes and thaws.
+// A guest has the file systems that an agent freezes and thaws.
 type guest struct {
 	mounted []string
 	windows bool
@@ -88,7 +88,7 @@ func (g *guest) thaw(context.Context, *Request) (any, error) {
 	return thawed, nil
 }
 
-// A pulse is whether an agent runs.
+// A pulse says whether an agent runs.
 type pulse struct {
 	mu      sync.Mutex
 	resumed chan struct{} // closed when it goes on; nil: it runs
@@ -96,14 +96,13 @@ type pulse struct {
 	lives   int // how often it was stopped
 }
 
-// PauseGuest has the server execute nothing any more, as when a guest agent's machine
-// is paused, until resume is called. Then it executes what clients have written
-// meanwhile.
+// PauseGuest makes the server execute nothing until resume is called, like a guest agent whose
+// machine is paused. Then it executes what clients have written meanwhile.
 func (s *Server) PauseGuest() (resume func()) { return s.pulse.pause(false) }
 
-// StopAgent ends a guest agent until start is called. The connections stay, as they are
-// the machine's. What clients write meanwhile is lost, and so is what they had written
-// before if it was not being executed yet. start also resumes a guest that is paused.
+// StopAgent ends a guest agent until start is called. The connections stay, since they belong to the
+// machine. What clients write meanwhile is lost, as is what they wrote before and what was not
+// being executed yet. start also resumes a guest that is paused.
 func (s *Server) StopAgent() (start func()) { return s.pulse.pause(true) }
 
 func (p *pulse) pause(stop bool) (resume func()) {
@@ -128,10 +127,10 @@ func (p *pulse) resume() {
 	p.resumed, p.stopped = nil, false
 }
 
-// lost is the life of a request that no agent gets.
+// lost is the life of a request that does not reach an agent.
 const lost = -1
 
-// current is the life of an agent that a request is written to now.
+// current returns the life of the agent that gets a request which is written now.
 func (p *pulse) current() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,8 +140,8 @@ func (p *pulse) current() int {
 	return p.lives
 }
 
-// await waits until a request can be executed, and reports whether it is to be: also
-// one of a client that has left meanwhile.
+// await waits until a request can be executed, and reports whether it must be executed; this is
+// also so if its client has left meanwhile.
 func (p *pulse) await(server context.Context, life int) bool {
 	for {
 		p.mu.Lock()

@@ -14,13 +14,12 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A Handler executes a command. What it returns, encoded as JSON, is the reply;
-// nil gives the empty object. An error is the reply as well: an [*qmp.Error] with
-// its class and description, any other as a GenericError. ctx ends when the
-// connection does.
+// A Handler executes a command. It returns the result, which is encoded as JSON; nil is the empty
+// object. An error is sent to the client, too: an [*qmp.Error] with its class and description,
+// another one as a GenericError. ctx ends with the connection.
 type Handler func(ctx context.Context, req *Request) (any, error)
 
-// ErrNoReply is returned by a [Handler] whose command is not to be answered.
+// ErrNoReply is returned by a [Handler] if the command gets no reply.
 var ErrNoReply = errors.New("qmptest: no reply")
 
 // A Call is a command that a client issued.
@@ -30,8 +29,8 @@ type Call struct {
 	OOB       bool            // issued out of band
 }
 
-// Decode stores the arguments in the value that v points to; without any it leaves
-// that as it is. Its error is the one that a client should see.
+// Decode stores the arguments in the value that v points to. Without arguments it does not change
+// the value. A handler may return its error to the client.
 func (c Call) Decode(v any) error {
 	if c.Arguments == nil {
 		return nil
@@ -46,7 +45,7 @@ func (c Call) Decode(v any) error {
 type Request struct {
 	Call
 	id     jsontext.Value // nil: none
-	broken error          // it is none, for this reason
+	broken error          // why it is not a request; nil if it is one
 	after  []func()
 	life   int // of the agent that it was written to
 
@@ -54,7 +53,7 @@ type Request struct {
 	files   []*os.File // that came with it
 }
 
-// After has f called behind the reply, for events that come later than it.
+// After calls f after the reply was sent. It is for events that come later than the reply.
 func (r *Request) After(f func()) {
 	if f == nil {
 		panic("qmptest: After: the function is nil")
@@ -62,10 +61,10 @@ func (r *Request) After(f func()) {
 	r.after = append(r.after, f)
 }
 
-// Handle makes h execute a command. It takes the place of what executed it before,
-// built-in commands included: query-version, query-commands, query-qmp-schema and
-// quit, after which the server takes no more clients. The package's function
-// [Handle] does the same with types. nil takes back what an earlier call has set.
+// Handle makes h execute a command, in place of what executes it otherwise. This includes commands
+// that each server has: query-version, query-commands, query-qmp-schema and quit, after which the
+// server accepts no more clients. If h is nil, the command is executed as without a call of Handle.
+// The function [Handle] does the same with types.
 func (s *Server) Handle(command string, h Handler) {
 	s.t.Helper()
 	s.known(command)
@@ -74,9 +73,9 @@ func (s *Server) Handle(command string, h Handler) {
 	s.handlers[command] = h
 }
 
-// Reply scripts the replies to a command: one after the other, the last for all
-// further calls. Without one it is the empty object. The values are encoded, and
-// held against the schema, at once.
+// Reply sets the results of a command: one for each call, the last one for all further calls.
+// Without values the result is the empty object. The values are encoded and checked against the
+// schema immediately.
 func (s *Server) Reply(command string, results ...any) {
 	s.t.Helper()
 	if len(results) == 0 {
@@ -105,8 +104,8 @@ func (s *Server) Fail(command, class, desc string) {
 	s.Handle(command, func(context.Context, *Request) (any, error) { return nil, checkedError{err} })
 }
 
-// Handler returns what executes a command at present, nil if nothing does: for a
-// handler that takes its place, and has it do the work.
+// Handler returns what executes a command at present, nil if nothing does. It is for a handler that
+// replaces another one and calls it.
 func (s *Server) Handler(command string) Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,16 +121,16 @@ func (s *Server) log(call Call) {
 	s.calls = append(s.calls, call)
 }
 
-// Calls returns the commands that clients have issued so far, in that order,
-// without those that begin a connection. Those that were refused are among them.
+// Calls returns the commands that clients have issued so far, in order, including those that were
+// refused, without those that begin a connection.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
-// Count returns how often clients have issued a command so far. A command that there
-// is not, and that nobody has issued, fails the test.
+// Count returns how often clients have issued a command so far. The test fails if the release does
+// not have the command and nobody has issued it.
 func (s *Server) Count(command string) int {
 	s.t.Helper()
 	n := 0

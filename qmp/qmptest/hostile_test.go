@@ -194,7 +194,7 @@ func TestGreetings(t *testing.T) {
 	assert.Equal(t, `{"return": {}}`, talk(t, conn, `{"execute":"qmp_capabilities"}`)[1])
 }
 
-// A fault of all commands is none of the greeting, and the other way round.
+// A fault of all commands is not a fault of the greeting, and vice versa.
 func TestGreetingsAndCommands(t *testing.T) {
 	srv := qmptest.Start(t)
 	srv.Fault("", qmptest.Extra(qmptest.First, `"command": 1`))

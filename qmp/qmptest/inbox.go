@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// An inbox holds what a client has written until it is taken, so that its leaving is
-// seen at once, whatever is still to be done for it. What is more than a message can be
-// is left to the connection to hold.
+// An inbox holds what a client has written until the server reads it. So the server sees at once that
+// a client has left, also while it still works for it. The inbox holds at most one message of the
+// largest size; the rest waits in the connection.
 type inbox struct {
 	mu   sync.Mutex
 	text []byte
-	err  error         // what comes behind the text
+	err  error         // what comes after the text
 	more chan struct{} // holds a value if there may be some
 	room chan struct{} // holds a value if there may be some
 	gone chan struct{} // closed when nothing is taken any more
@@ -72,7 +72,7 @@ func (i *inbox) add(text []byte, files []*os.File, err error) {
 	}
 }
 
-// Read takes what has come, for which it waits.
+// Read waits until something has come, and takes it.
 func (i *inbox) Read(p []byte) (int, error) {
 	for {
 		n, err := i.take(p)
@@ -99,19 +99,19 @@ func (i *inbox) take(p []byte) (int, error) {
 	return n, nil
 }
 
-// files takes the last files that came with what was taken, but for so many bytes; those
-// that came before them are closed.
-func (i *inbox) files(butFor int) (last []*os.File) {
+// files returns the last files that came with what was taken; the last unread bytes of that do not
+// count. It closes the files that came before them.
+func (i *inbox) files(unread int) (last []*os.File) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for len(i.arrivals) > 0 && i.arrivals[0].at < i.taken-int64(butFor) {
+	for len(i.arrivals) > 0 && i.arrivals[0].at < i.taken-int64(unread) {
 		closeFiles(last)
 		last, i.arrivals = i.arrivals[0].files, i.arrivals[1:]
 	}
 	return last
 }
 
-// stop has fill wait for nothing any more.
+// stop makes fill end, also if it waits.
 func (i *inbox) stop() { close(i.gone) }
 
 // close closes the files that nobody has taken.

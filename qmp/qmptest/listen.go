@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Pipe returns a client's end of a new connection, of which nobody else knows.
+// Pipe returns the client's end of a new connection.
 func (s *Server) Pipe() net.Conn {
 	client, server := net.Pipe()
 	s.serve(server, func() {})
@@ -89,7 +89,7 @@ func (s *Server) serve(conn net.Conn, left func()) {
 	}()
 }
 
-// stopListening takes no more clients.
+// stopListening makes the server accept no more clients.
 func (s *Server) stopListening() {
 	s.mu.Lock()
 	s.closed = true

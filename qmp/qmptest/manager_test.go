@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// changeDisc is the work of a small VM manager: it changes the disc in cd0 while
+// changeDisc returns the work of a small VM manager: it changes the disc in cd0 while
 // the guest stands still.
 func changeDisc(ctx context.Context, c *qapi.Client, file string) error {
 	if err := c.Stop(ctx); err != nil {
@@ -82,7 +82,7 @@ func TestJammedDisc(t *testing.T) {
 	assert.Equal(t, 2, srv.Count("cont"), "the guest goes on, even so")
 }
 
-// A program that is no test hears of what went wrong when it closes the server.
+// A program that is not a test gets what went wrong when it closes the server.
 func ExampleServer_Expect() {
 	srv := qmptest.New(qmptest.Release("10.0"))
 	srv.Expect(

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// An outbox holds what is to be written, without limit, as QEMU does.
+// An outbox holds what must be written to a client, without a limit, as QEMU does.
 type outbox struct {
 	mu    sync.Mutex
 	text  []byte
@@ -31,7 +31,7 @@ func (o *outbox) write(text []byte) {
 	o.wake()
 }
 
-// limit has the connection closed when some more bytes are written.
+// limit makes the outbox close the connection after so many more bytes.
 func (o *outbox) limit(bytes int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -40,7 +40,7 @@ func (o *outbox) limit(bytes int) {
 	o.wake()
 }
 
-// end has the connection closed when all is written.
+// end makes the outbox close the connection after all is written.
 func (o *outbox) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

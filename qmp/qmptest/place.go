@@ -5,20 +5,20 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// CPUs gives the machine places for that many processors, as maxcpus does; the first is taken.
-// The others are plugged in by device_add, as [qapi.HotpluggableCPU.Device] has them. Without it
-// there is one to be seen, but room for any.
+// CPUs sets how many processors the machine can have, as maxcpus does. It starts with one; device_add
+// plugs in the others, see [qapi.HotpluggableCPU.Device]. Without CPUs the machine shows one
+// processor, and accepts any number.
 func CPUs(places int) Option {
 	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.SetPlaces(places) }) }
 }
 
-// MemorySlots limits how many memory modules can be plugged in, as slots does.
+// MemorySlots limits how many memory modules can be plugged in, as the option slots of -m does.
 func MemorySlots(slots int) Option {
 	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.SetMemorySlots(slots) }) }
 }
 
-// RootPorts makes the machine a q35 with these PCI Express ports: pcie-root-port devices that are
-// there from the start. A new device on PCI then needs a free one as its bus.
+// RootPorts makes the machine a q35 with these PCI Express ports, which are pcie-root-port devices.
+// A new device on PCI then needs a free port as its bus.
 func RootPorts(ids ...string) Option {
 	return func(s *Server) {
 		s.furnish = append(s.furnish, (*machine.Machine).MakeQ35)
@@ -28,19 +28,18 @@ func RootPorts(ids ...string) Option {
 	}
 }
 
-// A Guest is what the machine's guest does when it is asked to let go of a device on PCI, a
-// memory module or a processor, or to give back memory or take it. See [Server.Guest].
+// A Guest says what the machine's guest does when it is asked to release a device on PCI, a memory
+// module or a processor, or to give memory back or take it. See [Server.Guest].
 type Guest int
 
-// The guests there are. Those that refuse or are silent leave the balloon and virtio-mem as they
-// are.
+// The kinds of guests. Those that refuse or are silent do not change the balloon and virtio-mem.
 const (
-	GuestObeys   = Guest(machine.Obeys)   // it does so at once; so it is without Server.Guest
-	GuestRefuses = Guest(machine.Refuses) // it says no, where there is an event for that
+	GuestObeys   = Guest(machine.Obeys)   // it does so at once; this is the guest without Server.Guest
+	GuestRefuses = Guest(machine.Refuses) // it refuses, where there is an event for that
 	GuestSilent  = Guest(machine.Silent)  // it does nothing
 )
 
-// Guest has the machine's guest be another from now on. What it was asked for before, and has
-// not answered, it answers now. From a silent guest a reset takes away devices on PCI that it was
-// asked for, as in QEMU.
+// Guest sets what the machine's guest does from now on. The new guest also answers what it was asked
+// before and what is not answered yet. If a silent guest was asked to release devices on PCI, a reset
+// removes them, as in QEMU.
 func (s *Server) Guest(g Guest) { s.vm.SetGuest(machine.Guest(g)) }

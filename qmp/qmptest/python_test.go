@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// python is the program that runs QEMU's own client, of the package qemu.qmp; PYTHONPATH may say
+// python returns the program that runs QEMU's own client, of the package qemu.qmp; PYTHONPATH may say
 // where that is. Without it the test is skipped.
 func python(t *testing.T) string {
 	t.Helper()
@@ -86,7 +86,7 @@ func TestPythonShell(t *testing.T) {
 	assert.Equal(t, 1, srv.Count("blockdev-add"))
 }
 
-// listening is a server of a release, and the path of its socket.
+// listening returns a server of a release, and the path of its socket.
 func listening(t *testing.T, release string) (string, *qmptest.Server) {
 	t.Helper()
 	srv := qmptest.Start(t, qmptest.Release(release))

@@ -65,7 +65,7 @@ var requests = []string{
 
 const marker = `{"execute":"query-name","id":"marker"}`
 
-// transcript is what a server says to the requests: the greeting, then all that
+// transcript returns what a server says to the requests: the greeting, then all that
 // comes up to each marker. Descriptions and packages are left out, and so are
 // repetitions: QEMU may find several errors in one bad message.
 func transcript(t *testing.T, conn net.Conn) [][]string {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// A reporter is told of what the test did wrong: a testing.TB, or failures.
+// A reporter gets what the test did wrong: a testing.TB, or failures.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)

@@ -1,11 +1,11 @@
-// Package qmptest has a fake QEMU for tests, and for programs that want to run
-// where there is none. It speaks the protocol as QEMU does: greeting,
-// negotiation, replies in order, events to every monitor. And it knows the schema
-// of the release that it plays: a command that this one does not have, and
-// arguments that it does not take, are refused as it refuses them; and a reply or an
-// event of yours that it would never send fails the test. Behind it is a small virtual
-// machine, of which each command can be replaced; one that neither it nor you execute
-// fails the test:
+// Package qmptest has a fake QEMU for tests, and for programs that run without a QEMU. It speaks
+// the protocol as QEMU does: greeting, negotiation, replies in order, events to every monitor. It
+// knows the schema of the release that it plays. Commands that the release does not have, and
+// arguments that it does not take, are refused as QEMU refuses them. A reply or an event of yours
+// that QEMU would never send fails the test.
+//
+// The server has a small virtual machine, which executes the commands. You can replace each of
+// them; one that neither the machine nor you execute fails the test:
 //
 //	srv := qmptest.Start(t, qmptest.Release("10.0"))
 //	srv.Reply("query-name", qapi.NameInfo{Name: new("vm1")})
@@ -14,51 +14,52 @@
 //	})
 //	conn, err := srv.Dial(t.Context())
 //
-// What clients do is seen by [Server.Expect], [Server.Met], [Server.Calls] and [Server.Count]; what
-// goes wrong is up to [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut],
-// [Server.CutAfter], [Server.Flood] and [SlowReader]. Servers that are hostile, or were
-// left in the middle of something, are made by [Server.FaultGreeting], [Server.Stall],
-// [Server.Stray], [Server.Leftover] and [Leftovers]. [StartAgent] starts a fake guest agent.
+// [Server.Expect], [Server.Met], [Server.Calls] and [Server.Count] check what clients do.
+// [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut], [Server.CutAfter], [Server.Flood]
+// and [SlowReader] make things go wrong. [Server.FaultGreeting], [Server.Stall], [Server.Stray],
+// [Server.Leftover] and [Leftovers] make a server that is hostile, or that an earlier client has
+// left in the middle of something. [StartAgent] starts a fake guest agent.
 //
 // # Releases
 //
-// Values of package qapi's types, which are those of all releases, are cut to what the
-// release has that is played: members that it does not have are left out where they are
-// zero. One that is set and does not fit fails the test, as does anything that does not
-// fit in another value.
+// The types of package qapi are for all releases. In their values, members that the release does not
+// have are left out where they are zero. A member that is set and that the release does not have
+// fails the test, as does any other value that does not fit.
 //
 // # The virtual machine
 //
-// It is as QEMU makes it of -S -nodefaults -display none -machine pc, with a
-// virtio-scsi-pci controller scsi0 and a CD drive cd0, and has state: stop, cont,
+// It is the machine that QEMU makes with -S -nodefaults -display none -machine pc, a
+// virtio-scsi-pci controller scsi0 and a CD drive cd0. It has state: stop, cont,
 // system_reset, system_powerdown and quit with their events in QEMU's order, block
 // nodes, devices that are plugged and unplugged, the tray, jobs of every type that run and
-// conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character devices, network backends and
-// files that are passed over Unix sockets. There is no guest in it, but one
-// is assumed that does at once what it is asked, or as [Server.Guest] says; every file exists, and every address
-// can be reached. A job has done its work right behind the reply to what starts it;
-// one that takes seconds at its limit of speed is one further behind each query-jobs and
-// query-block-jobs, and stands still if nobody asks. So it is with a migration and
-// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
-// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
-// take its time.
+// conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character
+// devices, network backends and files that are passed through Unix sockets. No guest runs in it; the
+// machine acts as if one did at once what it is asked, or as [Server.Guest] says. Every file exists,
+// and every address can be reached.
 //
-// Devices are those of the release that is played, or, where package schema/qemu has none of it,
-// of those before and after it. device_add refuses what a real QEMU refuses: names of
-// devices and properties that are not there, values of the wrong kind or out of range, drives,
-// network backends, character devices and objects that are not there or in use, buses that are
-// not there or do not fit, slots that are taken, and what cannot be plugged in while a machine
-// runs. Before 9.2 it takes "2" for 2 and "on" for true, and drops null and lists without a
-// word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports,
-// [RootPorts] makes it a q35, [CPUs] and [MemorySlots] limit how much there is room for.
-// audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
+// A job has done its work right after the reply to the command that starts it. A job that takes
+// seconds because of its speed limit advances by one second after each query-jobs and
+// query-block-jobs, and does not advance if nobody asks. A migration advances in the same way after
+// each query-migrate. It arrives at a server made with [Incoming], if one waits at its address, and
+// fails if that server ends. [Server.FailMigration] makes it fail, [Server.DirtyMemory] makes it
+// take longer.
+//
+// The devices are those of the release; if package schema/qemu does not list them, those of the
+// releases before and after it. device_add refuses what a real QEMU refuses: names of
+// devices and properties that do not exist; values of the wrong kind or out of range; drives,
+// network backends, character devices and objects that do not exist or are in use; buses that
+// do not exist or do not fit; slots that are taken; and what cannot be plugged in while a machine
+// runs. Before 9.2 it takes "2" for 2 and "on" for true, and ignores null and lists,
+// as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports,
+// [RootPorts] makes the machine a q35, [CPUs] and [MemorySlots] limit how much fits in. Without
+// them, any number of processors and any memory do; audiodevs and devices of the host exist.
 // [Bare] leaves the machine out.
 //
-// What its guest reads from its drives and writes to them is up to [Server.GuestReads] and
-// [Server.GuestWrites], and to qemu-io of the human monitor: statistics, dirty bitmaps and thresholds
-// move with it. A card with a screen gives screendump a picture to write; nothing else is written.
+// [Server.GuestReads], [Server.GuestWrites] and the command qemu-io of the human monitor make the
+// guest read from drives and write to them, which changes statistics, dirty bitmaps and thresholds.
+// screendump writes a picture of a card that has a screen; no other file is written.
 //
-// Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
+// With [Server.Dial] and [Server.Pipe] the server works inside testing/synctest bubbles.
 package qmptest
 
 import (
@@ -81,9 +82,9 @@ import (
 // A Server is a fake QEMU. Its methods may be called at any time, by any number
 // of goroutines.
 type Server struct {
-	// Commands names commands, for [Handle]: it is connected to nothing.
+	// Commands names commands, for [Handle]. It is not connected to a server.
 	Commands *qapi.Client
-	// AgentCommands does so for a guest agent's; see [NewAgent].
+	// AgentCommands names the commands of a guest agent, for [Handle]; see [NewAgent].
 	AgentCommands *qga.Client
 
 	t         reporter
@@ -99,15 +100,15 @@ type Server struct {
 	slow      slowness
 	leftovers bool
 	incoming  bool
-	strict    bool          // of the machine's devices
+	strict    bool          // see StrictDevices
 	plugged   []qapi.Device // from the start
 	furnish   []func(*machine.Machine)
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
-	sessions sync.WaitGroup // and what else runs
+	sessions sync.WaitGroup // and other goroutines of the server
 
-	vm *machine.Machine // nil: there is none
+	vm *machine.Machine // nil: the server does not have one
 
 	emitting sync.Mutex // held while an event is sent to all clients
 
@@ -119,24 +120,23 @@ type Server struct {
 	ends     []net.Listener
 	calls    []Call
 	script   script
-	faults   map[string]*faults // by command; "": of all
-	left     [][]byte           // what the next client gets of the one before it
+	faults   map[string]*faults // by command; "": of all commands
+	left     [][]byte           // replies to an earlier client that the next one gets
 	stalled  time.Time          // until when nothing is executed
 }
 
 // An Option sets something about a server.
 type Option func(*Server)
 
-// Release sets the release that the server plays, such as "7.2": any from 5.2 on
-// that package schema/qemu has. Without it that is the newest. Any other makes [New]
-// panic.
+// Release sets the release that the server plays, such as "7.2": one of those of package
+// schema/qemu, from 5.2 on. Without this option it is the newest of them. [New] panics if there
+// is no such release.
 func Release(name string) Option {
 	return func(s *Server) { s.plays, s.version = name, versionOf(name) }
 }
 
-// Version sets the version that the server says it has. It plays the release that
-// is nearest: the newest of those that [Release] takes that is not newer, or the
-// oldest.
+// Version sets the version that the server reports. The server plays the newest release that is not
+// newer than the version, or the oldest release.
 func Version(v qmp.Version) Option {
 	return func(s *Server) {
 		s.plays, s.version = release.Nearest(fmt.Sprintf("%d.%d", v.Major, v.Minor)), v
@@ -147,12 +147,13 @@ func Version(v qmp.Version) Option {
 // with -qmp-pretty.
 func Pretty() Option { return func(s *Server) { s.pretty = true } }
 
-// Unchecked has nothing held against the schema, nor cut to it: for tests of what lies below it,
-// with commands, arguments and events that no QEMU has. It implies [Bare].
+// Unchecked makes the server not check anything against the schema, and leave nothing out. It is for
+// tests below the level of commands, with commands, arguments and events that no QEMU has. It
+// implies [Bare].
 func Unchecked() Option { return func(s *Server) { s.unchecked, s.bare = true, true } }
 
-// New returns a server. It must be closed in the end; [Server.Close] then tells what
-// the test did wrong.
+// New returns a server, which must be closed in the end. [Server.Close] returns what the test did
+// wrong.
 func New(opts ...Option) *Server {
 	s, err := newServer(&failures{}, opts)
 	if err != nil {
@@ -161,8 +162,8 @@ func New(opts ...Option) *Server {
 	return s
 }
 
-// Start returns a server that is closed when the test ends. What is wrong with what
-// the test has it do fails the test at once.
+// Start returns a server that is closed when the test ends. If the test makes it do what the release
+// would not do, the test fails immediately.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := newServer(t, opts)
@@ -213,13 +214,13 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 	return s, nil
 }
 
-// Release is the release that the server plays, such as "10.0".
+// Release returns the release that the server plays, such as "10.0".
 func (s *Server) Release() string { return s.plays }
 
-// Close ends the server and all connections, and waits until nothing of it runs.
-// Handlers must return when their ctx ends. The error, of a server made by [New],
-// is what the test did wrong, replies, events and names that do not fit the schema,
-// and which commands clients did not issue as expected.
+// Close ends the server and all connections, and waits until all its goroutines have ended.
+// Handlers must return when their ctx ends. If the server was made by [New], the error has what the
+// test did wrong: replies, events and names that do not fit the schema, and commands that clients
+// did not issue as expected.
 func (s *Server) Close() error {
 	s.t.Helper()
 	s.stopListening()
@@ -246,8 +247,8 @@ func (s *Server) Inject(text string) {
 	}
 }
 
-// Cut breaks all connections, as the kernel does when QEMU is killed: what has been sent
-// by then still reaches the clients.
+// Cut breaks all connections, as the kernel does when QEMU is killed: clients still get what has
+// already been sent.
 func (s *Server) Cut() {
 	for _, c := range s.clients() {
 		c.out.end()

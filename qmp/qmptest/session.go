@@ -47,7 +47,7 @@ func newSession(srv *Server, conn net.Conn) *session {
 // inBand is how many commands QEMU reads ahead.
 const inBand = 8
 
-// run talks to the client until it leaves.
+// run serves the client until it leaves.
 func (c *session) run() {
 	in, queue := newInbox(), make(chan *Request, inBand)
 	var others, workers sync.WaitGroup
@@ -78,8 +78,8 @@ func (c *session) run() {
 	closeFiles(c.files)
 }
 
-// handling calls f, which calls handlers. One that ends its goroutine, as t.FailNow
-// does, ends the connection.
+// handling calls f, which calls handlers. If a handler ends its goroutine, as t.FailNow does,
+// handling ends the connection.
 func (c *session) handling(f func()) {
 	returned := false
 	defer func() {
@@ -144,13 +144,13 @@ func (c *session) read(box *inbox, queue chan<- *Request) {
 	}
 }
 
-// parse reads a request. The errors are those that QEMU makes before it looks
-// for the command; the request has the id as far as it is known.
+// parse reads a request. The errors are those that QEMU returns before it looks
+// for the command; the request then has the id, if that could be read.
 func (c *session) parse(text []byte) (*Request, error) {
 	var members map[string]jsontext.Value
 	req := &Request{}
 	if err := json.Unmarshal(text, &members); err != nil {
-		return req, generic("this is no JSON object: " + err.Error())
+		return req, generic("this is not a JSON object: " + err.Error())
 	}
 	req.id = members["id"]
 	named := false
@@ -218,8 +218,7 @@ func (c *session) execute(req *Request) {
 	}
 }
 
-// deliver sends a message with what goes wrong with it. mark is what stands in front of
-// it.
+// deliver sends a message with its faults. mark is sent before it.
 func (c *session) deliver(f faults, text, mark []byte) {
 	c.out.write([]byte(f.noise))
 	for _, stray := range f.strays {
@@ -251,7 +250,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// dispatch executes a request and returns the result as it is sent.
+// dispatch executes a request and returns the result as JSON.
 func (c *session) dispatch(req *Request) ([]byte, error) {
 	negotiation := !c.srv.agent && req.Command == "qmp_capabilities"
 	if !negotiation && !c.negotiated.Load() {
@@ -315,7 +314,7 @@ func (c *session) negotiate(_ context.Context, req *Request) (any, error) {
 // send queues a message for the client.
 func (c *session) send(text []byte) { c.out.write(c.line(text)) }
 
-// line is a message as it is sent.
+// line returns a message as it is sent.
 func (c *session) line(text []byte) []byte {
 	if c.srv.pretty {
 		text = indented(text)
@@ -326,7 +325,7 @@ func (c *session) line(text []byte) []byte {
 	return append(slices.Clip(text), "\r\n"...)
 }
 
-// errClass is the class and the description that an error is sent with.
+// errClass returns the class and the description with which an error is sent.
 func errClass(err error) (class, desc string) {
 	if e, ok := errors.AsType[*qmp.Error](err); ok {
 		return e.Class, e.Desc

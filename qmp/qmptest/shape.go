@@ -15,24 +15,24 @@ type Place int
 
 // The places.
 const (
-	First   Place = iota // in front of all others
+	First   Place = iota // before all others
 	Between              // after the first
 	Last                 // after all others
 )
 
-// Extra puts members into a reply, or the greeting, that no QEMU sends yet: the
-// specification lets servers add some. members is what stands between their braces:
+// Extra adds members to a reply, or to the greeting, that no QEMU sends yet: the
+// specification allows servers to add some. members is JSON without its outer braces:
 //
 //	qmptest.Extra(qmptest.First, `"time": {"id": 7, "return": []}`)
 func Extra(at Place, members string) Fault {
 	return func(f *faults) { f.extra = append(f.extra, extra{at, members}) }
 }
 
-// IDFirst puts the id of a reply in front of its result.
+// IDFirst puts the id of a reply before its result.
 func IDFirst() Fault { return func(f *faults) { f.idFirst = true } }
 
-// Spaces puts text, which is to be white space, everywhere in a reply where JSON allows
-// it: "\n\t" or "".
+// Spaces puts text, which must be white space such as "\n\t", everywhere in a reply where JSON allows
+// white space. "" leaves out all white space.
 func Spaces(text string) Fault { return func(f *faults) { f.spaces = &text } }
 
 // Oversize makes a reply, or the greeting, at least so many bytes long.
@@ -43,7 +43,7 @@ type extra struct {
 	members string
 }
 
-// A shape is how a message differs from what QEMU makes of it, but for what it says.
+// A shape says how the text of a message differs from QEMU's, with the same content.
 type shape struct {
 	extra   []extra
 	idFirst bool
@@ -51,7 +51,7 @@ type shape struct {
 	least   int     // bytes
 }
 
-// shaped is a message with other members.
+// shaped returns a message with additional members, and members in another order.
 func (s shape) shaped(text []byte) []byte {
 	if len(s.extra) == 0 && !s.idFirst && s.least == 0 {
 		return text
@@ -73,7 +73,7 @@ func (s shape) shaped(text []byte) []byte {
 	return []byte("{" + strings.Join(members, ", ") + "}")
 }
 
-// membersOf are the members of an object that this package has written.
+// membersOf returns the members of an object that this package has written.
 func membersOf(text []byte) (all []string) {
 	in := jsontext.NewDecoder(bytes.NewReader(text))
 	next := func(read func() error) {
@@ -91,7 +91,7 @@ func membersOf(text []byte) (all []string) {
 	return all
 }
 
-// spaced is a message with other white space, up to the end of its line.
+// spaced returns a message with other white space, except at the end of its line.
 func (s shape) spaced(line []byte) []byte {
 	if s.spaces == nil {
 		return line

@@ -55,7 +55,7 @@ type acceptance struct {
 	reason   string
 }
 
-// accepted is the reason why a disagreement is accepted in a release; "": it is not.
+// accepted returns the reason why a disagreement is accepted in a release; "": it is not.
 func (c *conformanceCase) accepted(release string) string {
 	for _, a := range c.accept {
 		if slices.Contains(a.releases, release) || slices.Contains(a.releases, "all") {
@@ -69,7 +69,7 @@ func (c *conformanceCase) place() string {
 	return fmt.Sprintf("%s:%d: %s", c.table, c.line, c.text)
 }
 
-// command is the name of the command, if the case has one.
+// command returns the name of the command, if the case has one.
 func (c *conformanceCase) command() string {
 	words := strings.Fields(c.text)
 	if words[0] == "oob" || words[0] == "file" {
@@ -151,7 +151,7 @@ func (tab *table) of(file string) (all []*conformanceCase) {
 	return all
 }
 
-// passed is the file that is passed with requests.
+// passed returns the file that is passed with requests.
 func (tab *table) passed(t *testing.T, dir string) *os.File {
 	t.Helper()
 	if tab.file == nil {

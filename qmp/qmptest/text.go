@@ -14,8 +14,8 @@ import (
 	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
-// The texts below are spelled as QEMU spells them: a space behind colons and
-// commas, ASCII alone, and the members in its order.
+// The texts below are spelled as QEMU spells them: a space after colons and
+// commas, only ASCII, and the members in QEMU's order.
 
 func (s *Server) greeting() []byte {
 	version, err := printed(s.versionInfo())
@@ -25,7 +25,7 @@ func (s *Server) greeting() []byte {
 	return fmt.Appendf(nil, `{"QMP": {"version": %s, "capabilities": ["oob"]}}`, version)
 }
 
-// versionInfo is the reply to query-version.
+// versionInfo returns the result of query-version.
 func (s *Server) versionInfo() any {
 	type numbers struct {
 		Micro int `json:"micro"`
@@ -60,7 +60,7 @@ func errorText(id jsontext.Value, err error) []byte {
 	return fmt.Appendf(nil, `{"id": %s, "error": %s}`, idText(id), text)
 }
 
-// strayText is a reply to nothing: a result or an error.
+// strayText returns a reply that answers no command: a result or an error.
 func strayText(id, result any) []byte {
 	var idValue jsontext.Value
 	if id != nil {
@@ -80,7 +80,7 @@ func strayText(id, result any) []byte {
 	return returnText(idValue, text)
 }
 
-// idText is an id as QEMU prints it.
+// idText returns an id as QEMU prints it.
 func idText(id jsontext.Value) []byte {
 	text, err := printed(id)
 	if err != nil {
@@ -89,7 +89,7 @@ func idText(id jsontext.Value) []byte {
 	return text
 }
 
-// eventMessage is an event with data as JSON, nil for none.
+// eventMessage returns an event. data is JSON; nil if the event has no data.
 func eventMessage(name string, at time.Time, data []byte) ([]byte, error) {
 	quoted, err := printed(name)
 	if err != nil {
@@ -106,7 +106,7 @@ func eventMessage(name string, at time.Time, data []byte) ([]byte, error) {
 	return append(text, '}'), nil
 }
 
-// eventData is when an event happened and what it says, nil if that is nothing.
+// eventData returns when an event happened and its data as JSON, nil if it has none.
 func eventData(data any) (at time.Time, text []byte, err error) {
 	at = time.Now()
 	if data == nil {
@@ -117,9 +117,9 @@ func eventData(data any) (at time.Time, text []byte, err error) {
 	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(text, &members); err != nil {
-		return at, nil, fmt.Errorf("the data is no object: %w", err)
+		return at, nil, fmt.Errorf("the data is not an object: %w", err)
 	}
-	if typed, ok := members["timestamp"]; ok { // the event's own, not of its data
+	if typed, ok := members["timestamp"]; ok { // that of the event, not a member of its data
 		if err := json.Unmarshal(typed, &at); err != nil {
 			return at, nil, err
 		}
@@ -140,8 +140,8 @@ func printed(v any) ([]byte, error) {
 	return ascii(text), err
 }
 
-// indented is a message as QEMU prints it over several lines. Not even an empty
-// object is on one line.
+// indented returns a message as QEMU prints it over several lines. Even an empty
+// object takes more than one line.
 func indented(text []byte) []byte {
 	var out []byte
 	var place wirejson.Nesting
@@ -164,7 +164,7 @@ func indented(text []byte) []byte {
 	return out
 }
 
-// ascii writes what is not ASCII as \uXXXX.
+// ascii returns a text with all that is not ASCII as \uXXXX.
 func ascii(text []byte) []byte {
 	var out []byte
 	for _, r := range string(text) {
@@ -186,9 +186,9 @@ const maxMessage = 64 << 20
 
 var errTooLong error = generic("the message is longer than 64 MiB")
 
-// readMessage reads an object up to the brace that closes it, or a line of what
-// is no object. An agent drops what there is of them at a certain byte, which it
-// complains of. Of a message that is too long the rest is skipped.
+// readMessage reads an object up to its closing brace, or a line of something else. For an
+// agent, the byte resync makes it drop what it has read, and is returned. The rest of a message that
+// is too long is skipped.
 func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 	var text []byte
 	length, place := 0, wirejson.Nesting{}

@@ -10,9 +10,9 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Handle makes a function execute a command. method is the command's, of
-// [Server.Commands], and handler has the same type: a name that is misspelt and
-// arguments of another command do not compile.
+// Handle makes a function execute a command. method is a method of [Server.Commands], which names the
+// command, and handler has the same type: so a misspelt name, or the arguments of another command,
+// do not compile.
 //
 //	qmptest.Handle(srv, srv.Commands.DeviceDel, func(ctx context.Context, args qapi.DeviceDelArgs) error {
 //		qmptest.After(ctx, func() { srv.Emit(qapi.DeviceDeletedEvent{Device: &args.ID}) })
@@ -20,11 +20,10 @@ import (
 //	})
 //
 // A handler of a command whose arguments can be left out, such as Eject, takes
-// args ...qapi.EjectArgs, and always gets one of them. One of DeviceAdd takes a
+// args ...qapi.EjectArgs, and always gets exactly one. A handler of DeviceAdd takes a
 // qapi.Device, and always gets a [qapi.DeviceAddArgs].
 //
-// What is said of a [Handler] holds for it as well. Handle panics if method is
-// anything else.
+// The result, the error and ctx are those of a [Handler]. Handle panics if method is something else.
 func Handle[F any](s *Server, method, handler F) {
 	s.t.Helper()
 	command := commandOf(method)
@@ -56,7 +55,7 @@ func Handle[F any](s *Server, method, handler F) {
 	})
 }
 
-// argsType is the type that arguments for a handler are decoded into.
+// argsType returns the type into which the arguments for a handler are decoded.
 func argsType(of reflect.Type) reflect.Type {
 	if of == reflect.TypeFor[qapi.Device]() {
 		return reflect.TypeFor[qapi.DeviceAddArgs]()
@@ -64,7 +63,7 @@ func argsType(of reflect.Type) reflect.Type {
 	return of
 }
 
-// After has f called behind the reply to the command that a handler executes; ctx is
+// After calls f after the reply to the command that a handler executes was sent; ctx is
 // the handler's. It is for events that come later than the reply.
 func After(ctx context.Context, f func()) {
 	req, ok := ctx.Value(requestKey{}).(*Request)
@@ -76,8 +75,8 @@ func After(ctx context.Context, f func()) {
 
 type requestKey struct{}
 
-// commandOf finds the command that a method of Commands executes, by calling it.
-// Its context ends that call at once.
+// commandOf returns the command that a method of Commands executes. It calls the method, with a
+// context that ends the call immediately.
 func commandOf(method any) string {
 	f := reflect.ValueOf(method)
 	if !isCommand(f.Type()) || f.IsNil() {
@@ -92,7 +91,7 @@ func commandOf(method any) string {
 	}
 	f.Call(in)
 	if name == "" {
-		panic("qmptest: Handle: the method is none of a server's Commands")
+		panic("qmptest: Handle: the method is not one of a server's Commands")
 	}
 	return name
 }
@@ -109,8 +108,8 @@ func isCommand(t reflect.Type) bool {
 		(out == 1 || out == 2) && t.Out(out-1) == reflect.TypeFor[error]()
 }
 
-// namer returns a connection to nothing. It tells the command that it is asked for
-// to who calls with the right context.
+// namer returns a connection without a server. It stores the name of each command that is called in
+// the string to which the context of the call points.
 func namer() *qmp.Conn {
 	conn, err := qmp.NewConn(context.Background(), nobody{}, qmp.WithoutHandshake(),
 		qmp.WithTrace(qmp.Trace{Call: func(ctx context.Context, command string) func(qmp.CallInfo) {
@@ -120,12 +119,12 @@ func namer() *qmp.Conn {
 			return nil
 		}}))
 	if err != nil {
-		panic(err) // there is nothing that could fail
+		panic(err) // nothing in it can fail
 	}
 	return conn
 }
 
-// nobody is the other end of a connection to nothing.
+// nobody is the stream of a connection without a server.
 type nobody struct{}
 
 func (nobody) Read([]byte) (int, error)    { return 0, io.EOF }

@@ -74,7 +74,7 @@ func TestTypedHandlers(t *testing.T) {
 
 func TestHandleOfWhatIsNoCommand(t *testing.T) {
 	srv, c, _ := start(t)
-	assert.PanicsWithValue(t, "qmptest: Handle: the method is none of a server's Commands", func() {
+	assert.PanicsWithValue(t, "qmptest: Handle: the method is not one of a server's Commands", func() {
 		qmptest.Handle(srv, c.Stop, func(context.Context) error { return nil })
 	})
 	assert.PanicsWithValue(t, "qmptest: Handle: the handler of stop is nil", func() {

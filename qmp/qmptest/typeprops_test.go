@@ -47,7 +47,7 @@ func TestQEMUTypeProperties(t *testing.T) {
 	})
 }
 
-// facts are what both say of properties.
+// facts returns what both say of properties.
 func facts(list []qapi.ObjectPropertyInfo) (all []string) {
 	for _, p := range list {
 		// Parts, wires, and what people's monitor shows in place of another property.

@@ -13,44 +13,44 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// Bare leaves out the virtual machine: but for what every server has, no command is
-// executed that the test does not [Handle], [Server.Reply] to or [Server.Expect].
+// Bare makes a server without a virtual machine: it only executes the commands that every server has,
+// and those for which the test calls [Handle], [Server.Reply] or [Server.Expect].
 func Bare() Option { return func(s *Server) { s.bare = true } }
 
-// Incoming makes the virtual machine one that waits for another to migrate to it, as
-// -incoming defer does. That is one of another server of this program, which is told to
-// migrate to where migrate-incoming has this one listen; nothing is sent over a network:
+// Incoming makes the virtual machine wait for a migration, as -incoming defer does. It comes from
+// another server in this program, which gets migrate with the address that this one got with
+// migrate-incoming; nothing is sent over a network:
 //
-//	to := qmptest.Start(t, qmptest.Incoming()) // is told migrate-incoming unix:/m
-//	from := qmptest.Start(t)                   // is told migrate unix:/m
+//	to := qmptest.Start(t, qmptest.Incoming()) // a client sends it migrate-incoming unix:/m
+//	from := qmptest.Start(t)                   // a client sends it migrate unix:/m
 func Incoming() Option { return func(s *Server) { s.incoming = true } }
 
-// StrictDevices makes the virtual machine take values of devices' properties as QEMU 9.2 and newer ones
-// do, whatever release it plays: a value must be of the JSON kind that the property has. Without it
-// releases before that turn texts into numbers, and drop lists, as they really do.
+// StrictDevices makes the virtual machine take values of devices' properties as QEMU 9.2 and later
+// do, in every release: a value must be of the JSON kind of the property. Without it, earlier
+// releases turn texts into numbers and ignore lists, as they really do.
 func StrictDevices() Option { return func(s *Server) { s.strict = true } }
 
-// Plugged gives the virtual machine devices from the start, as -device does, such as ports to plug
-// others into:
+// Plugged gives the virtual machine devices from the start, as -device does, such as ports for
+// further devices:
 //
 //	qmptest.Plugged(device.PCIERootPort{ID: "rp0"})
 //
-// They can be of types that cannot be plugged in while it runs. One that QEMU would not start with
-// makes [Start] fail the test, and [New] panic.
+// They may be of types that cannot be plugged in while it runs. With a device with which QEMU would
+// not start, [Start] fails the test, and [New] panics.
 func Plugged(devices ...qapi.Device) Option {
 	return func(s *Server) { s.plugged = append(s.plugged, devices...) }
 }
 
-// FailMigration has the migration of the virtual machine to elsewhere that is on its way, or else
-// the next one, fail for a reason of yours: when it begins, or a second later, which is at
-// the next query-migrate. In postcopy that interrupts it.
+// FailMigration makes an outgoing migration of the virtual machine fail for this reason: the one that
+// is running, or otherwise the next one. It fails when it begins, or at the next query-migrate. In
+// postcopy it is interrupted.
 func (s *Server) FailMigration(reason string) { s.vm.FailMigration(reason) }
 
-// DirtyMemory has the guest change so many bytes of its memory each second, so that a migration
-// with a limit of speed (max-bandwidth) takes several passes, or never ends.
+// DirtyMemory makes the guest change so many bytes of its memory each second, so that a migration
+// with a speed limit (max-bandwidth) takes several passes, or never ends.
 func (s *Server) DirtyMemory(bytesPerSecond int64) { s.vm.DirtyMemory(bytesPerSecond) }
 
-// machineHandlers are the commands of a virtual machine of the server's own.
+// machineHandlers returns the commands of the server's virtual machine.
 func (s *Server) machineHandlers() (map[string]Handler, error) {
 	all := map[string]Handler{}
 	s.vm = machine.New(host{s})
@@ -95,7 +95,7 @@ func plug(vm *machine.Machine, device qapi.Device) error {
 	return err
 }
 
-// A host is a server as its machine sees it.
+// A host is what a machine knows of its server.
 type host struct{ *Server }
 
 // Stop ends the server.

@@ -14,8 +14,8 @@ import (
 
 const header = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}` + "\n"
 
-// TestUnansweredSynchronisations loads the recording of an agent that answered only what
-// was no synchronisation.
+// TestUnansweredSynchronisations loads the recording of an agent that answered everything
+// except synchronisations.
 func TestUnansweredSynchronisations(t *testing.T) {
 	growth.Linear(t, 8000, func(n int) func() {
 		var b strings.Builder

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// A loader makes a session of lines.
+// A loader makes a session from lines.
 type loader struct {
 	session *Session
 	line    int
@@ -20,7 +20,7 @@ type loader struct {
 	negotiated bool
 }
 
-// A placement is an output, and how many commands came before it.
+// A placement is an output with the number of commands that came before it.
 type placement struct {
 	output
 	commands int
@@ -29,7 +29,7 @@ type placement struct {
 // agentSyncs are the synchronisations with an agent that may still be answered, numbered
 // in the order in which they came.
 type agentSyncs struct {
-	by    map[string][]int // what an answer has of them: "return 5", or "id 5" of an error
+	by    map[string][]int // by what an answer has of them: "return 5", or "id 5" of an error
 	next  int
 	first int // those before it are answered, or never will be
 }
@@ -41,8 +41,7 @@ func (s *agentSyncs) add(number any, id string) {
 	s.next++
 }
 
-// answered reports whether a reply answers one of them. Those before that one will have
-// no answer.
+// answered reports whether a reply answers one of them. The earlier ones will get no answer.
 func (s *agentSyncs) answered(result any, id string, good, bad bool) bool {
 	at := s.next
 	for _, key := range syncKeys(result, id, good, bad) {
@@ -73,7 +72,7 @@ func syncKeys(number any, id string, good, bad bool) []string {
 	return keys
 }
 
-// take takes a line. why is what reading it ended with.
+// take takes a line. why is the error with which reading it ended.
 func (l *loader) take(text []byte, why error) error {
 	switch {
 	case why != nil && !errors.Is(why, io.EOF):
@@ -94,16 +93,16 @@ func (l *loader) header(text []byte) error {
 	}
 	switch {
 	case h.Format != format:
-		return fmt.Errorf("this is no header of a recording: its format is %q, not %q", h.Format, format)
+		return fmt.Errorf("this is not the header of a recording: its format is %q, not %q", h.Format, format)
 	case h.Version != version:
-		return fmt.Errorf("version %d of the format; only %d is known here", h.Version, version)
+		return fmt.Errorf("the version of the format is %d; this program only reads %d", h.Version, version)
 	}
 	return nil
 }
 
 // An entry is a line below the header.
 type entry struct {
-	Format  *string         `json:"format"` // in a header alone
+	Format  *string         `json:"format"` // only in a header
 	US      *int64          `json:"us"`
 	From    string          `json:"from"`
 	Message json.RawMessage `json:"message"`
@@ -126,7 +125,7 @@ func (e *entry) check() error {
 	case e.US == nil || *e.US < 0:
 		return errors.New("us, the time since the start, is missing or negative")
 	case what != 1:
-		return fmt.Errorf("it has %d of message, noise and end, not one", what)
+		return fmt.Errorf("it has %d of the members message, noise and end; it must have one", what)
 	}
 	return nil
 }
@@ -161,7 +160,7 @@ func (l *loader) entry(text []byte) error {
 	return l.fromServer(e.Message)
 }
 
-// explained is the error of a decoder, for people.
+// explained returns the error of a decoder with a text for people.
 func explained(what string, err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
@@ -169,7 +168,7 @@ func explained(what string, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the line is cut short")
 	}
-	return fmt.Errorf("this is no %s of a recording: %w", what, err)
+	return fmt.Errorf("this is not a %s of a recording: %w", what, err)
 }
 
 func (l *loader) command(text []byte) error {
@@ -177,7 +176,7 @@ func (l *loader) command(text []byte) error {
 	if err != nil {
 		return err
 	}
-	if number, is := syncNumber(value); is { // each client has numbers of its own
+	if number, is := syncNumber(value); is { // each client uses other numbers
 		l.syncs.add(number, id)
 		return nil
 	}
@@ -202,7 +201,7 @@ func (l *loader) fromServer(text []byte) error {
 		if !l.syncs.answered(result, id, good, bad) {
 			l.reply(text, id, good)
 		}
-	default: // an event, or nothing that we know
+	default: // an event, or something unknown
 		l.session.qmp = l.session.qmp || greeting
 		l.add(output{message: text})
 	}
@@ -215,10 +214,10 @@ func (l *loader) add(o output) {
 	l.placed = append(l.placed, placement{o, len(l.session.commands)})
 }
 
-// reply adds a reply to the first command of the same id that has none. A reply to
-// nothing comes where an event would.
+// reply adds a reply to the first command with the same id that has none. A reply that answers no
+// command is placed as an event is.
 func (l *loader) reply(text []byte, id string, good bool) {
-	l.add(output{message: text, orphan: true})
+	l.add(output{message: text, stray: true})
 	waiting := l.waiting[id]
 	if len(waiting) == 0 {
 		return
@@ -228,13 +227,13 @@ func (l *loader) reply(text []byte, id string, good bool) {
 	c.replied = true
 	l.negotiated = l.negotiated || good && negotiates(c.value)
 	o := &l.placed[len(l.placed)-1].output
-	o.after, o.reply, o.orphan = waiting[0], true, false
+	o.after, o.reply, o.stray = waiting[0], true, false
 }
 
-// place finds what each output came after. For a reply that is its command. For
-// anything else it is the command that was being executed: that of the next reply,
-// if it had been given, or else the last one, if it never had a reply; or else it is
-// the command of what the server did before.
+// place finds for each output the command after which it came. For a reply that is its command.
+// Otherwise it is the command that was being executed: that of the next reply, if it had come by
+// then; otherwise the last command, if it never got a reply; otherwise the command of the output
+// before.
 func (l *loader) place() {
 	next := -1
 	for i := len(l.placed) - 1; i >= 0; i-- {
@@ -250,8 +249,8 @@ func (l *loader) place() {
 	before := -1
 	for _, o := range l.placed {
 		switch last := o.commands - 1; {
-		case o.orphan && !l.session.qmp:
-			continue // an agent's remains from before a synchronisation
+		case o.stray && !l.session.qmp:
+			continue // what an agent had left from before a synchronisation
 		case o.reply && l.session.commands[o.after].probe:
 			continue
 		case o.after >= 0:

@@ -7,8 +7,8 @@ import (
 	"github.com/goqapi/goqapi/internal/jsondiff"
 )
 
-// parseMessage takes a message apart: its value without the id, and the id, compact.
-// Empty arguments are none.
+// parseMessage returns a message without its id, and the id as compact JSON. It removes empty
+// arguments.
 func parseMessage(text []byte) (value map[string]any, id string, err error) {
 	v, err := jsondiff.Parse(text)
 	if err != nil {
@@ -28,19 +28,19 @@ func parseMessage(text []byte) (value map[string]any, id string, err error) {
 	return value, id, nil
 }
 
-// negotiates reports whether a command ends the negotiation. Behind that it does
-// nothing, and a client may give it for its reply's sake.
+// negotiates reports whether a command ends the negotiation. Later it does nothing, and a client may
+// issue it only to get a reply.
 func negotiates(message map[string]any) bool { return nameOf(message) == negotiation }
 
 const negotiation = "qmp_capabilities"
 
-// nameOf is the name of a command; "" if it has none.
+// nameOf returns the name of a command; "" if it has none.
 func nameOf(message map[string]any) string {
 	name, _ := message["execute"].(string)
 	return name
 }
 
-// syncNumber is what a client synchronises with an agent by.
+// syncNumber returns the number in a synchronisation with an agent.
 func syncNumber(message map[string]any) (number any, is bool) {
 	if name := message["execute"]; name != "guest-sync" && name != "guest-sync-delimited" {
 		return nil, false
@@ -50,7 +50,7 @@ func syncNumber(message map[string]any) (number any, is bool) {
 	return number, is
 }
 
-// delimited reports whether the answer to a synchronisation has a byte of its own.
+// delimited reports whether the answer to a synchronisation begins with the byte resync.
 func delimited(message map[string]any) bool { return message["execute"] == "guest-sync-delimited" }
 
 // shown returns a difference as text.

@@ -26,11 +26,11 @@ type play struct {
 	gone    chan struct{}
 
 	came  []bool           // which commands have come
-	open  map[string][]int // by name, those that have not
-	all   map[string][]int // by name
-	ids   []string         // that the client gave them
+	open  map[string][]int // by name, those that have not come
+	all   map[string][]int // by name, all commands
+	ids   []string         // the ids that the client has used for them
 	next  int              // the first output that has not been sent, if the order is strict
-	first int              // no command before this one is waited for
+	first int              // all commands before this one have come
 	ended bool             // the server has left
 	wrong error
 }
@@ -46,7 +46,7 @@ func newPlay(p *Player, conn net.Conn) *play {
 	for i, c := range p.session.commands {
 		name := nameOf(c.value)
 		play.all[name] = append(play.all[name], i)
-		play.came[i] = c.probe // nobody waits for it
+		play.came[i] = c.probe // it need not come
 		if !c.probe {
 			play.open[name] = append(play.open[name], i)
 		}
@@ -54,7 +54,7 @@ func newPlay(p *Player, conn net.Conn) *play {
 	return play
 }
 
-// run talks to the client until it leaves, or the recording says that the server did.
+// run serves the client until it leaves, or until the server left in the recording.
 func (p *play) run() error {
 	var writer sync.WaitGroup
 	writer.Go(p.write)
@@ -82,7 +82,7 @@ func (p *play) run() error {
 	return p.verdict()
 }
 
-// write writes what there is for the client.
+// write writes the messages for the client.
 func (p *play) write() {
 	defer close(p.gone)
 	for text := range p.out {
@@ -96,7 +96,7 @@ func (p *play) write() {
 	}
 }
 
-// hangUp leaves, when what is on its way has been written.
+// hangUp ends the connection after all queued messages have been written.
 func (p *play) hangUp() {
 	p.ended = true
 	p.send(nil)
@@ -109,7 +109,7 @@ func (p *play) send(text []byte) {
 	}
 }
 
-// verdict is what the client did that was not as recorded.
+// verdict returns an error if the client did not do what was recorded.
 func (p *play) verdict() error {
 	if p.wrong != nil || p.opts.Lenient {
 		return p.wrong
@@ -124,27 +124,27 @@ func (p *play) verdict() error {
 			missing++
 		}
 	}
-	return fmt.Errorf("%s: %d of %d recorded commands did not come, from this on:\n\t%s",
+	return fmt.Errorf("%s: %d of %d recorded commands did not come, the first of them:\n\t%s",
 		p.where(first), missing, len(p.came), p.session.commands[first].text)
 }
 
-// where is the place of a command in the recording.
+// where returns the place of a command in the recording.
 func (p *play) where(i int) string {
 	return fmt.Sprintf("record: %s:%d: command %d", p.session.name, p.session.commands[i].line, i+1)
 }
 
-// fail notes what is wrong, unless something was before, of which this follows.
+// fail keeps the first error; later ones follow from it.
 func (p *play) fail(err error) {
 	if p.wrong == nil {
 		p.wrong = err
 	}
 }
 
-// noise takes bytes that are no JSON object. An agent's client may send such, to
-// synchronise, and so may one that did when it was recorded.
+// noise handles bytes that are not a JSON object. A client of an agent may send some, to
+// synchronise, and so may a client that did so in the recording.
 func (p *play) noise(bytes int) {
 	if p.session.qmp && !p.session.noise && !p.ended {
-		p.fail(fmt.Errorf("record: %s: %d bytes came that are no JSON object", p.session.name, bytes))
+		p.fail(fmt.Errorf("record: %s: %d bytes came that are not a JSON object", p.session.name, bytes))
 		p.hangUp()
 	}
 }
@@ -152,7 +152,7 @@ func (p *play) noise(bytes int) {
 // command answers a command.
 func (p *play) command(text []byte) {
 	if p.ended {
-		return // it crossed with the end
+		return // the server has already left
 	}
 	clean, ok := withoutSecrets(text)
 	if !ok {
@@ -190,10 +190,10 @@ func (p *play) command(text []byte) {
 	}
 }
 
-// negotiatedAlready is the reply to a negotiation after the negotiation.
+// negotiatedAlready is the reply to qmp_capabilities after the negotiation.
 const negotiatedAlready = `{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}}`
 
-// negotiated reports whether all negotiations have come that were recorded.
+// negotiated reports whether all recorded negotiations have come.
 func (p *play) negotiated() bool {
 	return len(p.all[negotiation]) > 0 && len(p.open[negotiation]) == 0
 }
@@ -207,15 +207,15 @@ func (p *play) synchronise(number any, id string, delimited bool) {
 	p.send(line(withID(answer, id)))
 }
 
-// refuse replies to a command that was not recorded, and hangs up: what the client
-// may wait for next does not come.
+// refuse replies to a command that was not recorded with an error, and ends the connection, since
+// what the client may wait for next will not come.
 func (p *play) refuse(id string) {
 	const refusal = `{"error": {"class": "GenericError", "desc": "the recording that is replayed has no such command here"}}`
 	p.send(line(withID([]byte(refusal), id)))
 	p.hangUp()
 }
 
-// give sends what comes after a command; -1: before all of them.
+// give sends what comes after a command; -1: before the first command.
 func (p *play) give(after int) {
 	if p.opts.Lenient {
 		outputs := p.session.prelude
@@ -253,8 +253,8 @@ func (p *play) repeat(i int, id string) {
 	}
 }
 
-// find finds the recorded command that one corresponds to; again: it has come before.
-// -1: there is none, and that is noted.
+// find returns the index of the recorded command that corresponds to a command, and whether that has
+// come before. If there is none, find notes that as the error, and returns -1.
 func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 	if p.wrong != nil {
 		return -1, false
@@ -348,7 +348,7 @@ func (p *play) diff(i int, text []byte, found []jsondiff.Difference) string {
 	return out.String()
 }
 
-// line is a message as a server writes it.
+// line returns a message as a server writes it.
 func line(message []byte) []byte {
 	text := jsontext.Value(bytes.Clone(message))
 	if err := text.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true),
@@ -358,11 +358,11 @@ func line(message []byte) []byte {
 	return append(message, "\r\n"...)
 }
 
-// withID is a reply with another id; "": none.
+// withID returns a reply with another id; with "" without an id.
 func withID(reply []byte, id string) []byte {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(reply, &m) != nil {
-		return reply // which cannot be: it was loaded
+		return reply // this cannot happen: it was parsed when it was loaded
 	}
 	delete(m, "id")
 	if id != "" {

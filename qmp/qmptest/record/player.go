@@ -14,31 +14,30 @@ import (
 
 // Options say how a session is replayed.
 type Options struct {
-	// Lenient has each command answered by the first equal one in the recording that
-	// has not come yet, wherever it stands; what the server said in between follows
-	// the reply that it followed in the recording. A command that only asks, such as
-	// query-status, may come more often than it was recorded, and gets its last reply
-	// again. Recorded commands need not come.
+	// Lenient lets commands come in any order. Each gets the reply to the first equal command in
+	// the recording that has not come yet. Events come after the reply after which they came in
+	// the recording. A command that only asks, such as query-status, may come more often than
+	// it was recorded, and gets its last reply again. Recorded commands need not come.
 	//
-	// Without it the same commands must come in the same order, and all of them; what
-	// the server said comes in the recorded order.
+	// Without Lenient the same commands must come in the same order, and all of them; replies
+	// and events come in the recorded order.
 	Lenient bool
 
-	// Accept, if set, is asked of each difference between a recorded command and one
-	// that came, such as that of a temporary file's name: recorded and came are as
-	// encoding/json decodes them, numbers as json.Number, nil where one has nothing.
-	// path is as in "arguments.file.filename" or "arguments.list[0]". True: it does
-	// not matter.
+	// Accept, if set, is called for each difference between a recorded command and one
+	// that came, such as the name of a temporary file. If it returns true, the difference does
+	// not matter. path is such as "arguments.file.filename" or "arguments.list[0]". recorded and
+	// came are as encoding/json decodes them, numbers as json.Number; nil means that the value
+	// is missing.
 	Accept func(command, path string, recorded, came any) bool
 }
 
 // A Player takes the place of a server, and replays a session to each client, from
 // its start. A command that is not as recorded gets an error as its reply, and ends the
-// connection; what is wrong is told by Close.
+// connection; the error of Close says what was wrong.
 //
-// What clients say for their own sake is no part of a session, and answered by the
-// player itself: synchronisations with a guest agent, which have numbers of their own,
-// and negotiations after the negotiation. Ids are the client's own, too.
+// Some commands are not part of a session, since each client sends them in its own way, and the
+// player answers them itself: synchronisations with a guest agent, whose numbers differ, and
+// qmp_capabilities after the negotiation. Ids may differ from those in the recording, too.
 type Player struct {
 	session *Session
 	opts    Options
@@ -46,19 +45,19 @@ type Player struct {
 
 	mu     sync.Mutex
 	closed bool
-	served bool // somebody
+	served bool // a client
 	open   map[net.Conn]bool
 	ends   []net.Listener
 	wrong  []error
 }
 
-// Replay returns a player of the session. It must be closed in the end.
+// Replay returns a player of the session, which must be closed in the end.
 func (s *Session) Replay(opts Options) *Player {
 	return &Player{session: s, opts: opts, open: map[net.Conn]bool{}}
 }
 
 // Start returns a player that is closed when the test ends. The test fails if a
-// client was not as recorded.
+// client did not do what was recorded.
 func (s *Session) Start(t testing.TB, opts Options) *Player {
 	t.Helper()
 	p := s.Replay(opts)
@@ -70,7 +69,7 @@ func (s *Session) Start(t testing.TB, opts Options) *Player {
 	return p
 }
 
-// Pipe returns a client's end of a new connection.
+// Pipe returns the client's end of a new connection.
 func (p *Player) Pipe() net.Conn {
 	theirs, ours := net.Pipe()
 	p.serve(ours)
@@ -142,8 +141,8 @@ func (p *Player) serve(conn net.Conn) {
 	})
 }
 
-// Close ends the player and all connections, and waits until nothing of it runs. Its
-// error tells what clients did that was not as recorded.
+// Close ends the player and all connections, and waits until its goroutines have ended. Its
+// error says what clients did that was not recorded.
 func (p *Player) Close() error {
 	p.mu.Lock()
 	p.closed = true

@@ -84,7 +84,7 @@ func talk(t *testing.T, c *qapi.Client, dir string) dialogue {
 
 const hidden = "hunter2"
 
-// secret is a secret object's options as a release wants them.
+// secret returns a secret object's options as a release wants them.
 func secret(v qapi.VersionInfo, id string) map[string]any {
 	if v.QEMU.Major < 6 {
 		return map[string]any{"qom-type": "secret", "id": id, "props": map[string]any{"data": hidden}}

@@ -162,7 +162,7 @@ func TestStrict(t *testing.T) {
 		t.Helper()
 		assert.ErrorContains(t, err, "no such command here")
 	}
-	assert.Equal(t, "record: recording:5: command 2: 6 of 7 recorded commands did not come, from this on:\n"+
+	assert.Equal(t, "record: recording:5: command 2: 6 of 7 recorded commands did not come, the first of them:\n"+
 		"\t"+`{"execute":"query-status"}`,
 		wrong(t, record.Options{}, func(*raw.Client) {}))
 
@@ -296,7 +296,7 @@ func TestGarbageIsNotReplayedTo(t *testing.T) {
 	_, err := io.WriteString(conn, "garbage\n")
 	require.NoError(t, err)
 	conn.Close()
-	assert.ErrorContains(t, p.Close(), "7 bytes came that are no JSON object")
+	assert.ErrorContains(t, p.Close(), "7 bytes came that are not a JSON object")
 
 	// Unless the client did so before.
 	const noisy = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
@@ -319,8 +319,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "recording: it is empty"},
 		{"\n", "recording:1: the line is empty"},
-		{`{"format":"x","version":1}`, `recording:1: this is no header of a recording: its format is "x", not "qmp-record"`},
-		{`{"format":"qmp-record","version":2}`, `recording:1: version 2 of the format; only 1 is known here`},
+		{`{"format":"x","version":1}`, `recording:1: this is not the header of a recording: its format is "x", not "qmp-record"`},
+		{`{"format":"qmp-record","version":2}`, `recording:1: the version of the format is 2; this program only reads 1`},
 		{`{"format":"qmp-rec`, `recording:1: the line is cut short`},
 		{header + "\n\n", `recording:2: the line is empty`},
 		{recording[:len(recording)-5], `recording:20: the line is cut short`},
@@ -329,8 +329,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{header + "\n" + `{"us":20,"from":"server","noise":1} 2`, `recording:2: something follows the object: "2"`},
 		{header + "\n" + `{"us":20,"from":"nobody","noise":1}`, `recording:2: from is "nobody", neither "client" nor "server"`},
 		{header + "\n" + `{"from":"server","noise":1}`, `recording:2: us, the time since the start, is missing or negative`},
-		{header + "\n" + `{"us":20,"from":"server","noise":1,"end":"x"}`, `recording:2: it has 2 of message, noise and end, not one`},
-		{header + "\n" + `{"us":20,"from":"server","x":1}`, `recording:2: this is no line of a recording: json: unknown field "x"`},
+		{header + "\n" + `{"us":20,"from":"server","noise":1,"end":"x"}`, `recording:2: it has 2 of the members message, noise and end; it must have one`},
+		{header + "\n" + `{"us":20,"from":"server","x":1}`, `recording:2: this is not a line of a recording: json: unknown field "x"`},
 		{header + "\n" + `{"us":20,"from":"server","message":[]}`, `recording:2: the message is not an object: []`},
 		{header + "\n" + `{"us":20,"from":"client","message":7}`, `recording:2: the message is not an object: 7`},
 	} {
@@ -340,7 +340,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vm.jsonl")
 	require.NoError(t, os.WriteFile(path, []byte("{}\n"), 0o600))
 	_, err := record.Open(path)
-	assert.ErrorContains(t, err, "record: "+path+":1: this is no header of a recording")
+	assert.ErrorContains(t, err, "record: "+path+":1: this is not the header of a recording")
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
@@ -385,7 +385,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// cancelled is a context that has ended.
+// cancelled returns a context that has ended.
 func cancelled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

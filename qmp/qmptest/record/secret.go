@@ -10,27 +10,27 @@ import (
 	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
-// checked is a message that can be searched for secrets, or false.
+// checked returns a message in which secrets can be found, or false.
 func checked(text []byte) ([]byte, bool) {
 	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
 	return text, jsontext.Value(text).IsValid(wirejson.Lenient())
 }
 
-// withoutSecrets is a command, compact and without its secrets; false if it cannot be
+// withoutSecrets returns a command, compact and without its secrets; false if it cannot be
 // searched for them.
 func withoutSecrets(text []byte) ([]byte, bool) {
 	text, ok := checked(text)
 	return redact.JSON(text), ok
 }
 
-// secrets hides the secrets in what two sides say. What a reply may show depends on the
+// secrets hides the secrets in the messages of two sides. What a reply may show depends on the
 // command that it answers.
 type secrets struct {
-	calls map[string]*calls // without a reply yet, by their ids
+	calls map[string]*calls // those without a reply, by their ids
 	last  redact.Request    // the command that was answered last
 }
 
-// calls are commands of one id, in their order, which are answered in that order.
+// calls are the commands with one id, in their order, in which they are also answered.
 type calls struct {
 	asked, answered int
 	secret          []call // those that have secrets and no reply yet
@@ -41,7 +41,7 @@ type call struct {
 	request redact.Request
 }
 
-// without is a message, compact and without its secrets; false if it cannot be searched
+// without returns a message, compact and without its secrets; false if it cannot be searched
 // for them.
 func (s *secrets) without(from string, text []byte) ([]byte, bool) {
 	text, ok := checked(text)
@@ -81,8 +81,9 @@ func (s *secrets) asked(id string, request redact.Request) {
 	c.asked++
 }
 
-// answered is the command that a reply with an id answers: the first that has none.
-// Since some commands have no reply, another one may be meant: it has all their secrets.
+// answered returns the command that a reply with an id answers: the first without a reply. Since
+// some commands never get one, the reply may be that of a later command, so the result has the
+// secrets of all of them.
 func (s *secrets) answered(id string) redact.Request {
 	c := s.calls[id]
 	if c == nil { // the server could not read a command, or answered twice
@@ -103,7 +104,7 @@ func (s *secrets) answered(id string) redact.Request {
 	return all
 }
 
-// all is a command with the secrets of all.
+// all returns a command with the secrets of all.
 func (c *calls) all() redact.Request {
 	var all redact.Request
 	for _, call := range c.secret {

@@ -10,11 +10,11 @@ import (
 	"github.com/goqapi/goqapi/internal/address"
 )
 
-// Serve records the session of a client that is another program: it takes one client
-// from l, connects it to the server at target, passes on what each says, writes the
-// recording to w as [Stream] does, and returns nil when one of them has left. target is
+// Serve records the session of a client that is another program. It accepts one client
+// from l, connects it to the server at target, passes on the data of both, and writes the
+// recording to w as [Stream] does. It returns nil when one of them has left. target is
 // an address such as unix:/run/vm/qmp.sock or tcp:localhost:4444, written as for
-// [qmp.Dial]. When ctx ends, so does the session. l is closed.
+// [qmp.Dial]. The session ends with ctx. Serve closes l.
 func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) error {
 	to, err := address.ParseStream(target)
 	if err != nil {
@@ -40,12 +40,12 @@ func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) erro
 	recorded := Stream(ours, w)
 	end := func() {
 		theirs.Close()
-		recorded.Close() // its error is asked for below
+		recorded.Close() // its error is returned below
 	}
 	stop = context.AfterFunc(ctx, end)
 	var pumps sync.WaitGroup
 	pump := func(to io.Writer, from io.Reader) {
-		_, _ = io.Copy(to, from) // however it ends, it ends
+		_, _ = io.Copy(to, from) // its error does not matter
 		end()
 	}
 	pumps.Go(func() { pump(recorded, theirs) })

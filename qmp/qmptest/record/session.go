@@ -10,17 +10,17 @@ import (
 	"github.com/goqapi/goqapi/internal/regular"
 )
 
-// A Session is a recorded one.
+// A Session is a recorded session.
 type Session struct {
 	name     string // of the file
-	qmp      bool   // there is a greeting: it is no agent's
-	noise    bool   // the client said what is no JSON
+	qmp      bool   // it has a greeting, so the server is not an agent
+	noise    bool   // the client sent something that is not JSON
 	commands []*command
-	prelude  []output // that came before any command
+	prelude  []output // those before the first command
 	outputs  []output // all of them
 }
 
-// A command is one that the client gave.
+// A command is a command of the client.
 type command struct {
 	line    int
 	value   map[string]any // without its id
@@ -28,15 +28,15 @@ type command struct {
 	id      string         // compact; "" if it had none
 	outputs []output       // that came after it
 	replied bool
-	probe   bool // the client's own, which each client gives when it sees fit
+	probe   bool // each client issues it when it needs to, so it need not come in a replay
 }
 
 // An output is something that the server did.
 type output struct {
 	message []byte // nil: it ended the session
 	after   int    // the index of the command without which it would not have come; -1: none
-	reply   bool   // to that command
-	orphan  bool   // a reply to nothing
+	reply   bool   // it is the reply to that command
+	stray   bool   // it is a reply that answers no command
 }
 
 // Open loads a recording from a file.

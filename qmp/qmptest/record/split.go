@@ -8,14 +8,14 @@ const maxMessage = 64 << 20
 // A splitter finds JSON objects in a stream that comes in pieces.
 type splitter struct {
 	message func(text []byte) // called for each object; the text is valid until it returns
-	noise   func(bytes int)   // called for what is none
+	noise   func(bytes int)   // called with the number of other bytes
 
 	text    []byte
-	skipped int // bytes that are no part of an object
+	skipped int // bytes that are not part of an object
 	place   wirejson.Nesting
 }
 
-// resync has both sides of an agent's stream forget half a message. It is in no JSON.
+// resync makes both sides of an agent's stream forget half a message. It does not occur in JSON.
 const resync = 0xff
 
 // feed takes the next piece of the stream.
@@ -51,7 +51,7 @@ func (s *splitter) next(b byte) {
 	}
 }
 
-// flush makes noise of what there is.
+// flush reports what has come so far as noise.
 func (s *splitter) flush() {
 	if n := s.skipped + len(s.text); n > 0 {
 		s.noise(n)
@@ -59,7 +59,7 @@ func (s *splitter) flush() {
 	s.reset()
 }
 
-// aLot is how much memory is given back after a message.
+// aLot is the size from which on memory is given back after a message.
 const aLot = 1 << 20
 
 func (s *splitter) reset() {

@@ -6,26 +6,26 @@ import (
 	"sync"
 )
 
-// Stream returns a stream that does what rw, a client's connection to a server, does,
-// and writes a recording to w: line by line, as things happen. A command stands in
-// the recording before it is written to rw. If w fails, the session goes on without
+// Stream returns a stream that works like rw, a client's connection to a server,
+// and writes a recording to w, each line when it happens. A command is
+// recorded before it is written to rw. If writing to w fails, the session goes on without
 // being recorded, and Close returns the error. w is not closed.
 //
-// A [qmp.Conn] closes its stream by itself, some time after its own Close or its end:
-// the recording is complete when Close of the stream, called once more, has returned.
+// A [qmp.Conn] closes its stream some time after its own Close or its end. To be sure that
+// the recording is complete, call Close of the stream again.
 //
-// Each connection needs a recording of its own. Files cannot be passed through it.
+// Each connection needs its own recording. Files cannot be passed through it.
 func Stream(rw io.ReadWriteCloser, w io.Writer) io.ReadWriteCloser {
 	return &stream{rw: rw, tape: newTape(w)}
 }
 
-// Conn is [Stream] for what has to be a [net.Conn], such as the result of a
+// Conn returns [Stream] for what has to be a [net.Conn], such as the result of a
 // [qmp.Dialer].
 func Conn(c net.Conn, w io.Writer) net.Conn {
 	return &conn{c, stream{rw: c, tape: newTape(w)}}
 }
 
-// A stream is a client's, recorded.
+// A stream is the stream of a client that is recorded.
 type stream struct {
 	rw   io.ReadWriteCloser
 	tape *tape

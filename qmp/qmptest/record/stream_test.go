@@ -53,7 +53,7 @@ func scripted(t testing.TB, dialogue ...string) net.Conn {
 	return theirs
 }
 
-// stable is a recording with times that are always the same.
+// stable returns a recording with times that are always the same.
 func stable(text string) string {
 	text = regexp.MustCompile(`"us":\d+`).ReplaceAllString(text, `"us":0`)
 	return regexp.MustCompile(`"start":"[^"]*Z"`).ReplaceAllString(text, `"start":""`)

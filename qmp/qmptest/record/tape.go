@@ -52,7 +52,7 @@ func (t *tape) splitter(from string) *splitter {
 	}
 }
 
-// heard takes a piece of what a side said.
+// heard takes a piece of the stream from one side.
 func (t *tape) heard(from string, piece []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,7 +61,7 @@ func (t *tape) heard(from string, piece []byte) {
 	}
 }
 
-// end writes the last line, unless it is written.
+// end writes the last line, unless that was done.
 func (t *tape) end(from, how string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,7 +85,7 @@ func (t *tape) write(line []byte) {
 	}
 }
 
-// failure is why the recording is incomplete; nil if it is not.
+// failure returns why the recording is incomplete; nil if it is complete.
 func (t *tape) failure() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,5 +100,5 @@ func howItEnded(err error) string {
 	if errors.Is(err, io.EOF) {
 		return "EOF"
 	}
-	return "broken" // an error's text is not for a stable format
+	return "broken" // the texts of errors change, the format must not
 }

@@ -244,7 +244,7 @@ func (m *Machine) statsSchemas(args qapi.QueryStatsSchemasArgs, _ Request) (any,
 // traceable are the few trace events that the machine knows, which are in each release.
 var traceable = []string{"qemu_mutex_lock", "qemu_mutex_locked", "qemu_mutex_unlock"}
 
-// traces are the trace events that a pattern is about.
+// traces returns the trace events that a pattern is about.
 func traces(pattern string) (all []string, err error) {
 	for _, name := range traceable {
 		if ok, bad := path.Match(pattern, name); ok && bad == nil {

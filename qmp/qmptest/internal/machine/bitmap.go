@@ -19,7 +19,7 @@ type bitmap struct {
 	later extents // what was written while a job used it
 }
 
-// all is what it marks, when no job uses it any longer.
+// all returns what it marks, when no job uses it any longer.
 func (b bitmap) all() extents { return b.dirty.and(b.later, int64(b.granularity)) }
 
 func (m *Machine) bitmapCommands() map[string]Handler {
@@ -175,7 +175,7 @@ func (n *node) saved(name string) {
 	n.bitmaps = list
 }
 
-// marked is how much a bitmap of a node marks.
+// marked returns how much a bitmap of a node marks.
 func (n *node) marked(name string) int64 {
 	for _, b := range n.bitmaps {
 		if b.name == name {
@@ -185,7 +185,7 @@ func (n *node) marked(name string) int64 {
 	return 0
 }
 
-// bitmapInfo is what a query shows of the bitmaps of a node.
+// bitmapInfo returns what a query shows of the bitmaps of a node.
 func (m *Machine) bitmapInfo(n *node) (all []qapi.BlockDirtyInfo) {
 	for _, b := range n.bitmaps {
 		dirty := b.dirty

@@ -32,7 +32,7 @@ func (m *Machine) blockJob(id string) (*job, error) {
 	return nil, noBlockJob(id)
 }
 
-// onBlockJob makes what is done to any job a command for block jobs.
+// onBlockJob makes a command for block jobs of a function for any job.
 func onBlockJob[A any](m *Machine, id func(A) string, f func(*job, Request) error) func(A, Request) error {
 	return func(args A, req Request) error {
 		j, err := m.blockJob(id(args))
@@ -89,7 +89,7 @@ type copyArgs struct {
 	Target string `json:"target"`
 }
 
-// copyJob is a job that copies one node to another.
+// copyJob returns a job that copies one node to another.
 func (m *Machine) copyJob(kind qapi.JobType, args copyArgs) (*job, error) {
 	source, err := m.lookup(args.Device)
 	if err != nil {
@@ -131,7 +131,7 @@ func (m *Machine) mirror(args mirrorArgs, req Request) error {
 	}
 	j.untilTold = true
 	j.finish = func() {
-		if j.completing { // else it was cancelled, and leaves a copy
+		if j.completing { // otherwise it was cancelled, and leaves a copy
 			m.replace(source, target)
 		}
 	}

@@ -30,8 +30,8 @@ func (m *Machine) queryBlockstats(args qapi.QueryBlockstatsArgs, _ Request) (any
 	return all, nil
 }
 
-// nodeStats are those of a node and of what is below it; one that stands for itself does
-// not tell of its backing image.
+// nodeStats returns the statistics of a node and of the nodes below it; those of a node that is
+// listed on its own do not include its backing image.
 func (m *Machine) nodeStats(n *node, alone bool) qapi.BlockStats {
 	stats := qapi.BlockStats{NodeName: &n.name}
 	stats.Stats.WrHighestOffset = n.highest

@@ -41,7 +41,7 @@ type provision struct {
 	plain bool // the bus has the name of the device, without a number after it
 }
 
-// provisions are those of devices, by their models without what tells old and new virtio apart.
+// provisions are those of devices, by their models without the ending that distinguishes old and new virtio.
 var provisions = sync.OnceValue(func() map[string]provision {
 	all := map[string]provision{}
 	provide := func(p provision, drivers string) {
@@ -91,7 +91,7 @@ func (m *Machine) busName(typ string) string {
 }
 
 // busOf returns the first bus for which is returns true, in the order in which QEMU looks for one: those
-// of the newest devices are before those of older ones, behind the one that all are on.
+// of the newest devices are before those of older ones, after the one on which all are.
 func (m *Machine) busOf(is func(b *bus) bool) *bus {
 	all := slices.Clone(board[:2])
 	for _, d := range slices.Backward(m.devices) {
@@ -174,7 +174,7 @@ const (
 // boardSlots are those that parts of the machine itself have on the first bus.
 var boardSlots = map[slot]string{0: "i440FX", 1 << 3: "PIIX3", 1<<3 | 1: "piix3-ide", 1<<3 | 3: "PIIX4_PM"}
 
-// holder is what has a slot: the name of its model, with its id if it has one; or "".
+// holder returns what has a slot: the name of its model, with its id if it has one; or "".
 func (m *Machine) holder(b *bus, s slot) (driver, whole string) {
 	if b.name == pciBus && boardSlots[s] != "" {
 		return boardSlots[s], boardSlots[s] + ",id=(null)"

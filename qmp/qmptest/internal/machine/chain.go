@@ -99,7 +99,7 @@ func (m *Machine) inChain(n *node, name, file *string) (*node, error) {
 	return nil, nil
 }
 
-// chain is a node and its backing nodes down to one of them.
+// chain returns a node and its backing nodes down to one of them.
 func chain(n, last *node) (all []*node) {
 	for ; n != nil; n = n.backing() {
 		if all = append(all, n); n == last {
@@ -163,7 +163,7 @@ func (m *Machine) stream(args streamArgs, req Request) error {
 // overlays are the drivers of images that can have a backing image.
 var overlays = []string{"parallels", "qcow", "qcow2", "qed", "vmdk"}
 
-// snapshot puts a node above another: what is written from now on goes there.
+// snapshot puts a node above another one; further writes go to the new node.
 func (m *Machine) snapshot(args qapi.BlockdevSnapshot, _ Request) (step, error) {
 	n, err := m.lookup(args.Node)
 	if err != nil {

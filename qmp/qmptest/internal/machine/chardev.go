@@ -150,7 +150,7 @@ func (m *Machine) noChardev(c *chardev, why string) error {
 	return generic("Failed to add chardev '%s': %s", c.id, why)
 }
 
-// socketName tells where a socket leads, and that nobody is connected.
+// socketName returns the address of a socket, with the note that nothing is connected.
 func (m *Machine) socketName(backend qapi.ChardevBackendSocket) string {
 	name := "disconnected:"
 	switch addr := backend.Addr.Type.(type) {

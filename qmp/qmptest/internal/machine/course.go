@@ -18,7 +18,7 @@ type course struct {
 
 func begin() course { return course{left: memory, passes: 1} }
 
-// speed is a limit of speed, in bytes per second; 0: there is none.
+// speed returns a limit of speed, in bytes per second; 0: there is none.
 func (m *Machine) speed(parameter string) (n int64) {
 	_ = json.Unmarshal(m.migration.params[parameter], &n) // what cannot be is not kept
 	return n
@@ -123,7 +123,7 @@ func (m *Machine) stopMigration(why string) {
 		m.interrupt(why)
 		return
 	}
-	_ = m.failMigration(why) // nobody waits for an answer
+	_ = m.failMigration(why) // no client waits for the result
 	m.stayHere()
 	if g.to != nil {
 		g.to.abandoned()

@@ -18,10 +18,10 @@ const (
 // SetPlaces limits how many processors the machine can have in all, as maxcpus does.
 func (m *Machine) SetPlaces(places int) { m.places = max(places, 1) }
 
-// bootCPU is the processor in the first place.
+// bootCPU returns the processor in the first place.
 func bootCPU() *device { return &device{driver: cpuType, path: cpuPath} }
 
-// countPlaces is how many places for processors are to be seen.
+// countPlaces returns how many places for processors are to be seen.
 func (m *Machine) countPlaces() int {
 	n := max(m.places, 1)
 	for _, d := range m.devices {
@@ -34,7 +34,7 @@ func (m *Machine) countPlaces() int {
 
 func (d *device) isProcessor() bool { return strings.HasSuffix(d.driver, "-x86_64-cpu") }
 
-// cpuProps are what makes up a place: QEMU before 6.2 prefers sockets to cores.
+// cpuProps returns what makes up a place: QEMU before 6.2 prefers sockets to cores.
 func (m *Machine) cpuProps(place int) *qapi.CPUInstanceProperties {
 	socket, core := int64(0), int64(place)
 	if !m.since("6.2") {
@@ -80,7 +80,7 @@ func (m *Machine) cpuAt(place int) *device {
 	return m.devices[i]
 }
 
-// cpuPlaces are the places for processors, the last one first.
+// cpuPlaces returns the places for processors, the last one first.
 func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
 	var all []qapi.HotpluggableCPU
 	for place := range m.countPlaces() {
@@ -127,7 +127,7 @@ type oldCPU struct {
 	Arch     string                      `json:"arch"`
 }
 
-// acpiSlots are the places as ACPI has them. Before 11.1 processors are there when the guest has
+// acpiSlots returns the places as ACPI has them. Before 11.1 processors are there when the guest has
 // shown that it knows about them, as by letting one go.
 func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
 	all := []qapi.ACPIOSTInfo{}

@@ -18,7 +18,7 @@ var cpuPropertyFacts string
 // that have them.
 var expandable = map[string]string{"base": "base", "qemu64": "qemu64", "max": "max", "host": "max"}
 
-// expandCPUModel tells the properties of a CPU model, with those that are asked for.
+// expandCPUModel returns the properties of a CPU model, with those that the command sets.
 func (m *Machine) expandCPUModel(args qapi.QueryCPUModelExpansionArgs, req Request) (any, error) {
 	name := args.Model.Name
 	column, static := expandable[name], args.Type == qapi.CPUModelExpansionTypeStatic
@@ -84,7 +84,7 @@ func (m *Machine) setCPUProperties(all []*cpuProperty, model qapi.CPUModelInfo) 
 		if m.since("10.0") {
 			return generic("Invalid parameter type for 'model.props', expected: object")
 		}
-		return nil // it is passed over
+		return nil // it is ignored
 	}
 	for name, v := range given {
 		known := false
@@ -109,7 +109,7 @@ var synonyms = map[string]string{
 	"ffxsr": "fxsr-opt", "i64": "lm", "pclmuldq": "pclmulqdq", "pni": "sse3", "xd": "nx",
 }
 
-// featureOf is what a property is about: some have several spellings.
+// featureOf returns what a property is about: some have several spellings.
 func featureOf(property string) string {
 	name := strings.NewReplacer("_", "-", ".", "-").Replace(property)
 	return cmp.Or(synonyms[name], name)

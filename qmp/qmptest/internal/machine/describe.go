@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// deviceListProperties returns the properties of a type of devices, but for the parts that it brings
+// deviceListProperties returns the properties of a type of devices, without the parts that it brings
 // along and the wires between them, which users can do nothing with.
 func (m *Machine) deviceListProperties(args qapi.DeviceListPropertiesArgs, _ Request) (any, error) {
 	model := m.catalog().model(args.Typename)
@@ -81,12 +81,12 @@ func (m *Machine) qomListTypes(args qapi.QOMListTypesArgs, _ Request) (any, erro
 	return list, nil
 }
 
-// infos are the properties of a device, as qom-list has them.
+// infos returns the properties of a device, as qom-list has them.
 func (d *device) infos() []qapi.ObjectPropertyInfo {
 	return describe(append(slices.Clip(everyDevice), d.model.props...), false)
 }
 
-// get is the value of a property of a device: what it was set to, or else the default of its type.
+// get returns the value of a property of a device: what it was set to, or else the default of its type.
 func (m *Machine) get(d *device, p *devices.Prop) any {
 	switch p.Name {
 	case "size":

@@ -65,7 +65,7 @@ func (d *device) onPCI() bool {
 	return strings.HasPrefix(d.driver, "virtio-") && strings.Contains(d.driver, "-pci")
 }
 
-// backend is the path of the part that does what the device is for.
+// backend returns the path of the part that does what the device is for.
 func (d *device) backend() string {
 	if d.onPCI() {
 		return d.path + "/virtio-backend"
@@ -73,7 +73,7 @@ func (d *device) backend() string {
 	return d.path
 }
 
-// class is the type of that part.
+// class returns the type of that part.
 func (d *device) class() string {
 	if kind, _, ok := strings.Cut(d.driver, "-pci"); ok && d.onPCI() {
 		return kind + "-device"
@@ -81,7 +81,7 @@ func (d *device) class() string {
 	return d.driver
 }
 
-// name is how most messages call the device.
+// name returns how most messages call the device.
 func (d *device) name() string {
 	if d.id == "" {
 		return d.path
@@ -89,7 +89,7 @@ func (d *device) name() string {
 	return d.id
 }
 
-// drive is how query-block calls it.
+// drive returns how query-block calls it.
 func (d *device) drive() string {
 	if d.onPCI() {
 		return d.backend()
@@ -108,7 +108,7 @@ func (m *Machine) device(name string) *device {
 	return m.devices[i]
 }
 
-// deviceOf is the device whose drive is a node; nil if there is none.
+// deviceOf returns the device whose drive is a node; nil if there is none.
 func (m *Machine) deviceOf(n *node) *device {
 	if i := slices.IndexFunc(m.devices, func(d *device) bool { return d.node == n }); i >= 0 {
 		return m.devices[i]
@@ -124,7 +124,7 @@ func (d *device) usedValue(prop, what string) error {
 	return generic("Property '%s.%s' can't take value '%s', it's in use", d.class(), prop, what)
 }
 
-// userOf is the device that has something as a property; nil if there is none.
+// userOf returns the device that has something as a property; nil if there is none.
 func (m *Machine) userOf(prop, what string) *device {
 	i := slices.IndexFunc(m.devices, func(d *device) bool { return d.props[prop] == what })
 	if i < 0 {
@@ -140,7 +140,7 @@ func (m *Machine) useNode(d *device, prop, name string) error {
 	return nil
 }
 
-// claim has a device use its node, unless somebody else writes to it.
+// claim makes a device use its node, unless something else writes to the node.
 func (m *Machine) claim(d *device) error {
 	if d.node == nil || d.props["share-rw"] == true {
 		return nil
@@ -161,7 +161,7 @@ func (m *Machine) claim(d *device) error {
 	return nil
 }
 
-// writer is a device that writes to a node, or to one below or above it; nil if
+// writer returns a device that writes to a node, or to one below or above it; nil if
 // there is none, or no node.
 func (m *Machine) writer(n *node) *device {
 	if n == nil {

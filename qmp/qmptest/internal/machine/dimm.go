@@ -56,7 +56,7 @@ func (m *Machine) want(d *device, size int64) error {
 	return nil
 }
 
-// setWanted is qom-set of requested-size.
+// setWanted returns qom-set of requested-size.
 func (m *Machine) setWanted(d *device, req Request) error {
 	var v struct {
 		Value int64 `json:"value"`
@@ -86,7 +86,7 @@ func (m *Machine) memoryMoves(guest Guest) {
 	}
 }
 
-// isEmpty is why a virtio-mem device cannot be unplugged.
+// isEmpty returns why a virtio-mem device cannot be unplugged.
 func (m *Machine) isEmpty(d *device) error {
 	switch {
 	case !m.since("8.2"):
@@ -132,7 +132,7 @@ func (m *Machine) queryMemory() qapi.MemoryInfo {
 	return qapi.MemoryInfo{BaseMemory: memory, PluggedMemory: new(uint64(m.plugged()))}
 }
 
-// plugged is how much memory the guest has besides what it was started with.
+// plugged returns how much memory the guest has in addition to what it was started with.
 func (m *Machine) plugged() (size int64) {
 	for _, d := range m.devices {
 		if d.isDIMM() || d.isVirtioMem() {

@@ -38,7 +38,7 @@ func (s extents) and(others extents, block int64) extents {
 	return s
 }
 
-// size is how many bytes there are in all.
+// size returns how many bytes there are in all.
 func (s extents) size() (n int64) {
 	for _, each := range s {
 		n += each.to - each.from

@@ -23,7 +23,7 @@ var hmpKnown = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// hmp are the lines of the human monitor that are executed. Each returns what is printed.
+// hmp returns the lines of the human monitor that are executed. Each returns what is printed.
 func (m *Machine) hmp(req Request) map[string]func() string {
 	done := func(f func(struct{}, Request) error) func() string {
 		return func() string {

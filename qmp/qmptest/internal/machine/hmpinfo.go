@@ -29,7 +29,7 @@ func (m *Machine) lacks(name string) bool {
 	return ok && !m.has(line.since, line.before)
 }
 
-// infos are the lines that show the machine, and those that are always printed alike.
+// infos returns the lines that show the machine, and those that are always printed alike.
 func (m *Machine) infos() map[string]func() string {
 	all := map[string]func() string{
 		"info blockstats": m.hmpBlockStats,

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A line of the human monitor that takes words behind its name.
+// A line of the human monitor that takes words after its name.
 type line struct {
 	words int // at least
 	most  int
@@ -23,7 +23,7 @@ func does(f func(word string) error) line {
 	return line{1, 1, func(words []string) (string, error) { return "", f(words[0]) }}
 }
 
-// lines are those that take words, by name.
+// lines returns those that take words, by name.
 func (m *Machine) lines(req Request) map[string]line {
 	return map[string]line{
 		"chardev-remove": does(func(w string) error { return m.chardevRemove(qapi.ChardevRemoveArgs{ID: w}, req) }),
@@ -199,7 +199,7 @@ func (m *Machine) noNode(name string) error {
 	return generic("Cannot find device= nor node_name=%s", name)
 }
 
-// sharedText is why a node cannot be written to: a device does it.
+// sharedText returns why a node cannot be written to: a device does it.
 func (m *Machine) sharedText(n *node) string {
 	user := m.deviceOf(n).name()
 	if !m.since("6.1") {
@@ -228,7 +228,7 @@ func ioRequest(text string) (name string, r diskRequest, ok bool) {
 	return "", r, false
 }
 
-// number reads one with k, M or G behind it, if it is one.
+// number reads a number that may be followed by k, M or G.
 func number(text string) (n int64, ok bool) {
 	shift := 0
 	for unit, bits := range map[string]int{"k": 10, "K": 10, "M": 20, "G": 30} {

@@ -170,7 +170,7 @@ func (m *Machine) changeBackingFile(args qapi.ChangeBackingFileArgs, _ Request) 
 	return m.busy(n)
 }
 
-// driveBackupArgs are as those of blockdev-backup, but for the target, which is a file.
+// driveBackupArgs are those of blockdev-backup, except that the target is a file.
 type driveBackupArgs struct {
 	backupArgs
 

@@ -64,7 +64,7 @@ func (m *Machine) allHere() {
 	m.migration.incoming, m.migration.arrived = false, true
 }
 
-// abandoned ends a machine that waits for one that does not come any more, or tells why it does not.
+// abandoned ends a machine that waits for one that does not come any more, or returns why it cannot end it.
 func (m *Machine) abandoned() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -105,7 +105,7 @@ func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
 	}
 }
 
-// socketAddress is where a migration is waited for.
+// socketAddress returns where a migration is waited for.
 func socketAddress(uri string) []qapi.SocketAddress {
 	kind, where, _ := strings.Cut(uri, ":")
 	i := strings.LastIndex(where, ":")

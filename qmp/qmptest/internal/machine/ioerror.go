@@ -49,7 +49,7 @@ func (m *Machine) firmwareReads() {
 	}
 }
 
-// onReadError is what the device's property rerror asks for.
+// onReadError returns what the device's property rerror asks for.
 func (d *device) onReadError(errno int64) qapi.BlockErrorAction {
 	switch d.props["rerror"] {
 	case "stop":

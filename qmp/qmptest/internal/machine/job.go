@@ -8,12 +8,11 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A job works behind the replies.
+// A job does its work after replies.
 //
-// A job that takes no second at its limit of speed, or has none, has done its work right
-// behind the reply of the command that has started it. Of others each query-jobs or
-// query-block-jobs is a second later than the last: behind its reply the job is
-// ahead by as many bytes.
+// If it does not have a speed limit, or takes less than a second with it, it does its work right
+// after the reply to the command that starts it. Otherwise a second passes after each reply to
+// query-jobs or query-block-jobs, and the job advances by as many bytes.
 type job struct {
 	id           string
 	kind         qapi.JobType
@@ -27,18 +26,18 @@ type job struct {
 	completing   bool // asked to complete
 	err          string
 
-	nodes     []*node // that it keeps others from using
-	target    *node   // the one of them that it writes to, and nobody else; nil: none
-	bitmap    string  // of the first of them, that it uses; "": none
-	group     int     // of jobs that stand or fall together; 0: it stands alone
-	bad       int64   // what reading its source fails with, or else writing to its target; 0 if neither does
-	untilTold bool    // it goes on when its work is done, until it is told to complete
+	nodes     []*node // those that others cannot use because of it
+	target    *node   // the one of them to which only this job writes; nil: none
+	bitmap    string  // the bitmap of the first of them that it uses; "": none
+	group     int     // of jobs that succeed or fail together; 0: it is not in a group
+	bad       int64   // the errno with which reading its source, or otherwise writing to its target, fails; 0: neither fails
+	untilTold bool    // after its work it goes on until the command to complete it comes
 	do        func() error
-	finish    func() // makes its change at last
-	release   func() // lets go of what it has brought along; nil: nothing
+	finish    func() // makes its change in the end
+	release   func() // removes what it has added; nil: nothing
 }
 
-// mates are the jobs that stand or fall together with one, and itself, the newest first.
+// mates returns the jobs of the group of a job, itself included, the newest first.
 func (m *Machine) mates(j *job) []*job {
 	if j.group == 0 {
 		return []*job{j}
@@ -74,7 +73,7 @@ func (m *Machine) job(id string) *job {
 	return nil
 }
 
-// busy is why a node cannot be used: a job uses it.
+// busy returns why a node cannot be used: a job uses it.
 func (m *Machine) busy(n *node) error {
 	for _, j := range m.jobs {
 		if j.status != qapi.JobStatusConcluded && slices.Contains(j.nodes, n) {
@@ -89,7 +88,7 @@ func (m *Machine) set(j *job, status qapi.JobStatus) {
 	m.host.Emit(qapi.JobStatusChangeEvent{ID: j.id, Status: status})
 }
 
-// unfit is why a job cannot have an id.
+// unfit returns why a job cannot have an id.
 func (m *Machine) unfit(id string) error {
 	switch {
 	case !wellFormed(id):
@@ -100,14 +99,14 @@ func (m *Machine) unfit(id string) error {
 	return nil
 }
 
-// stillborn tells of a job that fails before it begins, as QEMU does.
+// stillborn sends the events of a job that fails before it begins.
 func (m *Machine) stillborn(j *job, err error) error {
 	m.set(j, qapi.JobStatusCreated)
 	m.set(j, qapi.JobStatusNull)
 	return err
 }
 
-// start starts a job. Its work is done behind the reply.
+// start starts a job. Its work is done after the reply.
 func (m *Machine) start(j *job, req Request) error {
 	if err := m.admit(j); err != nil {
 		return err
@@ -131,7 +130,7 @@ func (m *Machine) begin(j *job, req Request) {
 	m.after(req, func() { m.run(j, false) })
 }
 
-// beginning is the step that begins a job that was admitted.
+// beginning returns the step that begins a job that was admitted.
 func (m *Machine) beginning(j *job) step {
 	return step{
 		commit: func() { m.set(j, qapi.JobStatusRunning) },
@@ -180,7 +179,7 @@ func (m *Machine) run(j *job, second bool) {
 	}
 }
 
-// failing is which operation fails.
+// failing returns which operation fails.
 func (j *job) failing() qapi.IOOperationType {
 	if j.nodes[0].bad() != 0 {
 		return qapi.IOOperationTypeRead
@@ -188,7 +187,7 @@ func (j *job) failing() qapi.IOOperationType {
 	return qapi.IOOperationTypeWrite
 }
 
-// description is what the server says of an error.
+// description returns what the server says of an error.
 func description(err error) string {
 	if e, ok := errors.AsType[*qmp.Error](err); ok {
 		return e.Desc
@@ -294,7 +293,7 @@ func (m *Machine) forget(j *job) {
 	m.set(j, qapi.JobStatusNull)
 }
 
-// problem is what is told of a job's error; nil if it has none.
+// problem returns a job's error as query-jobs has it; nil if the job does not have one.
 func (j *job) problem() *string {
 	if j.err == "" {
 		return nil

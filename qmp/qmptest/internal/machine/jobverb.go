@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// accepts is why a job cannot do what it is told in the state it is in.
+// accepts returns why a job cannot execute a command in its present state.
 func (j *job) accepts(verb string, states ...qapi.JobStatus) error {
 	if slices.Contains(states, j.status) {
 		return nil
@@ -86,7 +86,7 @@ func (m *Machine) complete(j *job, req Request) error {
 	return nil
 }
 
-// completeNow completes a job that was told to and can.
+// completeNow completes a job that was asked to complete, if it can.
 func (m *Machine) completeNow(j *job) {
 	if j.completing && j.status == qapi.JobStatusReady {
 		m.prepare(j)

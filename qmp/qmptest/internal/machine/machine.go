@@ -1,21 +1,19 @@
-// Package machine is a virtual machine as far as a manager can tell from QMP: what
-// state it is in, which block nodes, devices, backends and jobs it has, and which
-// events tell of that. There is no guest and no data in it.
+// Package machine is a virtual machine as a manager sees it through QMP: its state, its block nodes,
+// devices, backends and jobs, and the events about them. It does not have a guest or data.
 //
-// It is the machine that QEMU makes of
+// It is the machine that QEMU makes with
 //
 //	-S -nodefaults -display none -machine pc -m 64
 //	-device virtio-scsi-pci,id=scsi0 -device ide-cd,id=cd0
 //
-// Where a real one depends on its surroundings, this one is friendly: every file
-// exists, is as large as it needs to be and has the format that is asked for, unless
+// Where a real machine depends on its host, this one has all that it needs: every file
+// exists, is large enough and has the format that is asked for, unless
 // blockdev-create has made it; every address can be reached. The guest does at once
-// what it is asked: it lets go of devices, and shuts down when the power button is
-// pressed while it runs. Time passes for jobs alone, at fixed points: see [job].
+// what it is asked: it releases devices, and shuts down when the power button is
+// pressed while it runs. Time passes only for jobs and migrations, at fixed points: see [job].
 //
-// Devices, their properties and which values these take are those of the release: see
-// package schema/devices. What is not looked at: options of nodes that nothing here depends
-// on.
+// Devices, their properties and the values of these are those of the release: see
+// package schema/devices. Options of nodes that do not matter here are not checked.
 package machine
 
 import (
@@ -33,16 +31,16 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A Host is the server that the machine lives in.
+// A Host is the server that has the machine.
 type Host interface {
 	// Emit sends an event to every monitor that has negotiated.
 	Emit(e qapi.Event)
-	// Release is the QEMU release whose behaviour is shown, such as "7.2".
+	// Release returns the QEMU release that is played, such as "7.2".
 	Release() string
-	// Stop ends the server, behind what is on its way.
+	// Stop ends the server, after it has sent what is queued.
 	Stop()
-	// NotExecuted reports what the machine would have to execute, and does not. The error
-	// is for the client.
+	// NotExecuted reports something that the machine does not execute. The client gets the
+	// error.
 	NotExecuted(what string) error
 }
 
@@ -50,9 +48,9 @@ type Host interface {
 type Request interface {
 	// Decode stores the arguments in the value that v points to.
 	Decode(v any) error
-	// After has f called behind the reply.
+	// After calls f after the reply.
 	After(f func())
-	// TakeFile takes a file that was passed; nil if there is none.
+	// TakeFile returns a file that was passed; nil if there is none.
 	TakeFile() *os.File
 }
 
@@ -88,7 +86,7 @@ type Machine struct {
 	fdsets    []*fdset            // by their numbers
 	migration migration
 	traced    map[string]bool           // trace events that are on
-	blocking  map[*job]bool             // mirrors that copy what is written at once
+	blocking  map[*job]bool             // mirrors that copy immediately what is written
 	traffic   map[*device]*traffic      // of drives
 	props     map[string]jsontext.Value // properties, by path, a dot and name
 	dirty     dirtyRate
@@ -163,7 +161,7 @@ func query[R any](m *Machine, f func() R) Handler {
 	return handle(m, func(struct{}, Request) (any, error) { return f(), nil })
 }
 
-// after has f called behind the reply, when it has the machine to itself again.
+// after calls f after the reply, with the machine locked.
 func (m *Machine) after(req Request, f func()) {
 	req.After(func() {
 		m.mu.Lock()
@@ -175,8 +173,7 @@ func (m *Machine) after(req Request, f func()) {
 // since reports whether the release is this one or a newer one.
 func (m *Machine) since(release string) bool { return qemu.Compare(m.host.Release(), release) >= 0 }
 
-// emitEarly sends an event in front of the reply, where newer releases have it, or
-// behind it, where QEMU 5.2 has it.
+// emitEarly sends an event before the reply, as newer releases do, or after it, as QEMU 5.2 does.
 func (m *Machine) emitEarly(req Request, e qapi.Event) {
 	if m.since("6.0") {
 		m.host.Emit(e)
@@ -185,7 +182,7 @@ func (m *Machine) emitEarly(req Request, e qapi.Event) {
 	}
 }
 
-// generic is an error of the class that most have.
+// generic returns an error of the class GenericError.
 func generic(format string, args ...any) error {
 	return &qmp.Error{Class: qmp.ClassGenericError, Desc: fmt.Sprintf(format, args...)}
 }
@@ -215,12 +212,12 @@ func wellFormed(id string) bool {
 
 func badID() error { return generic("Parameter 'id' expects an identifier") }
 
-// value is what a pointer points to, or the zero value.
+// value returns the value to which a pointer points, or the zero value if it is nil.
 func value[T any](p *T) (v T) {
 	return valueOr(p, v)
 }
 
-// valueOr is what a pointer points to, or what is meant without one.
+// valueOr returns the value to which a pointer points, or a default if it is nil.
 func valueOr[T any](p *T, absent T) T {
 	if p != nil {
 		return *p

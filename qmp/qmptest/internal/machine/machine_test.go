@@ -137,7 +137,7 @@ func (v *vm) ok(command string, args ...string) {
 	require.Equal(v.t, []string{"return {}"}, v.execute(command, args...), "%s %s", command, args)
 }
 
-// lines are the commands of all dialogues.
+// lines returns the commands of all dialogues.
 func lines(t *testing.T) (all []string) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")

@@ -16,12 +16,12 @@ func (m *Machine) memoryCommands() map[string]Handler {
 	}
 }
 
-// memory is how much the machine has.
+// memory says how much memory the machine has.
 const memory = 64 << 20
 
 func (d *device) isBalloon() bool { return strings.HasPrefix(d.driver, "virtio-balloon-") }
 
-// balloon is the machine's balloon, of which it can have one.
+// balloon returns the machine's balloon device; it can have only one.
 func (m *Machine) balloon() (*device, error) {
 	for _, d := range m.devices {
 		if d.isBalloon() {
@@ -54,7 +54,7 @@ func (m *Machine) inflate(args qapi.BalloonArgs, req Request) error {
 	return nil
 }
 
-// balloonMoves has a guest that runs give back the memory that it was asked for, or
+// balloonMoves makes a running guest give back the memory that it was asked for, or
 // take it.
 func (m *Machine) balloonMoves(guest Guest) {
 	d, err := m.balloon()
@@ -85,7 +85,7 @@ type backendArgs struct {
 	Policy    *qapi.HostMemPolicy `json:"policy"`
 }
 
-// newMemdev is the backend that an object is; nil if it is none.
+// newMemdev returns an object as a memory backend; nil if it is something else.
 func newMemdev(id, kind string, req Request) (*qapi.Memdev, error) {
 	shared := kind == "memory-backend-memfd"
 	if kind != "memory-backend-ram" && kind != "memory-backend-file" && !shared {
@@ -116,7 +116,7 @@ func (m *Machine) queryMemdev() []qapi.Memdev {
 	}
 	if !m.since("6.1") {
 		for i := range all {
-			all[i].Share, all[i].Reserve = false, nil // it does not say
+			all[i].Share, all[i].Reserve = false, nil // this release does not report it
 		}
 	}
 	return all

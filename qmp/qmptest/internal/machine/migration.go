@@ -69,7 +69,7 @@ func (m *Machine) AwaitMigration() {
 	m.status, m.migration.incoming = qapi.RunStateInmigrate, true
 }
 
-// FailMigration has the migration that is on its way, or else the next one, fail for a reason.
+// FailMigration makes the migration that is running, or otherwise the next one, fail for a reason.
 func (m *Machine) FailMigration(why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -109,7 +109,7 @@ type migrateArgs struct {
 	ExitOnError *bool `json:"exit-on-error"`
 }
 
-// address is where a migration goes to or comes from, as a URI.
+// address returns where a migration goes to or comes from, as a URI.
 func (m *Machine) address(args migrateArgs) (string, error) {
 	if args.URI != nil && args.Channels != nil {
 		return "", generic("'uri' and 'channels' arguments are mutually exclusive")
@@ -182,7 +182,7 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 	switch {
 	case !m.knownTransport(uri):
 		err := m.failMigration("Parameter 'uri' expects a valid migration protocol")
-		g.why = "" // only the one who asked is told
+		g.why = "" // only the client that asked for it gets the reason
 		return err
 	case isFile && m.files[fd] == nil:
 		return m.failMigration(fmt.Sprintf("File descriptor named '%s' has not been found", fd))

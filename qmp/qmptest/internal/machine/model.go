@@ -37,7 +37,7 @@ type model struct {
 // catalogs has a function that makes the catalog, by release.
 var catalogs sync.Map
 
-// catalog is that of the machine's release. It is made when it is first needed, and once
+// catalog returns that of the machine's release. It is made when it is first needed, and once
 // for all machines.
 func (m *Machine) catalog() *catalog {
 	name := m.host.Release()
@@ -68,7 +68,7 @@ func newCatalog(name string) *catalog {
 	return c
 }
 
-// nearest returns the name itself if known has it, and else those before and after it.
+// nearest returns the name itself if known has it, and otherwise those before and after it.
 func nearest(name string, known []string) (list []string) {
 	for _, k := range known {
 		switch order := qemu.Compare(k, name); {
@@ -121,7 +121,7 @@ func (m *model) add(l *devices.List, t *devices.Type) {
 	}
 }
 
-// prop is a property of the model, or nil.
+// prop returns a property of the model, or nil.
 func (m *model) prop(name string) *devices.Prop {
 	i, found := slices.BinarySearchFunc(m.props, name, func(p devices.Prop, name string) int { return cmp.Compare(p.Name, name) })
 	if !found {

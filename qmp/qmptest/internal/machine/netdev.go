@@ -28,7 +28,7 @@ func (m *Machine) netdev(id string) int {
 }
 
 // hmpNetwork lists the network cards with their backends, and the backends without a card. A
-// real one lists those of hubs in another way.
+// real QEMU lists those of hubs in another way.
 func (m *Machine) hmpNetwork() string {
 	var text strings.Builder
 	for _, n := range m.netdevs {
@@ -47,7 +47,7 @@ func (d *device) isCard() bool {
 	return slices.ContainsFunc(cards, func(card string) bool { return strings.HasPrefix(d.driver, card) })
 }
 
-// setLink plugs a cable in or out, of which nothing is to be seen here.
+// setLink plugs a cable in or out, which has no effect here.
 func (m *Machine) setLink(args qapi.SetLinkArgs, _ Request) error {
 	if m.netdev(args.Name) >= 0 {
 		return nil

@@ -6,16 +6,15 @@ import (
 	"sync"
 )
 
-// network is where machines wait for others to migrate to them, as they do at the
-// addresses of a real one.
+// network has the machines that wait for a migration, by their addresses, as a real network does.
 var network struct {
 	mu      sync.Mutex
 	waiting map[string]*Machine // by URI
-	port    int                 // how many were given away
+	port    int                 // how many ports were given away
 }
 
-// listen has a machine wait at a URI, unless another one does. Of a TCP address with port 0
-// it makes one with a port that is free.
+// listen makes a machine wait at a URI, unless another one does. In a TCP address it replaces port 0
+// by a free port.
 func listen(uri string, m *Machine) (at string, ok bool) {
 	network.mu.Lock()
 	defer network.mu.Unlock()
@@ -33,14 +32,14 @@ func listen(uri string, m *Machine) (at string, ok bool) {
 	return uri, true
 }
 
-// waiting is the machine that waits at a URI; nil if there is none.
+// waiting returns the machine that waits at a URI; nil if there is none.
 func waiting(uri string) *Machine {
 	network.mu.Lock()
 	defer network.mu.Unlock()
 	return network.waiting[uri]
 }
 
-// leave has a machine wait no longer.
+// leave ends the waiting of a machine.
 func leave(m *Machine) {
 	network.mu.Lock()
 	defer network.mu.Unlock()

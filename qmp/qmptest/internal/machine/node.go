@@ -21,7 +21,7 @@ type node struct {
 	children     []child
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
-	errno        int64  // what reading fails with, if it is a bad one; else 0
+	errno        int64  // the error of reading, if it is a faulty disk; otherwise 0
 	full         int64  // what writing fails with
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
@@ -37,7 +37,7 @@ type child struct {
 	*node
 }
 
-// A disk is a file, or what else holds the data of nodes.
+// A disk is a file, or something else that holds the data of nodes.
 type disk struct {
 	size    int64
 	format  string // that blockdev-create has given it
@@ -52,7 +52,7 @@ type disk struct {
 // foreignSize is that of files of which only the name is known.
 const foreignSize = 1 << 30
 
-// fileAt is the disk with a name.
+// fileAt returns the disk with a name.
 func (m *Machine) fileAt(name string) *disk {
 	d := m.disks[name]
 	if d == nil {
@@ -144,7 +144,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if member[bool](o, "force-share") && !n.readOnly {
 		return nil, generic("force-share=on can only be used with read-only images")
 	}
-	// Nodes are listed by their age, but in front of what they have brought along.
+	// Nodes are listed by their age, but before those that they have added.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
 	if n.children, err = m.openChildren(o); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 	return n, m.measure(n, o)
 }
 
-// checkQuorum is why a quorum cannot be; nil if it can, or the node is none.
+// checkQuorum returns why a quorum cannot be; nil if it can, or the node is none.
 func checkQuorum(n *node, o options) error {
 	threshold := member[int64](o, "vote-threshold")
 	switch {
@@ -233,7 +233,7 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 	return all, nil
 }
 
-// voter is the role of a child of a quorum.
+// voter returns the role of a child of a quorum.
 func voter(i int) string { return fmt.Sprintf("children.%d", i) }
 
 // openRef finds the node that is named, or opens the one that is described. nil is
@@ -303,7 +303,7 @@ func (m *Machine) measure(n *node, o options) error {
 	return nil
 }
 
-// sharer is another node that takes its image from the same node below; nil if there
+// sharer returns another node that takes its image from the same node below; nil if there
 // is none, or nothing is written through either.
 func (m *Machine) sharer(n *node) *node {
 	i := slices.IndexFunc(m.nodes, func(other *node) bool {
@@ -316,7 +316,7 @@ func (m *Machine) sharer(n *node) *node {
 	return m.nodes[i]
 }
 
-// below is the node that holds the data of this one; nil if it holds them itself.
+// below returns the node that holds the data of this one; nil if it holds them itself.
 func (n *node) below() *node {
 	for _, c := range n.children {
 		if c.role != "backing" {
@@ -342,10 +342,10 @@ func (n *node) holds(other *node) bool {
 	})
 }
 
-// bad is what reading from the node fails with; 0 if it does not.
+// bad returns what reading from the node fails with; 0 if it does not.
 func (n *node) bad() int64 { return n.fault(func(n *node) int64 { return n.errno }) }
 
-// badToWrite is what writing to the node fails with; 0 if it does not.
+// badToWrite returns what writing to the node fails with; 0 if it does not.
 func (n *node) badToWrite() int64 { return n.fault(func(n *node) int64 { return n.full }) }
 
 func (n *node) fault(of func(*node) int64) int64 {
@@ -394,7 +394,7 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 	return nil
 }
 
-// letGo removes a node that nobody needs any longer, and what it has brought along.
+// letGo removes a node that is no longer needed, and what it has added.
 func (m *Machine) letGo(n *node) {
 	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil || m.exported(n) {
 		return

@@ -29,7 +29,7 @@ func (m *Machine) queryNodes(args qapi.QueryNamedBlockNodesArgs, _ Request) (any
 	return all, nil
 }
 
-// nodeInfo is what a node looks like; flat leaves out the backing images.
+// nodeInfo describes a node; flat leaves out the backing images.
 func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 	info := qapi.BlockDeviceInfo{
 		File:           n.filename,

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// An object is a user's own. What is in it is not kept: it may be a secret.
+// An object was made by a user. Its properties are not kept, since they may be secrets.
 type object struct {
 	id, kind string
 	iothread *qapi.IOThreadInfo // what it is, if it is one
@@ -66,7 +66,7 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	return nil
 }
 
-// checkObject is why an object cannot be made of what it was given.
+// checkObject returns why an object cannot be made of what it was given.
 func checkObject(args qapi.ObjectOptions) error {
 	switch o := args.QOMType.(type) {
 	case qapi.ObjectOptionsIothread:
@@ -102,7 +102,7 @@ func isBase64(text string) bool {
 	return err == nil
 }
 
-// unfold puts what QEMU 5.2 takes in a member props, as its predecessors did, beside the
+// unfold puts what QEMU 5.2 takes in a member props, as its predecessors did, next to the
 // other members.
 func unfold(args qapi.ObjectOptions, req Request) (qapi.ObjectOptions, Request, error) {
 	var given, props map[string]jsontext.Value

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// span are the releases that have something, of those that are played; "": no limit.
+// A span says which releases have something; "": no limit.
 type span struct{ from, to string }
 
 func (s span) has(release string) bool {
@@ -31,8 +31,8 @@ var capabilities = []struct {
 	{"dirty-limit", span{"10.0", ""}}, {"mapped-ram", span{"10.0", ""}},
 }
 
-// parameters are those of migrations, with the values that they have at first, and the
-// least and the most of numbers that have such.
+// parameters are those of migrations, with their first values, and the least and the greatest value
+// of numbers that have limits.
 var parameters = []struct {
 	name, value string
 	span
@@ -75,7 +75,7 @@ var parameters = []struct {
 	{"zero-page-detection", `"multifd"`, span{"10.0", ""}, 0, 0},
 }
 
-// bytes are the parameters of one byte, of which QEMU 5.2 took the rest for nothing.
+// bytes are the parameters of one byte. QEMU 5.2 ignored the rest of a larger number.
 var bytes = map[string]bool{
 	"compress-level": true, "compress-threads": true, "cpu-throttle-increment": true, "cpu-throttle-initial": true,
 	"decompress-threads": true, "max-cpu-throttle": true, "multifd-channels": true, "multifd-zlib-level": true,
@@ -112,7 +112,7 @@ func (m *Machine) setCapabilities(args qapi.MigrateSetCapabilitiesArgs, _ Reques
 	return nil
 }
 
-// setParameters sets all that are given, or none.
+// setParameters sets all given parameters, or none.
 func (m *Machine) setParameters(given map[string]jsontext.Value, _ Request) error {
 	for _, p := range parameters {
 		v, ok := given[p.name]
@@ -141,6 +141,6 @@ func (m *Machine) setParameters(given map[string]jsontext.Value, _ Request) erro
 	for name, v := range given {
 		params[name] = v.Clone()
 	}
-	m.migration.params = params // those that were told are not changed
+	m.migration.params = params // the old list may have been returned, so it is not changed
 	return nil
 }

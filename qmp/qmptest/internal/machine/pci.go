@@ -10,10 +10,10 @@ import (
 )
 
 // MakeQ35 makes the machine a q35, whose own bus is one of PCI Express: while the machine runs
-// it takes no devices, but for ports that it has.
+// it takes devices only in its ports.
 func (m *Machine) MakeQ35() { m.q35 = true }
 
-// kind is the type of the machine.
+// kind returns the type of the machine.
 func (m *Machine) kind() string {
 	if m.q35 {
 		return "pc-q35-" + m.host.Release() + "-machine"
@@ -21,7 +21,7 @@ func (m *Machine) kind() string {
 	return "pc-i440fx-" + m.host.Release() + "-machine"
 }
 
-// rootName is what the machine's own PCI bus is called.
+// rootName returns the name of the machine's own PCI bus.
 func (m *Machine) rootName() string {
 	if m.q35 {
 		return "pcie.0"
@@ -31,7 +31,7 @@ func (m *Machine) rootName() string {
 
 func (d *device) onPCIBus() bool { return d.bus != nil && d.bus.typ == "PCI" }
 
-// placeCommands are what is asked about places for devices.
+// placeCommands returns the commands about places for devices.
 func (m *Machine) placeCommands() map[string]Handler {
 	return map[string]Handler{
 		"query-cpus-fast":         query(m, m.queryCPUs),
@@ -105,7 +105,7 @@ func (m *Machine) queryPCI() []qapi.PCIInfo {
 	return []qapi.PCIInfo{{Bus: 0, Devices: append(list, m.onBus(rootBus)...)}}
 }
 
-// onBus are the devices on a PCI bus, in the order of their slots.
+// onBus returns the devices on a PCI bus, in the order of their slots.
 func (m *Machine) onBus(b *bus) (list []qapi.PCIDeviceInfo) {
 	for _, d := range m.devices {
 		if d.bus == b {
@@ -118,7 +118,7 @@ func (m *Machine) onBus(b *bus) (list []qapi.PCIDeviceInfo) {
 	return list
 }
 
-// pciPart is a part of the machine's own.
+// pciPart returns a device that every machine has.
 func pciPart(slot, function int64, c class) qapi.PCIDeviceInfo {
 	info := qapi.PCIDeviceInfo{
 		Slot: slot, Function: function, Regions: []qapi.PCIMemoryRegion{},
@@ -131,7 +131,7 @@ func pciPart(slot, function int64, c class) qapi.PCIDeviceInfo {
 	return info
 }
 
-// virtioRegions are those of a virtio device without addresses. Which there are depends on the device.
+// virtioRegions returns the regions of a virtio device, without addresses. Which there are depends on the device.
 func virtioRegions(d *device) []qapi.PCIMemoryRegion {
 	if !strings.HasPrefix(d.driver, "virtio-scsi") {
 		return []qapi.PCIMemoryRegion{}
@@ -143,7 +143,7 @@ func virtioRegions(d *device) []qapi.PCIMemoryRegion {
 	}
 }
 
-// pciDevice is a device that was plugged in. The firmware has not given it addresses.
+// pciDevice returns a device that was plugged in. The firmware has not given it addresses.
 func (m *Machine) pciDevice(d *device) qapi.PCIDeviceInfo {
 	c := class{number: 0xff, subsystem: 0x1100}
 	for _, known := range classes {

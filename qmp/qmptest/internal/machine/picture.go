@@ -55,7 +55,7 @@ func (m *Machine) save(name string, format qapi.ImageFormat) error {
 	return nil
 }
 
-// createFile makes a file, or takes the one of a set that /dev/fdset/N stands for.
+// createFile makes a file, or takes one of the set that /dev/fdset/N names.
 func (m *Machine) createFile(name string) (io.WriteCloser, error) {
 	number, ok := strings.CutPrefix(name, "/dev/fdset/")
 	if !ok {
@@ -82,7 +82,7 @@ func (passed) Close() error { return nil }
 // The size of a screen before a guest sets another one.
 const width, height = 640, 480
 
-// picture is what each screen shows: a dark ground with a lighter frame.
+// picture returns what each screen shows: a dark ground with a lighter frame.
 func picture() *image.RGBA {
 	p := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(p, p.Bounds(), image.NewUniform(color.RGBA{0x80, 0x80, 0x80, 0xff}), image.Point{}, draw.Src)

@@ -23,7 +23,7 @@ func withScreen(t *testing.T, name string) *vm {
 	return v
 }
 
-// sizeOf is the size of a picture, and its format: each of its points is read.
+// sizeOf returns the size of a picture, and its format: each of its points is read.
 func sizeOf(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -55,7 +55,7 @@ func TestScreendump(t *testing.T) {
 	assert.NoError(t, passed.Close(), "it stays open")
 }
 
-// TestQEMUScreendump compares pictures of real QEMUs with ours, but for what they show.
+// TestQEMUScreendump compares pictures of real QEMUs with ours, except their content.
 func TestQEMUScreendump(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		d := &dialogue{t: t}

@@ -21,17 +21,17 @@ func (m *Machine) deviceAdd(given options, _ Request) error {
 	return m.plug(given, true)
 }
 
-// ColdPlug gives the machine a device from the start, as -device does: members are those of device_add.
+// ColdPlug gives the machine a device from the start, as -device does. members are those of device_add.
 func (m *Machine) ColdPlug(members map[string]jsontext.Value) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.plug(members, false)
 }
 
-// StrictDevices has the machine take values of properties only as QEMU 9.2 and newer ones do.
+// StrictDevices makes the machine take values of properties only as QEMU 9.2 and later do.
 func (m *Machine) StrictDevices() { m.strict = true }
 
-// plug plugs a device in. A mistake is looked for in the order in which QEMU does.
+// plug plugs a device in. It checks in the order in which QEMU checks.
 func (m *Machine) plug(given options, hot bool) error {
 	d, err := m.newDevice(given)
 	if err != nil {
@@ -63,7 +63,7 @@ func (m *Machine) plug(given options, hot bool) error {
 	return nil
 }
 
-// newDevice makes a device of the type that is asked for.
+// newDevice makes a device of the given type.
 func (m *Machine) newDevice(given options) (*device, error) {
 	driver := member[string](given, "driver")
 	model := m.catalog().model(driver)
@@ -80,15 +80,15 @@ func (m *Machine) newDevice(given options) (*device, error) {
 		return nil, generic("Parameter 'driver' expects %spluggable device type", article)
 	}
 	d := &device{model: model, driver: model.Name, id: member[string](given, "id"), props: map[string]any{}, slot: anySlot}
-	// Where an empty id is taken, it is one.
+	// If an empty id is accepted, the device has an id.
 	if d.path = peripheral + d.id; given["id"].Kind() != '"' {
 		d.path = fmt.Sprintf("%sdevice[%d]", peripheralAnon, m.made.devices)
 	}
 	return d, nil
 }
 
-// busNamed is the bus that is asked for, if any. A name that is not a string counts for nothing, or, by the
-// lenient rules, for what it is as a text.
+// busNamed returns the bus that the members name, if any. A name that is not a string is ignored; by the
+// lenient rules its text is the name.
 func (m *Machine) busNamed(given options) string {
 	name, ok := given["bus"]
 	if !ok || name.Kind() == '"' || !m.rules().Lenient {
@@ -99,7 +99,7 @@ func (m *Machine) busNamed(given options) string {
 	return s
 }
 
-// checkID looks at the id. One that is not a string counts for nothing.
+// checkID checks the id. One that is not a string is ignored.
 func (m *Machine) checkID(d *device, given options) error {
 	if given["id"].Kind() != '"' {
 		return nil
@@ -123,7 +123,7 @@ var everyDevice = []devices.Prop{
 	{Name: "parent_bus", Type: "link<bus>", ReadOnly: true}, {Name: "realized", Type: "bool"}, {Name: "type", Type: "string", ReadOnly: true},
 }
 
-// property is one that a device has, or nil.
+// property returns a property of a device, or nil.
 func (d *device) property(name string) *devices.Prop {
 	if i := slices.IndexFunc(everyDevice, func(p devices.Prop) bool { return p.Name == name }); i >= 0 {
 		return &everyDevice[i]
@@ -131,7 +131,7 @@ func (d *device) property(name string) *devices.Prop {
 	return d.prop(name)
 }
 
-// rules are those by which the machine takes values.
+// rules returns the rules for values of properties.
 func (m *Machine) rules() rules.Rules {
 	r := m.catalog().rules
 	if m.strict {
@@ -170,7 +170,7 @@ func (m *Machine) setAll(d *device, given options) error {
 	return nil
 }
 
-// needs are properties without which a device does not start, and what QEMU says then.
+// needs are properties without which a device does not start, and QEMU's errors for that.
 var needs = []struct{ driver, prop, refusal string }{
 	{"usb-serial", "chardev", "Property chardev is required"},
 	{"nvme", "serial", "serial property not set"},
@@ -188,7 +188,7 @@ var needs = []struct{ driver, prop, refusal string }{
 	{"scsi-block", "drive", "drive property not set"},
 }
 
-// realize has a device start: it looks at what it is to use, and at its place.
+// realize makes a device start: it checks what the device uses, and its place.
 func (m *Machine) realize(d *device) error {
 	if err := m.find(d); err != nil {
 		return err
@@ -230,7 +230,7 @@ func (m *Machine) realize(d *device) error {
 	return nil
 }
 
-// checkBlocks refuses sizes of blocks of a disk that do not go together.
+// checkBlocks refuses block sizes of a disk that do not fit each other.
 func (d *device) checkBlocks() error {
 	size := func(name string, absent uint64) uint64 {
 		if v, _ := d.props[name].(uint64); v != 0 {
@@ -250,7 +250,7 @@ func (d *device) checkBlocks() error {
 	return nil
 }
 
-// find looks for what a device is to use.
+// find finds what a device uses.
 func (m *Machine) find(d *device) error {
 	for _, name := range slices.Sorted(maps.Keys(d.props)) {
 		p := d.prop(name)
@@ -276,7 +276,7 @@ func (m *Machine) find(d *device) error {
 	return nil
 }
 
-// useLink finds the object or the device that a property is to lead to.
+// useLink finds the object or the device that a property names.
 func (m *Machine) useLink(d *device, p devices.Prop, name string) error {
 	if name == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// refusal is what is said to a command, which fails.
+// refusal returns what is said to a command, which fails.
 func (v *vm) refusal(command, args string) string {
 	v.t.Helper()
 	said := v.execute(command, args)

@@ -14,13 +14,13 @@ import (
 //go:embed objects.txt
 var objectFacts string
 
-// A property is one of an object that changes nothing here.
+// A property of an object that has no effect here.
 type property struct {
 	kind  string
-	value jsontext.Value // none: it is another object
+	value jsontext.Value // nil: it is another object
 }
 
-// propertiesOf are those of an object that are in the list of facts, by name.
+// propertiesOf returns the properties of an object that are in the list of facts, by name.
 func (m *Machine) propertiesOf(path string) map[string]property {
 	all := map[string]property{}
 	for _, r := range m.records(objectFacts) {
@@ -38,7 +38,7 @@ func (m *Machine) propertiesOf(path string) map[string]property {
 	return all
 }
 
-// property is the value of a property that is in the list of facts, or was set.
+// property returns the value of a property that is in the list of facts, or was set.
 func (m *Machine) property(path, name string) (any, bool) {
 	if v, ok := m.props[path+"."+name]; ok {
 		return v, true
@@ -74,7 +74,7 @@ var cpuStates = map[string]string{
 	"phys-bits": "40", "realized": "true", "ucode-rev": "16777317", "socket-id": "0", "thread-id": "0", "unavailable-features": "[]",
 }
 
-// clock is a time as QEMU shows that of the guest's clock.
+// clock returns a time in the form in which QEMU shows the guest's clock.
 func clock(t time.Time) map[string]int {
 	return map[string]int{
 		"tm_year": t.Year() - 1900, "tm_mon": int(t.Month()) - 1, "tm_mday": t.Day(),
@@ -105,8 +105,8 @@ func (m *Machine) qomListGet(args qapi.QOMListGetArgs, req Request) (any, error)
 	return all, nil
 }
 
-// setProperty sets a property of the machine, which QEMU lets everybody do; ok is false if it
-// has none of that name.
+// setProperty sets a property of the machine, which QEMU always allows; ok is false if the machine
+// does not have a property of that name.
 func (m *Machine) setProperty(path, name string, req Request) (ok bool, err error) {
 	p, ok := m.propertiesOf(path)[name]
 	if !ok || path != "/machine" {
@@ -141,7 +141,7 @@ func (m *Machine) setProperty(path, name string, req Request) (ok bool, err erro
 	return true, nil
 }
 
-// kindOf is the kind of a JSON value; true and false are of one.
+// kindOf returns the kind of a JSON value; true and false have the same kind.
 func kindOf(v jsontext.Value) jsontext.Kind {
 	if isBool(v) {
 		return 't'

@@ -67,7 +67,7 @@ func (d *dialogue) start(q qemutest.QEMU, args ...string) {
 	d.execute("qmp_capabilities", "{}", 1)
 }
 
-// noFirmware is a file for -bios, of which the processor executes no more than one
+// noFirmware returns a file for -bios, of which the processor executes no more than one
 // instruction: halt.
 func noFirmware(t *testing.T) string {
 	t.Helper()
@@ -76,7 +76,7 @@ func noFirmware(t *testing.T) string {
 	return path
 }
 
-// next is QEMU's next message; none if it stays silent.
+// next returns QEMU's next message; none if it stays silent.
 func (d *dialogue) next() (message map[string]jsontext.Value, ok bool) {
 	d.t.Helper()
 	require.NoError(d.t, d.conn.SetReadDeadline(time.Now().Add(time.Minute)))
@@ -136,7 +136,7 @@ type utterance struct {
 	Data any
 }
 
-// essence is what has been said, without what is free. Loose events are put behind
+// essence returns what has been said, without what is free. Loose events are put behind
 // the reply, and a job's interludes, when it makes room for other things for a
 // moment, are left out.
 func (d *dialogue) essence(said []string) []utterance {
@@ -183,7 +183,7 @@ func interlude(a, b utterance) bool {
 		(status(a) == "paused" && status(b) == "running" || status(a) == "standby" && status(b) == "ready")
 }
 
-// pruned is a value without what is free, and with lists in an order of their own.
+// pruned returns a value without what is free, and with lists in an order of their own.
 func (d *dialogue) pruned(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -18,8 +18,8 @@ func (m *Machine) qomCommands() map[string]Handler {
 	}
 }
 
-// tree is the part of the tree of objects that is there: the properties of each
-// object by its path, but for those of devices. A property whose type is child<…> is an
+// tree returns the part of the tree of objects that this machine has: the properties of each
+// object by its path, except those of devices. A property whose type is child<…> is an
 // object below.
 func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	tree := map[string][]qapi.ObjectPropertyInfo{}
@@ -56,8 +56,7 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	return tree
 }
 
-// resolve finds an object in the tree: by its path, or by so much of its end that
-// there is no other.
+// resolve finds an object in the tree: by its path, or by the end of its path, if that is unique.
 func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectPropertyInfo, err error) {
 	tree := m.tree()
 	object = "/" + strings.Trim(path, "/")
@@ -83,7 +82,7 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	return object, tree[object], nil
 }
 
-// parts are the properties that are objects below.
+// parts returns the properties that are objects below.
 func parts(list []qapi.ObjectPropertyInfo) []qapi.ObjectPropertyInfo {
 	return slices.DeleteFunc(list, func(p qapi.ObjectPropertyInfo) bool { return !strings.HasPrefix(p.Type, "child<") })
 }
@@ -134,7 +133,7 @@ func (m *Machine) addProperties(tree map[string][]qapi.ObjectPropertyInfo, path 
 	}
 }
 
-// settable are the properties of an object that change something here.
+// settable returns the properties of an object that change something here.
 func (m *Machine) settable(path string) map[string]*int64 {
 	if d := m.device(path); d != nil && d.isBalloon() {
 		return map[string]*int64{"guest-stats-polling-interval": &d.polling}

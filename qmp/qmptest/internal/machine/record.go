@@ -42,7 +42,7 @@ func (m *Machine) records(text string) (all []record) {
 	return all
 }
 
-// has reports whether the release is one from since on and before another; "" is no limit.
+// has reports whether the release is since or later, and earlier than before; "" does not limit it.
 func (m *Machine) has(since, before string) bool {
 	return (since == "" || m.since(since)) && (before == "" || qemu.Compare(m.host.Release(), before) < 0)
 }
@@ -53,7 +53,7 @@ func (r record) is(word string) bool {
 	return ok
 }
 
-// text is the value of a word; nil if it is not said.
+// text returns the value of a word; nil if it is not said.
 func (r record) text(word string) *string {
 	if v, ok := r.words[word]; ok {
 		return &v

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices/rules"
 )
 
-// refuse is what QEMU says to a value that a property does not take.
+// refuse returns QEMU's error for a value that a property does not take.
 func (m *Machine) refuse(d *device, p devices.Prop, value jsontext.Value, r *rules.Refusal) error {
 	if r.Why == rules.ReadOnly {
 		if !m.since("6.0") {
@@ -46,7 +46,7 @@ func (m *Machine) refuse(d *device, p devices.Prop, value jsontext.Value, r *rul
 	return generic("Parameter '%s' expects %s", p.Name, r.Must)
 }
 
-// refuseText is what older QEMUs say to a text.
+// refuseText returns the error of older QEMUs for a text.
 func (m *Machine) refuseText(p devices.Prop, text string, r *rules.Refusal) error {
 	must := r.Must
 	switch {

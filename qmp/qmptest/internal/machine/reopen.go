@@ -85,7 +85,7 @@ var changeable = []string{
 	"throttle-group", "lazy-refcounts", "overlap-check", "cache-clean-interval",
 }
 
-// fixedOptions is why a node cannot be opened anew with other options.
+// fixedOptions returns why a node cannot be opened again with other options.
 func (n *node) fixedOptions(o options) error {
 	all := maps.Clone(n.opened)
 	maps.Copy(all, o)
@@ -138,7 +138,7 @@ func (n *node) reaches(other *node) bool {
 	return n == other || slices.ContainsFunc(n.children, func(c child) bool { return c.reaches(other) })
 }
 
-// writes is the name of what writes to a node; "" if nothing does.
+// writes returns the name of what writes to a node; "" if nothing does.
 func (m *Machine) writes(n *node) string {
 	if d := m.deviceOf(n); d != nil && !d.isCD() {
 		return d.name()
@@ -184,7 +184,7 @@ func (m *Machine) changeChildren(args qapi.XBlockdevChangeArgs, _ Request) error
 	return nil
 }
 
-// quorum is how many children of a quorum have to agree.
+// quorum returns how many children of a quorum have to agree.
 func (n *node) quorum() int { return member[int](n.opened, "vote-threshold") }
 
 // setIOThread has a node worked on by a thread, of which nothing is to be seen.
@@ -200,7 +200,7 @@ func (m *Machine) setIOThread(args qapi.XBlockdevSetIothreadArgs, _ Request) err
 	return nil
 }
 
-// changeJob has a mirror copy what is written at once. It cannot be changed back.
+// changeJob makes a mirror copy immediately what is written. It cannot be changed back.
 func (m *Machine) changeJob(args qapi.BlockJobChangeOptions, _ Request) error {
 	j, err := m.blockJob(args.ID)
 	if err != nil {
@@ -240,7 +240,7 @@ func (m *Machine) setActive(args qapi.BlockdevSetActiveArgs, _ Request) error {
 	return nil
 }
 
-// driveMirrorArgs are as those of blockdev-mirror, but for the target, which is a file.
+// driveMirrorArgs are those of blockdev-mirror, except that the target is a file.
 type driveMirrorArgs struct {
 	mirrorArgs
 

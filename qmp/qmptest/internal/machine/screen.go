@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What the guest's user sees and touches: the machine has a keyboard and a mouse of its own,
+// What the guest's user sees and touches: the machine has a keyboard and a mouse,
 // and the screens of the cards that are plugged in.
 func (m *Machine) screenCommands() map[string]Handler {
 	return map[string]Handler{
@@ -17,7 +17,7 @@ func (m *Machine) screenCommands() map[string]Handler {
 	}
 }
 
-// noScreen is why a device cannot be used as a screen.
+// noScreen returns why a device cannot be used as a screen.
 func (m *Machine) noScreen(id string, head int64) error {
 	if m.device(id) == nil {
 		return notFound(id)

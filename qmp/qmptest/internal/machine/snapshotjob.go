@@ -37,7 +37,7 @@ func (m *Machine) snapshotJob(kind qapi.JobType, do func(snapshotArgs, []*node) 
 	}
 }
 
-// snapshotNodes are the nodes with those names that a snapshot can be taken of; read-only ones
+// snapshotNodes returns the nodes with those names that a snapshot can be taken of; read-only ones
 // are left out.
 func (m *Machine) snapshotNodes(names []string) (nodes []*node, err error) {
 	if len(names) == 0 {
@@ -58,7 +58,7 @@ func (m *Machine) snapshotNodes(names []string) (nodes []*node, err error) {
 	return nodes, nil
 }
 
-// tagged is the snapshot of that name in the node's image; nil: there is none.
+// tagged returns the snapshot of that name in the node's image; nil: there is none.
 func (n *node) tagged(tag string) *qapi.SnapshotInfo {
 	i := slices.IndexFunc(n.disk.snapshots, func(s qapi.SnapshotInfo) bool { return s.Name == tag })
 	if i < 0 {

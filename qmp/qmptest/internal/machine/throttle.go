@@ -11,7 +11,7 @@ type limit struct {
 	burst, length *int64
 }
 
-// limitsOf are the limits in an order of their own: of bytes and of requests, each of all,
+// limitsOf returns the limits in an order of their own: of bytes and of requests, each of all,
 // of reads, and of writes.
 func limitsOf(a qapi.BlockIOThrottle) [2][3]limit {
 	return [2][3]limit{
@@ -23,7 +23,7 @@ func limitsOf(a qapi.BlockIOThrottle) [2][3]limit {
 // fastest is the highest limit that there can be.
 const fastest = 1_000_000_000_000_000
 
-// check is why a limit cannot be; nil if it can.
+// check returns why a limit cannot be; nil if it can.
 func (l limit) check() error {
 	burst := value(l.burst)
 	switch {

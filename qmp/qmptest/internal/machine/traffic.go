@@ -12,7 +12,7 @@ type traffic struct {
 	reads, writes, zones, flushes                      *histogram
 }
 
-// A histogram counts requests by how long they took, which is no time here.
+// A histogram counts requests by how long they took. Here they take no time.
 type histogram struct {
 	boundaries []uint64
 	count      uint64

@@ -16,7 +16,7 @@ type step struct {
 	work   func() // what goes on after the reply; nil: nothing
 }
 
-// command makes a step a command of its own.
+// command makes a command of a step.
 func command[A any](m *Machine, f func(A, Request) (step, error)) func(A, Request) error {
 	return func(args A, req Request) error {
 		s, err := f(args, req)

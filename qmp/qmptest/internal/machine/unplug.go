@@ -7,19 +7,19 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A Guest is what the guest does when it is asked for something: to let go of a device, to
-// give back memory.
+// A Guest says what the guest does when it is asked for something: to release a device, or to
+// give memory back.
 type Guest int
 
-// The guests there are.
+// The kinds of guests.
 const (
 	Obeys   Guest = iota // it does so at once
-	Refuses              // it says no
-	Silent               // it does nothing, and says nothing
+	Refuses              // it refuses
+	Silent               // it does nothing, and does not answer
 )
 
-// SetGuest sets what the guest does from now on, and with what it was asked for before and has
-// not answered.
+// SetGuest sets what the guest does from now on, also with earlier requests that it has not
+// answered.
 func (m *Machine) SetGuest(g Guest) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,7 +33,7 @@ func (m *Machine) SetGuest(g Guest) {
 	m.memoryMoves(g)
 }
 
-// unplug asks the guest to let go of a device, or unplugs one of which the guest is not asked.
+// unplug asks the guest to release a device, or unplugs it if the guest need not be asked.
 func (m *Machine) unplug(d *device, req Request) error {
 	switch {
 	case d.isProcessor() && !m.since("6.0"):
@@ -90,7 +90,7 @@ func (m *Machine) answer(d *device, guest Guest) {
 	}
 }
 
-// What ACPI calls a request to eject something, and the answer that it is busy: all that Linux says.
+// ACPI's numbers for a request to eject something, and for the answer that it is busy, the only one of Linux.
 const ejectRequest, ejectBusy = 3, 0x82
 
 func (m *Machine) guestRefuses(d *device) {
@@ -106,7 +106,7 @@ func (m *Machine) guestRefuses(d *device) {
 	}
 }
 
-// release takes away what a guest was asked for and did not give, as a reset does with devices on PCI.
+// release removes devices that the guest was asked to release and did not, as a reset does on PCI.
 func (m *Machine) release() {
 	for _, d := range slices.Clone(m.devices) {
 		if d.asked && d.onPCIBus() && (m.since("6.0") || !d.bus.port) {
@@ -115,8 +115,8 @@ func (m *Machine) release() {
 	}
 }
 
-// goneCPU is what is said of a processor that the guest has let go of: of a part of it only. QEMU 11.1
-// says it of the processor itself at the next device_add, 7.2 has freed too much and ends there.
+// goneCPU handles a processor that the guest has released: the event names only a part of it. QEMU 11.1
+// sends that of the processor itself at the next device_add; 7.2 has freed too much, and crashes then.
 func (m *Machine) goneCPU(d *device) {
 	m.host.Emit(qapi.DeviceDeletedEvent{Path: d.path + "/lapic"})
 	m.goneCPUs = append(m.goneCPUs, d)
@@ -137,7 +137,7 @@ func (m *Machine) beforeAdd() {
 	}
 }
 
-// deleted is the event for a device that is gone.
+// deleted returns the event for a device that is gone.
 func deleted(d *device) qapi.DeviceDeletedEvent {
 	e := qapi.DeviceDeletedEvent{Path: d.path}
 	if d.id != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// guestVM is a vm whose machine can be told what its guest does.
+// guestVM returns a vm whose machine can be told what its guest does.
 func guestVM(t *testing.T, release string) (*vm, *Machine) {
 	t.Helper()
 	v := newVM(t, release)

@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// Refuse returns what the release says to a command's arguments, or "" if it takes
-// them. nil stands for none.
+// Refuse returns the release's error for a command's arguments, or "" if it accepts
+// them. nil means no arguments.
 func (r *Release) Refuse(c *schema.Command, args []byte) string {
 	object := map[string]any{}
 	if args != nil {
@@ -19,7 +19,7 @@ func (r *Release) Refuse(c *schema.Command, args []byte) string {
 		if err != nil {
 			return err.Error()
 		}
-		object, _ = v.(map[string]any) // requests with others do not come this far
+		object, _ = v.(map[string]any) // other requests were refused before
 	}
 	f := &fitter{rel: r, args: true}
 	switch {
@@ -36,17 +36,17 @@ func (r *Release) Refuse(c *schema.Command, args []byte) string {
 	return f.misfits[0].refusal
 }
 
-// A Value is JSON from a test, as it is held against the schema.
+// A Value is JSON from a test that is checked against the schema.
 type Value struct {
 	JSON []byte
-	// Typed: it was encoded from the types of package qapi or qga, which are those
-	// of all releases. Members that a release does not have are left out where they
-	// are not set, and what the newest no longer has need not be set.
+	// Typed says that the value was encoded from the types of package qapi or qga, which are
+	// for all releases. Members that a release does not have are left out if they are not set,
+	// and members that the newest release no longer has need not be set.
 	Typed bool
 }
 
-// Reply returns what a command's reply looks like in this release, and reports what
-// is wrong with it.
+// Reply returns a command's reply as this release would send it, and an error if it would not send
+// such a reply.
 func (r *Release) Reply(c *schema.Command, v Value) ([]byte, error) {
 	var now schema.Type
 	if newest, ok := r.newest.Lookup(c.Name).(*schema.Command); ok {
@@ -55,8 +55,8 @@ func (r *Release) Reply(c *schema.Command, v Value) ([]byte, error) {
 	return r.fit(c.Returns, now, v)
 }
 
-// Data returns what an event's data look like in this release, and reports what is
-// wrong with them. nil stands for none.
+// Data returns an event's data as this release would send them, and an error if it would not send
+// such data. nil means no data.
 func (r *Release) Data(e *schema.Event, v Value) ([]byte, error) {
 	var now schema.Type
 	if newest, ok := r.newest.Lookup(e.Name).(*schema.Event); ok {
@@ -95,10 +95,10 @@ func (r *Release) fit(t, now schema.Type, v Value) ([]byte, error) {
 // A misfit is something that is wrong with a value.
 type misfit struct {
 	text    string // for people
-	refusal string // QEMU's own, if a client sent it
+	refusal string // QEMU's error, if a client sent the value
 }
 
-// misfitError lists at most a handful.
+// misfitError lists the first misfits.
 func misfitError(all []misfit) error {
 	const most = 5
 	var texts []string

@@ -172,7 +172,7 @@ func TestDocumentedArgumentsAreTaken(t *testing.T) {
 			Message               wiretest.Message
 		}
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			require.ErrorAs(t, err, new(*json.UnmarshalTypeError)) // an example that is no message
+			require.ErrorAs(t, err, new(*json.UnmarshalTypeError)) // an example that is not a message
 			continue
 		}
 		if e.Kind != "execute" || e.Target != "qmp" || !e.SchemaOK {

@@ -13,21 +13,21 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A fitter holds a JSON value against a type of a release's schema. It looks at
-// members in the order of QEMU, which stops at the first that is wrong.
+// A fitter compares a JSON value with a type of a release's schema. It checks members in QEMU's
+// order; QEMU stops at the first wrong one.
 type fitter struct {
 	rel *Release
-	// typed: see Value.
+	// typed is Value.Typed.
 	typed bool
-	// args: the value is a command's arguments, of which QEMU takes -1 for the
-	// largest number.
+	// args says that the value is a command's arguments, in which -1 may stand for the largest
+	// number.
 	args bool
 
 	changed bool // a typed value was made to fit
 	misfits []misfit
 }
 
-// wrong notes that the value at a path is wrong, and what QEMU says to that.
+// wrong notes that the value at a path is wrong, and QEMU's error for it.
 func (f *fitter) wrong(path, refusal, format string, args ...any) {
 	subject := "it"
 	if path != "" {
@@ -138,8 +138,8 @@ func (f *fitter) missing(path string) {
 	f.wrong(path, fmt.Sprintf("Parameter '%s' is missing", path), "is missing")
 }
 
-// options checks the arguments of a command that takes more than the schema tells,
-// which QEMU reads as lists of options: any others, and types, are its own affair.
+// options checks the arguments of a command that takes more than the schema has. QEMU reads them as
+// lists of options; other members, and types, are not checked here.
 func (f *fitter) options(t schema.Type, object map[string]any) {
 	for _, m := range membersOf(t, object) {
 		if _, text := object[m.Name].(string); !m.Optional && !text && m.Type == schema.Str {
@@ -216,7 +216,7 @@ func (f *fitter) builtin(t schema.Builtin, v any, path string) {
 	case strings.ContainsAny(number.String(), ".eE"):
 		f.wrong(path, notInteger(t, path), "is %s, not an integer", number)
 	default:
-		n, _ := new(big.Int).SetString(number.String(), 10) // the parser has seen that it is one
+		n, _ := new(big.Int).SetString(number.String(), 10) // the parser has checked that it is a number
 		low, high := limits(t)
 		if f.args && (t == schema.Uint64 || t == schema.Size) {
 			low = big.NewInt(math.MinInt64)
@@ -227,7 +227,7 @@ func (f *fitter) builtin(t schema.Builtin, v any, path string) {
 	}
 }
 
-// notInteger is what QEMU says to what is no integer, or none of its largest type.
+// notInteger returns QEMU's error for a value that is not an integer, or does not fit its largest type.
 func notInteger(t schema.Builtin, path string) string {
 	if isUnsigned(t) {
 		return fmt.Sprintf("Parameter '%s' expects uint64", path)
@@ -235,7 +235,7 @@ func notInteger(t schema.Builtin, path string) string {
 	return fmt.Sprintf("Invalid parameter type for '%s', expected: integer", path)
 }
 
-// tooLarge is what QEMU says to an integer that is beyond its type.
+// tooLarge returns QEMU's error for an integer that does not fit its type.
 func tooLarge(t schema.Builtin, n *big.Int, path string) string {
 	largest, low := schema.Int64, big.NewInt(math.MinInt64)
 	if isUnsigned(t) {
@@ -251,7 +251,7 @@ func isUnsigned(t schema.Builtin) bool {
 	return t == schema.Size || strings.HasPrefix(string(t), "uint")
 }
 
-// limits are the least and the largest value of an integer type.
+// limits returns the least and the largest value of an integer type.
 func limits(t schema.Builtin) (low, high *big.Int) {
 	bits := 64
 	if digits := strings.TrimLeft(string(t), "uint"); digits != "" && t != schema.Size {

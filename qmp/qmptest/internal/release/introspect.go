@@ -21,8 +21,8 @@ type introspection struct {
 	next  int
 }
 
-// Introspect returns the release's reply to query-qmp-schema, in JSON. It is shared:
-// nobody may change it.
+// Introspect returns the release's reply to query-qmp-schema, in JSON. It is shared, so it must not
+// be changed.
 func (r *Release) Introspect() []byte { return r.types() }
 
 func (r *Release) introspect() []byte {
@@ -73,7 +73,7 @@ func (in *introspection) withFeatures(e entity, features []*schema.Feature) enti
 	return e
 }
 
-// nothing is the type of no arguments and of no reply.
+// nothing is the type of absent arguments and of an empty reply.
 var nothing = &schema.Struct{Implicit: true}
 
 // object names the type of arguments or a reply.
@@ -84,11 +84,11 @@ func (in *introspection) object(t schema.Type) string {
 	return in.name(t)
 }
 
-// name gives the name of a type, and has it described.
+// name returns the name of a type, and adds the type to the reply.
 func (in *introspection) name(t schema.Type) string {
 	if b, ok := t.(schema.Builtin); ok {
 		if schema.KindOf(b) == schema.JSONNumber && b != schema.Number {
-			b = schema.Int // sizes are not told
+			b = schema.Int // the reply does not have sizes
 		}
 		t = b
 	}
@@ -183,7 +183,7 @@ func (in *introspection) members(t *schema.Struct) []entity {
 	return list
 }
 
-// jsonType is what JSON has for a built-in type.
+// jsonType returns what JSON has for a built-in type.
 func jsonType(b schema.Builtin) string {
 	switch {
 	case b == schema.Any:

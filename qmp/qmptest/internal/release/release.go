@@ -52,14 +52,14 @@ func load(name, root string) (*Release, error) {
 	return r, nil
 }
 
-// Newest is the name of the newest release.
+// Newest returns the name of the newest release.
 func Newest() string {
 	list := qemu.Releases()
 	return list[len(list)-1]
 }
 
-// Nearest names the release that stands for a version, such as "8.1": the newest
-// that is not newer, or the oldest there is.
+// Nearest returns the release that stands for a version, such as "8.1": the newest
+// that is not newer, or the oldest.
 func Nearest(version string) string {
 	list := qemu.Releases()
 	found := list[0]

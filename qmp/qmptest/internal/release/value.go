@@ -7,9 +7,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// RefuseValue returns what the release says to a value that a parameter of a type is given,
-// or "" if it takes it. A type whose name ends in List is a list. known is false if there is no
-// such type.
+// RefuseValue returns the release's error for a value of a type, or "" if it accepts it. A type whose
+// name ends in List is a list. known is false if the release does not have the type.
 func (r *Release) RefuseValue(parameter, typ string, value []byte) (refusal string, known bool) {
 	t := r.typeOf(typ)
 	if t == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// zeroOf is what is sent for a member that only an old release has and that is not set: of an
+// zeroOf returns what is sent for a member that only an old release has and that is not set: of an
 // enum, its first value.
 func zeroOf(t schema.Type) (any, bool) {
 	if e, ok := t.(*schema.Enum); ok && len(e.Values) > 0 {
@@ -58,8 +58,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// last is the member that a path ends with, as some of QEMU's errors have it; those
-// have no word for an element of a list.
+// last returns the last member in a path, which some of QEMU's errors have instead of the path; they
+// do not name elements of lists.
 func last(path string) string {
 	if path == "" || strings.HasSuffix(path, "]") {
 		return "null"
