@@ -192,7 +192,7 @@ func TestQEMUFound(t *testing.T) {
 		term := tmuxtest.Shell(t, tmuxtest.Options{Width: 150, Dir: dir}, "qapi")
 		name := realName()
 		term.Run("qapi ps | grep -e NAME -e " + name)
-		term.Run("qapi call " + name + " query-status")
+		term.Run("qapi call " + name + " query-status --jq .status")
 		term.Run("qapi call @web01-*[0-9] query-status --jq .status | grep " + name)
 		term.Run("qapi ps | grep -c nobody")
 		term.Golden("found", tmuxtest.Replace(name, "web01"), tmuxtest.Replace(dir, "DIR"),
