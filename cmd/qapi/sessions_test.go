@@ -211,6 +211,20 @@ func TestNoColour(t *testing.T) {
 	}
 }
 
+// A dump of the guest's memory has a bar, too, although it is not a job.
+func TestDumpBar(t *testing.T) {
+	vm, dir := fake(t)
+	vm.Reply("dump-guest-memory", struct{}{})
+	vm.Reply("query-dump", qapi.DumpQueryResult{Status: qapi.DumpStatusActive, Completed: 1 << 28, Total: 1 << 30})
+	term := tmuxtest.Shell(t, tmuxtest.Options{Dir: dir, Width: 120}, "qapi")
+	term.Type("qapi call ./web01 dump-guest-memory paging=false protocol=file:/vm/core detach=on --wait DUMP_COMPLETED")
+	term.Press("Enter").WaitFor(`(?m)^dump ▕██████████ +▏ 25.0%  active$`)
+	vm.EmitNamed("DUMP_COMPLETED", map[string]any{"result": qapi.DumpQueryResult{Status: qapi.DumpStatusCompleted, Completed: 1 << 30, Total: 1 << 30}})
+	term.Wait("DUMP_COMPLETED\"").Run("echo $?")
+	assert.NotContains(t, term.Screen(), "▕", "the bar is gone")
+	assert.True(t, strings.HasSuffix(term.Screen(), "\n0\n$"), term.Screen())
+}
+
 // hostile is what a guest, or who made an image, could send to take a terminal over.
 const hostile = "\x1b]0;owned\x07\x1b[2J\x1b[H\x1b[31mred\u009b31m\rhidden\x1b[5;5H\x0e\b\u202eabc"
 
