@@ -251,14 +251,35 @@ func TestHostile(t *testing.T) {
 		"qapi call ./web01 query-named-block-nodes", "qapi hmp ./web01 info block", "qapi job ls ./web01", "qapi call ./web01 stop",
 		"qapi agent ./agent run cat /etc/motd",
 	} {
-		term := tmuxtest.Shell(t, tmuxtest.Options{Width: 120, Height: 60, Dir: dir, Env: []string{"NO_COLOR=1"}}, "qapi")
-		title := term.Title()
-		term.Run("echo before").Run(line).Run("echo after")
-		screen := term.History()
-		assert.True(t, strings.HasPrefix(screen, "$ echo before\n"+"before\n$ qapi "), "%s: what was there before stays: %s", line, screen)
-		assert.True(t, strings.HasSuffix(screen, "\n$ echo after\n"+"after\n$"), "%s: %s", line, screen)
-		assert.Contains(t, screen, "hidden", line)
-		assert.Equal(t, title, term.Title(), line)
-		assert.NotContains(t, term.Colours(), "‹", line)
+		undisturbed(t, dir, line)
+	}
+}
+
+// undisturbed runs a line that shows hostile text, and checks that the terminal is as it was.
+func undisturbed(t *testing.T, dir, line string) {
+	t.Helper()
+	term := tmuxtest.Shell(t, tmuxtest.Options{Width: 120, Height: 60, Dir: dir, Env: []string{"NO_COLOR=1"}}, "qapi")
+	title := term.Title()
+	term.Run("echo before").Run(line).Run("echo after")
+	screen := term.History()
+	assert.True(t, strings.HasPrefix(screen, "$ echo before\n"+"before\n$ qapi "), "%s: what was there before stays: %s", line, screen)
+	assert.True(t, strings.HasSuffix(screen, "\n$ echo after\n"+"after\n$"), "%s: %s", line, screen)
+	assert.Contains(t, screen, "hidden", line)
+	assert.Equal(t, title, term.Title(), line)
+	assert.NotContains(t, term.Colours(), "‹", line)
+}
+
+// An image on a real host can have any name.
+func TestQEMUHostile(t *testing.T) {
+	dir := startQEMU(t, qemutest.QEMUs(t)[0])
+	image := strings.ReplaceAll(hostile, "/", "")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, image), make([]byte, 1<<20), 0o600))
+	c, err := qapi.Dial(t.Context(), "unix:"+filepath.Join(dir, "web01"))
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("evil0"), Driver: qapi.BlockdevOptionsFile{Filename: filepath.Join(dir, image)}}))
+	c.Close()
+	for _, line := range []string{"qapi graph ./web01", "qapi call ./web01 query-named-block-nodes", "qapi hmp ./web01 info block -n"} {
+		undisturbed(t, dir, line)
 	}
 }
