@@ -58,5 +58,5 @@ func TestGraphCommand(t *testing.T) {
 	}
 	code, _, errs := w.run("", "graph", "web01", "--dot", "--json")
 	assert.Equal(t, exit.Usage, code)
-	assert.Contains(t, errs, "none of the others can be")
+	assert.Contains(t, errs, "only one of --dot")
 }
