@@ -320,7 +320,7 @@ func (a *app) agentRequest(command string, words []string, jq string) (*call, re
 	c := &call{command: command}
 	r := request{command: command}
 	var err error
-	if c.words, err = arguments.Read(command, words, arguments.Sources{Stdin: a.in}); err != nil {
+	if c.words, err = arguments.Read(command, words, a.sources()); err != nil {
 		return nil, r, nil, exit.With(exit.Usage, err)
 	}
 	if c.filter, err = parseFilter(jq); err != nil {

@@ -74,7 +74,7 @@ as they are. If ADDR names several machines, each line has the name of its machi
 
 func (a *app) call(ctx context.Context, addr, command string, words []string, flags callFlags) (err error) {
 	c := call{command: command, oob: flags.oob, several: strings.HasPrefix(addr, "@")}
-	if c.words, err = arguments.Read(command, words, arguments.Sources{Stdin: a.in}); err != nil {
+	if c.words, err = arguments.Read(command, words, a.sources()); err != nil {
 		return exit.With(exit.Usage, err)
 	}
 	if flags.wait != "" {

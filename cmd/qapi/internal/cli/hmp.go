@@ -60,7 +60,7 @@ LINE is -, it is read from standard input. The exit code is 1 for what is known 
 func (a *app) hmpLine(words []string) (line string, private bool, err error) {
 	line = strings.Join(words, " ")
 	if line == "-" {
-		text, err := io.ReadAll(a.in)
+		text, err := io.ReadAll(a.private())
 		return strings.TrimSpace(string(text)), true, err
 	}
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -18,7 +18,7 @@ import (
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	a := &app{out: &out, errOut: &errs}
+	a := &app{out: &out, errOut: &errs, finder: new(world)}
 	code = a.run(context.Background(), args)
 	return code, out.String(), errs.String()
 }
@@ -56,7 +56,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"import"}, exit.Usage, "wrong number of arguments: 0"},
 		{[]string{"record", "unix:x"}, exit.Usage, "wrong number of arguments: 1"},
 		{[]string{"record", "x", "y", "z"}, exit.Usage, `listen: address "x": it does not begin with its kind`},
-		{[]string{"record", "unix:/none/x", "y", "/none/z"}, exit.Failed, "open /none/z: no such file"},
+		{[]string{"record", "unix:/none/x", "unix:y", "/none/z"}, exit.Failed, "open /none/z: no such file"},
 		{[]string{"check", "no-such-file"}, exit.Failed, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
 		{[]string{"check", "."}, exit.Failed, "the folder . contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
 	} {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/qapi"
 )
 
 func TestPS(t *testing.T) {
@@ -62,8 +65,30 @@ func TestJobs(t *testing.T) {
 	run(exit.OK, "job wait web01")
 	run(exit.Failed, "job wait web01 new")
 
-	// A line for each state, until the job has ended.
-	slowJobAgain := "call web01 blockdev-create job-id=two options.driver=qcow2 options.file=nothing options.size=1M"
-	run(exit.OK, slowJobAgain)
 	assert.Contains(t, run(exit.Failed, "job watch web01 three"), "no such job")
+}
+
+// TestJobWatch prints a line for each state, until the job has ended.
+func TestJobWatch(t *testing.T) {
+	w := newWorld(t)
+	slowJob(w)
+	read, write := io.Pipe()
+	done := make(chan int)
+	go func() {
+		code := w.app("", write, io.Discard).run(t.Context(), words("job watch web01 slow"))
+		write.Close()
+		done <- code
+	}()
+	lines := bufio.NewScanner(read)
+	require.True(t, lines.Scan())
+	assert.Equal(t, `{"id":"slow","state":"running"}`, lines.Text())
+	for _, status := range []qapi.JobStatus{"paused", "running", "concluded"} {
+		w.vm.Emit(qapi.JobStatusChangeEvent{ID: "slow", Status: status})
+	}
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	assert.Regexp(t, `^\{"time":"20.*","id":"slow","state":"concluded"\}$`, last)
+	assert.Equal(t, exit.OK, <-done)
 }

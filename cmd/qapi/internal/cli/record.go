@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
@@ -18,10 +19,11 @@ func (a *app) recordCommand() *cobra.Command {
 		Use:   "record LISTEN ADDR FILE",
 		Short: "Record what a program and a QEMU say to each other",
 		Long: `Records the session of another program with a QEMU, or a guest agent: waits for the
-program at LISTEN, connects it to the monitor at ADDR, and writes what they say to
-FILE, without passwords, until one of them leaves. LISTEN and ADDR are addresses
-such as unix:/tmp/qmp.sock or tcp:localhost:4444. Package qmp/qmptest/record replays
-the file in tests.`,
+program at LISTEN, such as unix:/tmp/qmp.sock or tcp:localhost:4444, connects it to the
+monitor at ADDR, and writes what they say to FILE, without passwords, until one of them
+leaves. Package qmp/qmptest/record replays the file in tests.
+
+` + target.Help,
 		Args: count(3, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.record(cmd.Context(), args[0], args[1], args[2])
@@ -33,6 +35,13 @@ func (a *app) record(ctx context.Context, listen, addr, path string) (err error)
 	at, err := address.ParseStream(listen)
 	if err != nil {
 		return exit.Usagef("listen: %w", err)
+	}
+	m, err := a.one(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if m.Libvirt {
+		return exit.Usagef("a session with libvirt cannot be recorded: %s", addr)
 	}
 	// The file also contains secrets that only the owner can recognise.
 	file, err := createPrivate(path)
@@ -49,7 +58,7 @@ func (a *app) record(ctx context.Context, listen, addr, path string) (err error)
 		return err
 	}
 	fmt.Fprintf(a.errOut, "waiting at %s\n", l.Address())
-	return record.Serve(ctx, l, addr, file)
+	return record.Serve(ctx, l, m.Address, file)
 }
 
 // createPrivate creates a file that only its owner can read, or empties an existing one.

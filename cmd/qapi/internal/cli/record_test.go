@@ -26,7 +26,7 @@ func TestRecord(t *testing.T) {
 	var out bytes.Buffer
 	done := make(chan int)
 	go func() {
-		a := &app{out: &out, errOut: says}
+		a := &app{out: &out, errOut: says, finder: new(world)}
 		done <- a.run(context.Background(), []string{"record", "tcp:127.0.0.1:0", target, file})
 	}()
 	line := make([]byte, 100)

@@ -87,7 +87,7 @@ func TestPrivate(t *testing.T) {
 	defer waiting.Close()
 	done := make(chan int)
 	go func() {
-		a := &app{out: says, errOut: says}
+		a := &app{out: says, errOut: says, finder: new(world)}
 		done <- a.run(ctx, []string{"record", "unix:" + socket, target, file})
 		says.Close()
 	}()

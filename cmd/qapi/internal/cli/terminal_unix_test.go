@@ -47,6 +47,17 @@ func TestJobWaitInTerminal(t *testing.T) {
 	assert.Contains(t, out, "running")
 }
 
+// TestSecretInTerminal does not show a secret that is typed.
+func TestSecretInTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.vm.Reply("set_password", struct{}{})
+	term := inTerminal(t, "call", w.found[0].Address, "set_password", "protocol=vnc", "password=-")
+	term.Wait("not shown:").Type("Geheim123").Press("Enter")
+	assert.Zero(t, term.Exit())
+	assert.NotContains(t, term.Screen(), "Geheim")
+	assert.Contains(t, string(w.vm.Calls()[0].Arguments), `"password":"Geheim123"`)
+}
+
 // TestCallInTerminal indents what is long, and shows nothing that a terminal obeys.
 func TestCallInTerminal(t *testing.T) {
 	w := newWorld(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
 
-func TestLibvirtURI(t *testing.T) {
+func TestURIOfLibvirt(t *testing.T) {
 	for address, want := range map[string][2]string{
 		"libvirt:web":                 {"qemu:///system", "web"},
 		"libvirt:///web":              {"qemu:///system", "web"},
@@ -30,8 +30,8 @@ func TestLibvirtURI(t *testing.T) {
 	}
 }
 
-// TestLibvirt connects to a machine, and to its agent, through a fake libvirt.
-func TestLibvirt(t *testing.T) {
+// TestDialLibvirt connects to a machine, and to its agent, through a fake libvirt.
+func TestDialLibvirt(t *testing.T) {
 	dir, err := os.MkdirTemp("", "libvirt") // t.TempDir can be too long for a socket
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
