@@ -192,7 +192,7 @@ func TestQEMUFound(t *testing.T) {
 		term := tmuxtest.Shell(t, tmuxtest.Options{Width: 150, Dir: dir}, "qapi")
 		name := realName()
 		term.Run("qapi ps | grep -e NAME -e " + name)
-		term.Run("qapi call " + name + " query-status")
+		term.Run("qapi call " + name + " query-status --jq .status")
 		term.Run("qapi call @web01-*[0-9] query-status --jq .status | grep " + name)
 		term.Run("qapi ps | grep -c nobody")
 		term.Golden("found", tmuxtest.Replace(name, "web01"), tmuxtest.Replace(dir, "DIR"),
@@ -209,6 +209,20 @@ func TestNoColour(t *testing.T) {
 		assert.Equal(t, coloured, strings.Contains(term.Colours(), "‹"), "%s: %s", env, term.Colours())
 		assert.Contains(t, term.Screen(), "device vd0")
 	}
+}
+
+// A dump of the guest's memory has a bar, too, although it is not a job.
+func TestDumpBar(t *testing.T) {
+	vm, dir := fake(t)
+	vm.Reply("dump-guest-memory", struct{}{})
+	vm.Reply("query-dump", qapi.DumpQueryResult{Status: qapi.DumpStatusActive, Completed: 1 << 28, Total: 1 << 30})
+	term := tmuxtest.Shell(t, tmuxtest.Options{Dir: dir, Width: 120}, "qapi")
+	term.Type("qapi call ./web01 dump-guest-memory paging=false protocol=file:/vm/core detach=on --wait DUMP_COMPLETED")
+	term.Press("Enter").WaitFor(`(?m)^dump ▕██████████ +▏ 25.0%  active$`)
+	vm.EmitNamed("DUMP_COMPLETED", map[string]any{"result": qapi.DumpQueryResult{Status: qapi.DumpStatusCompleted, Completed: 1 << 30, Total: 1 << 30}})
+	term.Wait("DUMP_COMPLETED\"").Run("echo $?")
+	assert.NotContains(t, term.Screen(), "▕", "the bar is gone")
+	assert.True(t, strings.HasSuffix(term.Screen(), "\n0\n$"), term.Screen())
 }
 
 // hostile is what a guest, or who made an image, could send to take a terminal over.
@@ -237,14 +251,35 @@ func TestHostile(t *testing.T) {
 		"qapi call ./web01 query-named-block-nodes", "qapi hmp ./web01 info block", "qapi job ls ./web01", "qapi call ./web01 stop",
 		"qapi agent ./agent run cat /etc/motd",
 	} {
-		term := tmuxtest.Shell(t, tmuxtest.Options{Width: 120, Height: 60, Dir: dir, Env: []string{"NO_COLOR=1"}}, "qapi")
-		title := term.Title()
-		term.Run("echo before").Run(line).Run("echo after")
-		screen := term.History()
-		assert.True(t, strings.HasPrefix(screen, "$ echo before\nbefore\n$ qapi "), "%s: what was there before stays: %s", line, screen)
-		assert.True(t, strings.HasSuffix(screen, "\n$ echo after\nafter\n$"), "%s: %s", line, screen)
-		assert.Contains(t, screen, "hidden", line)
-		assert.Equal(t, title, term.Title(), line)
-		assert.NotContains(t, term.Colours(), "‹", line)
+		undisturbed(t, dir, line)
+	}
+}
+
+// undisturbed runs a line that shows hostile text, and checks that the terminal is as it was.
+func undisturbed(t *testing.T, dir, line string) {
+	t.Helper()
+	term := tmuxtest.Shell(t, tmuxtest.Options{Width: 120, Height: 60, Dir: dir, Env: []string{"NO_COLOR=1"}}, "qapi")
+	title := term.Title()
+	term.Run("echo before").Run(line).Run("echo after")
+	screen := term.History()
+	assert.True(t, strings.HasPrefix(screen, "$ echo before\n"+"before\n$ qapi "), "%s: what was there before stays: %s", line, screen)
+	assert.True(t, strings.HasSuffix(screen, "\n$ echo after\n"+"after\n$"), "%s: %s", line, screen)
+	assert.Contains(t, screen, "hidden", line)
+	assert.Equal(t, title, term.Title(), line)
+	assert.NotContains(t, term.Colours(), "‹", line)
+}
+
+// An image on a real host can have any name.
+func TestQEMUHostile(t *testing.T) {
+	dir := startQEMU(t, qemutest.QEMUs(t)[0])
+	image := strings.ReplaceAll(hostile, "/", "")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, image), make([]byte, 1<<20), 0o600))
+	c, err := qapi.Dial(t.Context(), "unix:"+filepath.Join(dir, "web01"))
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("evil0"), Driver: qapi.BlockdevOptionsFile{Filename: filepath.Join(dir, image)}}))
+	c.Close()
+	for _, line := range []string{"qapi graph ./web01", "qapi call ./web01 query-named-block-nodes", "qapi hmp ./web01 info block -n"} {
+		undisturbed(t, dir, line)
 	}
 }

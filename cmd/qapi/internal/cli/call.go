@@ -53,6 +53,7 @@ as they are. If ADDR names several machines, each line has the name of its machi
   qapi call web01 blockdev-add driver=qcow2 node-name=disk1 file.driver=file file.filename=/vm/d.qcow2
   qapi call web01 device_del id=disk0 --wait DEVICE_DELETED:device=disk0 --timeout 10s
   qapi call @web* query-block --jq '.[].device'
+  qapi call web01 dump-guest-memory paging=false protocol=file:/tmp/core detach=on --wait DUMP_COMPLETED
   qapi call web01 netdev_add type=tap id=n0 fd=tap --file tap=/dev/tap5`,
 		Args: count(2, -1),
 	}
@@ -236,7 +237,12 @@ func (a *app) execute(ctx context.Context, conn *qmp.Conn, vm string, c *call, r
 	if c.wait == nil {
 		return nil
 	}
+	end := func() {}
+	if c.command == "dump-guest-memory" && !c.several {
+		end = a.showDump(ctx, conn)
+	}
 	e, err := c.wait.await(ctx, events)
+	end()
 	if err != nil {
 		return err
 	}

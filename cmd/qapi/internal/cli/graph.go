@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/graph"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
@@ -30,9 +31,11 @@ nodes that it uses, down to files. Read-only nodes are marked with ro.
 	asMermaid := f.Bool("mermaid", false, "write it in the language of Mermaid")
 	asSVG := f.Bool("svg", false, "write a picture, which the program dot draws")
 	asJSON := f.Bool("json", false, "write it as JSON")
-	cmd.MarkFlagsMutuallyExclusive("dot", "mermaid", "svg", "json")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if n := f.NFlag(); n > 1 && !(n == 2 && f.Changed("timeout")) {
+			return exit.Usagef("only one of --dot, --mermaid, --svg and --json can be chosen")
+		}
 		return a.with(cmd.Context(), args[0], *timeout, func(ctx context.Context, c *qapi.Client) error {
 			g, err := disk.ReadGraph(ctx, c)
 			switch {

@@ -22,9 +22,11 @@ func (a *app) hmpCommand() *cobra.Command {
 LINE is -, it is read from standard input. The exit code is 1 for what is known as an error.
 
 ` + target.Help,
-		Example: `  qapi hmp web01 info block`,
-		Args:    count(2, -1),
+		Example: `  qapi hmp web01 info block -n
+  qapi hmp --timeout 10s web01 info qtree`,
+		Args: count(2, -1),
 	}
+	cmd.Flags().SetInterspersed(false) // what follows the address is the line's own
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := withTimeout(cmd.Context(), *timeout)

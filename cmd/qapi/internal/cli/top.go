@@ -26,7 +26,7 @@ until it is interrupted; a machine that goes away is tried again.
 
 How busy processors are is known for machines of this host, by their threads, and of others
 if they have KVM and QEMU 7.1 or later. With --once it ends after one interval; the exit code is
-then 1 if a machine could not be read.
+then 3 if there is no connection to a machine.
 
 ` + target.Help,
 		Example: `  qapi top web01
@@ -71,26 +71,29 @@ func (a *app) topOnce(ctx context.Context, machines []target.Machine, interval t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	failed := false
+	worst := exit.OK
 	for _, r := range readings {
-		failed = failed || r.Error != ""
+		worst = max(worst, r.Code)
 		if asJSON {
 			a.printLine(r)
 		}
 	}
 	if !asJSON {
-		a.printTable(term.New(a.out, a.env), readings)
+		a.printTable(term.New(a.out, a.env), readings, time.Hour) // some have waited for others
 	}
-	if failed {
-		return exit.Silent(exit.Failed)
+	if worst != exit.OK {
+		return exit.Silent(worst)
 	}
 	return nil
 }
 
 // printTable prints readings as lines that stay.
-func (a *app) printTable(out *term.Output, readings []top.Reading) {
-	a.write([]byte(strings.Join(top.Table(out, readings, time.Now()), "\n") + "\n"))
+func (a *app) printTable(out *term.Output, readings []top.Reading, oldest time.Duration) {
+	a.write([]byte(strings.Join(top.Table(out, readings, time.Now(), oldest), "\n") + "\n"))
 }
+
+// oldest is how old a reading may be; a server that is older does not answer.
+func oldest(interval time.Duration) time.Duration { return 2*interval + 2*time.Second }
 
 // top shows readings until ctx ends, which is the usual end.
 func (a *app) top(ctx context.Context, machines []target.Machine, interval time.Duration, asJSON bool) {
@@ -148,7 +151,7 @@ func (a *app) topScreen(readings []top.Reading, interval time.Duration, asJSON b
 		first := true
 		return func(machine int) {
 			if machine < 0 && !first {
-				a.printTable(out, readings)
+				a.printTable(out, readings, oldest(interval))
 				fmt.Fprintln(a.out)
 			}
 			first = false
@@ -158,6 +161,6 @@ func (a *app) topScreen(readings []top.Reading, interval time.Duration, asJSON b
 	return func(int) {
 		now := time.Now()
 		lines := []string{out.In(term.Dim, fmt.Sprintf("every %v, %s; Ctrl-C ends it", interval, now.Format("15:04:05"))), ""}
-		screen.Draw(append(lines, top.Table(out, readings, now)...))
+		screen.Draw(append(lines, top.Table(out, readings, now, oldest(interval))...))
 	}, screen.End
 }

@@ -11,7 +11,7 @@ import (
 type Progress struct {
 	Name  string // of what is done, such as "m0  mirror"
 	State string // such as "running"; may be empty
-	// Done and Total are bytes, unless Count is set. Total may be 0: how much there is is not known.
+	// Done and Total are bytes, unless Count is set. Total is 0 if it is not known.
 	Done, Total int64
 	Count       bool
 	Percent     float64       // from 0 to 100

@@ -12,6 +12,7 @@ type Reading struct {
 	VM    string    `json:"vm"`
 	Time  time.Time `json:"time"`
 	Error string    `json:"error,omitempty"` // why there is nothing else
+	Code  int       `json:"-"`               // the exit code for the error
 	PID   int       `json:"pid,omitempty"`   // if the machine runs on this host
 
 	State  string   `json:"state,omitempty"`

@@ -62,7 +62,8 @@ func rateCell(bytes float64, known bool) string {
 }
 
 // Table returns lines that show readings, a line for each machine, and for a single machine a line for each device.
-func Table(out *term.Output, readings []Reading, now time.Time) []string {
+// At most so old may a reading be that is shown.
+func Table(out *term.Output, readings []Reading, now time.Time, oldest time.Duration) []string {
 	width, _ := out.Size()
 	if !out.IsTerminal() {
 		width = 1000 // nothing has to be left out
@@ -79,7 +80,7 @@ func Table(out *term.Output, readings []Reading, now time.Time) []string {
 			lines[i+1] = out.In(term.Red, term.Cut(term.Escape(r.VM+"  "+r.Error), width))
 		case r.Time.IsZero():
 			lines[i+1] = out.In(term.Dim, term.Cut(term.Escape(r.VM)+"  …", width))
-		case old > stale:
+		case old > oldest:
 			lines[i+1] = out.In(term.Yellow, term.Cut(term.Escape(r.VM)+"  no answer for "+term.Duration(old), width))
 		}
 	}
@@ -89,9 +90,6 @@ func Table(out *term.Output, readings []Reading, now time.Time) []string {
 	}
 	return lines
 }
-
-// stale is how old a reading may be.
-const stale = 15 * time.Second
 
 func cells(columns []column, r *Reading) []string {
 	var row []string

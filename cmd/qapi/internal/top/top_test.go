@@ -74,7 +74,7 @@ func TestWatchAgain(t *testing.T) {
 	})
 
 	r := read(t, target.Machine{Name: "nobody", Address: "unix:/none/x"}, func(Reading) bool { return true })
-	assert.Contains(t, r.Error, "no such file")
+	assert.Equal(t, "no connection: no such file or directory", r.Error)
 	assert.Equal(t, "nobody", r.VM)
 }
 
@@ -201,23 +201,23 @@ web01\x1b[31m                  running  137% of 4  1.5 GiB of 4.0 GiB  1.0 MiB/s
 a-very-long-name-of-a-machine  paused          0%                   -          -          -          -        -
 gone  connect to unix:/run/gone: no such file\n\x1b[2J
 slow  no answer for 1m00s
-new  …`, squeezed(Table(term.New(&b, func(string) string { return "" }), readings, now)))
+new  …`, squeezed(Table(term.New(&b, func(string) string { return "" }), readings, now, 10*time.Second)))
 
 		assert.Equal(t, `VM                         CPU
 web01\x1b[31m        137% of 4
 a-very-long-name-o…         0%
 gone  connect to unix:/run/go…
 slow  no answer for 1m00s
-new  …`, squeezed(Table(term.Terminal(&b, 30, 24), readings, now)))
+new  …`, squeezed(Table(term.Terminal(&b, 30, 24), readings, now, 10*time.Second)))
 
 		assert.Equal(t, `VM             STATE          CPU       READ      WRITE
 web01\x1b[31m  running  137% of 4  1.0 MiB/s  1.0 KiB/s
 
 DEVICE       READ                 WRITE             FLUSH
 vd0     1.0 MiB/s  100/s 0.2ms  512 B/s  1/s 3.0ms    0/s
-vd1         0 B/s          0/s  512 B/s        0/s    0/s`, squeezed(Table(term.Terminal(&b, 60, 24), readings[:1], now)))
+vd1         0 B/s          0/s  512 B/s        0/s    0/s`, squeezed(Table(term.Terminal(&b, 60, 24), readings[:1], now, 10*time.Second)))
 		for width := 1; width < 130; width++ {
-			for _, line := range Table(term.Terminal(&b, width, 24), readings, now) {
+			for _, line := range Table(term.Terminal(&b, width, 24), readings, now, 10*time.Second) {
 				assert.LessOrEqual(t, term.Width(plain(line)), max(width, 12), "%d: %q", width, line)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
@@ -33,7 +34,7 @@ func Watch(ctx context.Context, m target.Machine, interval time.Duration, emit f
 			more = emit(r)
 			return more
 		})
-		if !more || ctx.Err() != nil || !emit(Reading{VM: m.Name, Time: time.Now(), Error: exit.Explain(err)}) {
+		if !more || ctx.Err() != nil || !emit(Reading{VM: m.Name, Time: time.Now(), Error: reason(err), Code: exit.Code(err)}) {
 			return
 		}
 		select {
@@ -41,6 +42,15 @@ func Watch(ctx context.Context, m target.Machine, interval time.Duration, emit f
 		case <-time.After(max(wait.Next(), interval/4)):
 		}
 	}
+}
+
+// reason says why a machine could not be read, in few words: its name is there already.
+func reason(err error) string {
+	_, connecting := errors.AsType[*target.ConnectError](err)
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && connecting {
+		return "no connection: " + errno.Error()
+	}
+	return exit.Explain(err)
 }
 
 type watcher struct {
