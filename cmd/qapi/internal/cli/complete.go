@@ -242,20 +242,7 @@ func (c *completion) paths(args []string, last string) []complete.Candidate {
 
 func (c *completion) definitions(_ []string, last string) []complete.Candidate {
 	e := c.engine([]string{""})
-	found := append(e.CommandNames(last), e.EventNames(last)...)
-	for _, def := range e.Interface.(*schema.Schema).Definitions() {
-		if _, isType := def.(schema.Type); isType && strings.HasPrefix(def.Def().Name, last) {
-			found = append(found, complete.Candidate{Word: def.Def().Name, Help: def.Kind()})
-		}
-	}
-	for _, list := range newestDevices() {
-		for _, t := range list.Types {
-			if t.User() && strings.HasPrefix(t.Name, last) {
-				found = append(found, complete.Candidate{Word: t.Name, Help: "device"})
-			}
-		}
-	}
-	return found
+	return e.DefinitionNames(e.Interface.(*schema.Schema), last)
 }
 
 func (c *completion) jobs(args []string, last string) []complete.Candidate {
