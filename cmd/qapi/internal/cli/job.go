@@ -158,7 +158,10 @@ func (a *app) waitForJobs(ctx context.Context, c *qapi.Client, addr string, ids 
 			for _, left := range ids[i:] {
 				fmt.Fprintf(a.errOut, "qapi: the job %s goes on: qapi job wait %s %s\n", printable.String(left), addr, printable.String(left))
 			}
-			return err
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return exit.Silent(exit.Interrupted) // whoever did it knows
+			}
+			return ctx.Err() // what was being asked then does not matter
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -93,7 +93,7 @@ func title(v *disk.Vertex) (name, details string) {
 
 // fileOf returns the file name of a node, without secrets and safe to print; "" if it has none for people.
 func fileOf(v *disk.Vertex) string {
-	if v.Node == nil || strings.HasPrefix(v.Node.File, "json:") { // long, and of no file
+	if v.Node == nil || strings.HasPrefix(v.Node.File, "json:") || strings.HasSuffix(v.Node.File, "://") { // of no file
 		return ""
 	}
 	return term.Escape(redact.Text(v.Node.File))

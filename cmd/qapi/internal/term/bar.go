@@ -11,7 +11,7 @@ import (
 type Progress struct {
 	Name  string // of what is done, such as "m0  mirror"
 	State string // such as "running"; may be empty
-	// Done and Total are bytes, unless Count is set. Total may be 0: how much there is is not known.
+	// Done and Total are bytes, unless Count is set. Total is 0 if it is not known.
 	Done, Total int64
 	Count       bool
 	Percent     float64       // from 0 to 100
@@ -26,11 +26,15 @@ type Bar struct {
 
 	mu    sync.Mutex
 	last  Progress
+	began time.Time // when it was shown first
 	drawn time.Time // when; zero: it is not there
 }
 
 // NewBar returns a bar, which is there from the first [Bar.Show] on. It belongs on standard error.
 func NewBar(out *Output) *Bar { return &Bar{out: out} }
+
+// settled is how long something must have been seen before its rate means something.
+const settled = time.Second
 
 // between is the time between two drawings of what is in the same state.
 const between = 100 * time.Millisecond
@@ -40,6 +44,12 @@ func (b *Bar) Show(p Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	again := !b.drawn.IsZero() && p.State == b.last.State && p.Name == b.last.Name && time.Since(b.drawn) < between
+	if b.began.IsZero() {
+		b.began = time.Now()
+	}
+	if time.Since(b.began) < settled {
+		p.Rate, p.Left = 0, 0
+	}
 	b.last = p
 	if !again {
 		b.draw()
@@ -51,7 +61,7 @@ func (b *Bar) draw() {
 		return
 	}
 	width, _ := b.out.Size()
-	fmt.Fprintf(b.out, "\r%s\x1b[K", b.out.line(b.last, width-1)) // in the last column, some terminals begin a new line
+	fmt.Fprintf(b.out, "\r%s\x1b[K", b.out.line(b.last, width-beside))
 	b.drawn = time.Now()
 }
 
@@ -73,6 +83,10 @@ func (b *Bar) End() {
 	b.erase()
 }
 
+// beside is how many columns stay free: of the ^C that terminals show, and the last one, after which some
+// begin a new line.
+const beside = 3
+
 // erase removes the bar, and reports whether it was there.
 func (b *Bar) erase() bool {
 	if b.drawn.IsZero() {
@@ -86,11 +100,11 @@ func (b *Bar) erase() bool {
 // The widths of the bar itself.
 const (
 	widest    = 40
-	narrowest = 8
+	narrowest = 5
 )
 
 // line returns progress as a line of at most so many columns. What does not fit is left out:
-// first the state, then the rate, then the bar.
+// first the state, then the rate, the time that is left, and the bar.
 func (o *Output) line(p Progress, width int) string {
 	name, state := Escape(p.Name), Escape(p.State)
 	var rate, left, percent string
@@ -103,7 +117,7 @@ func (o *Output) line(p Progress, width int) string {
 	if percent = fmt.Sprintf("%6s", Percent(p.Percent)); p.Total <= 0 {
 		percent = p.amount(float64(p.Done))
 	}
-	for _, parts := range [][]string{{percent, rate, left, state}, {percent, rate, left}, {percent, left}} {
+	for _, parts := range [][]string{{percent, rate, left, state}, {percent, rate, left}, {percent, left}, {percent}} {
 		text := join(parts)
 		room := width - Width(name) - Width(text) - 3 // a blank, and the ends of the bar
 		switch {

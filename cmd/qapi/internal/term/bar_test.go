@@ -28,3 +28,17 @@ func TestBarRate(t *testing.T) {
 		assert.Equal(t, "\r\x1b[K", b.String())
 	})
 }
+
+// A rate that was measured for a moment only means nothing.
+func TestBarSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		bar := NewBar(Terminal(&b, 80, 24))
+		p := Progress{Name: "m0", Total: 1 << 30, Rate: 1 << 40, Left: time.Second}
+		bar.Show(p)
+		assert.NotContains(t, b.String(), "left")
+		time.Sleep(settled)
+		bar.Show(p)
+		assert.Contains(t, b.String(), "1.0 TiB/s  1s left")
+	})
+}

@@ -31,6 +31,7 @@ func draw(what string) {
 	bar := NewBar(out)
 	switch what {
 	case "bar":
+		bar.began = time.Now().Add(-settled)
 		bar.Show(Progress{Name: "m0  mirror", State: "running", Done: 137 << 20, Total: 1 << 30, Percent: 12.89, Rate: 291.4 * (1 << 20), Left: 25 * time.Second})
 		bar.Around(func() { os.Stdout.WriteString("m0 is paused\n") })
 		_, _ = os.Stdin.Read(make([]byte, 1))
@@ -67,7 +68,7 @@ func TestScreenInTerminal(t *testing.T) {
 	term.Run("echo before").Type("draw screen").Press("Enter").Wait("yyyy")
 	assert.Equal(t, strings.Repeat("y", 20), term.Screen())
 	term.Press("Enter").Wait("before").Run("echo after")
-	assert.Equal(t, "$ echo before\nbefore\n$ draw screen\n$ echo after\nafter\n$", term.Screen())
+	assert.Equal(t, "$ echo before\n"+"before\n$ draw screen\n$ echo after\n"+"after\n$", term.Screen())
 }
 
 // What a guest sends does nothing to the terminal.
@@ -97,7 +98,7 @@ func TestNoTerminal(t *testing.T) {
 // Colours are for terminals that have them, and for people who want them.
 func TestColours(t *testing.T) {
 	for env, want := range map[string]string{
-		"NO_COLOR=": "‹31›red", "NO_COLOR=1": " draw red\nred\n", "TERM=dumb": "red\nred", "TERM=": "red\nred",
+		"NO_COLOR=": "‹31›red", "NO_COLOR=1": " draw red\n" + "red\n", "TERM=dumb": " red\n" + "red", "TERM=": " red\n" + "red",
 	} {
 		term := tmuxtest.Shell(t, tmuxtest.Options{Height: 6}, "draw")
 		term.Run("echo before").Run(env + " draw red")
@@ -139,7 +140,7 @@ func TestText(t *testing.T) {
 	assert.Equal(t, "abc", Cut("abc", 3))
 	assert.Equal(t, "ab…", Cut("abcd", 3))
 	assert.Equal(t, "磁…", Cut("磁盘!", 4))
-	assert.Equal(t, "", Cut("abcd", 0))
+	assert.Empty(t, Cut("abcd", 0))
 	assert.Equal(t, "磁  |", Pad("磁", 4)+"|")
 	assert.Equal(t, []string{"one two", "three", "averylongword", "x"}, Wrap("one  two\nthree averylongword x", 8))
 	assert.Empty(t, Wrap("", 5))

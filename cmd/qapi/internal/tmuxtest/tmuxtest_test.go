@@ -60,7 +60,7 @@ func TestBlots(t *testing.T) {
 	}{
 		{Times, "3s, 1m20s left, 14.2ms; 5 seeds", "TIME, TIME left, TIME; 5 seeds"},
 		{Sizes, "291.4 MiB/s, 12B, 3 GB", "SIZE/s, SIZE, SIZE"},
-		{Percent, " 12.8% 100 %", " PERCENT PERCENT"},
+		{Percent, " 12.8%, 100 %", " PERCENT, PERCENT"},
 		{Replace(`(\w+)=\w+`, "$1=X"), "pid=12", "pid=X"},
 	} {
 		assert.Equal(t, c.want, c.blot.pattern.ReplaceAllString(c.text, c.blot.instead))

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path"
@@ -45,7 +46,7 @@ func (h host) threadTime(pid int, thread int64) (time.Duration, bool) {
 		return 0, false
 	}
 	// The name, in parentheses, may contain anything. After it utime and stime are the 12th and 13th.
-	_, after, ok := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
+	_, after, ok := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
 	fields := strings.Fields(after)
 	if !ok || len(fields) < 13 {
 		return 0, false
