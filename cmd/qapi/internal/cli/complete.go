@@ -55,6 +55,12 @@ var completers = map[string][]completer{
 	"check":        {(*completion).releases},
 }
 
+// flagCompleters has the completers of flags' values.
+var flagCompleters = map[string]completer{
+	"wait":    (*completion).conditions,
+	"release": (*completion).versions,
+}
+
 // addCompletion has the shell complete what the commands below root take.
 func (a *app) addCompletion(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
@@ -65,9 +71,12 @@ func (a *app) addCompletion(root *cobra.Command) {
 				return a.complete(cmd.Context(), list[min(len(args), len(list)-1)], args, last)
 			}
 		}
-		if cmd.Flags().Lookup("wait") != nil && path == "call" {
-			_ = cmd.RegisterFlagCompletionFunc("wait", func(cmd *cobra.Command, args []string, last string) ([]string, cobra.ShellCompDirective) {
-				return a.complete(cmd.Context(), (*completion).conditions, args, last)
+		for name, f := range flagCompleters {
+			if cmd.Flags().Lookup(name) == nil || name == "wait" && path != "call" {
+				continue
+			}
+			_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, args []string, last string) ([]string, cobra.ShellCompDirective) {
+				return a.complete(cmd.Context(), f, args, last)
 			}) // the flag is there
 		}
 	}
@@ -233,20 +242,7 @@ func (c *completion) paths(args []string, last string) []complete.Candidate {
 
 func (c *completion) definitions(_ []string, last string) []complete.Candidate {
 	e := c.engine([]string{""})
-	found := append(e.CommandNames(last), e.EventNames(last)...)
-	for _, def := range e.Interface.(*schema.Schema).Definitions() {
-		if _, isType := def.(schema.Type); isType && strings.HasPrefix(def.Def().Name, last) {
-			found = append(found, complete.Candidate{Word: def.Def().Name, Help: def.Kind()})
-		}
-	}
-	for _, list := range newestDevices() {
-		for _, t := range list.Types {
-			if t.User() && strings.HasPrefix(t.Name, last) {
-				found = append(found, complete.Candidate{Word: t.Name, Help: "device"})
-			}
-		}
-	}
-	return found
+	return e.DefinitionNames(e.Interface.(*schema.Schema), last)
 }
 
 func (c *completion) jobs(args []string, last string) []complete.Candidate {
@@ -265,12 +261,16 @@ func (c *completion) files(_ []string, last string) []complete.Candidate {
 }
 
 // releases completes the releases that are known, or a file.
-func (c *completion) releases(_ []string, last string) []complete.Candidate {
+func (c *completion) releases(args []string, last string) []complete.Candidate {
+	return append(c.versions(args, last), c.files(args, last)...)
+}
+
+func (c *completion) versions(_ []string, last string) []complete.Candidate {
 	var found []complete.Candidate
 	for _, release := range facts.Releases() {
 		if strings.HasPrefix(release, last) {
 			found = append(found, complete.Candidate{Word: release, Help: "QEMU " + release})
 		}
 	}
-	return append(found, (&complete.Engine{Files: complete.Files}).Paths(c.ctx, "", last)...)
+	return found
 }

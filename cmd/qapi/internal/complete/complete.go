@@ -108,6 +108,28 @@ func (e *Engine) EventNames(prefix string) []Candidate {
 	return ordered(found)
 }
 
+// DefinitionNames returns what can be described, of which the names start so: the commands, events and
+// types of a schema, and devices.
+func (e *Engine) DefinitionNames(s *schema.Schema, prefix string) []Candidate {
+	var found []Candidate
+	add := func(name, kind string) {
+		if strings.HasPrefix(name, prefix) {
+			found = append(found, Candidate{Word: name, Show: name, Help: kind})
+		}
+	}
+	for _, def := range s.Definitions() {
+		add(def.Def().Name, def.Kind())
+	}
+	for _, list := range e.lists() {
+		for _, t := range list.Types {
+			if t.User() {
+				add(t.Name, "device")
+			}
+		}
+	}
+	return ordered(found)
+}
+
 // Paths returns the files whose path starts so, after what is before it in the word. It does not wait
 // longer than ctx for a file system that does not answer.
 func (e *Engine) Paths(ctx context.Context, before, prefix string) []Candidate {

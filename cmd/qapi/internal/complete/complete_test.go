@@ -38,7 +38,7 @@ func engine(t testing.TB) *Engine {
 			"block node":                         {"disk0", "file0"},
 			"block node or drive":                {"disk0", "file0", "cd0"},
 			"device":                             {"vd0", "net0"},
-			"device type":                        {"virtio-blk-pci", "fork-card", "i440FX", "nvme"},
+			"device type":                        {"virtio-blk-pci", "EPYC-x86_64-cpu", "fork-card", "i440FX", "nvme"},
 			"property fork-card":                 {"fork-prop"},
 			"dirty bitmap disk0":                 {"b0"},
 			"iothread":                           {"io0"},
@@ -146,7 +146,7 @@ func TestComplete(t *testing.T) {
 		{"qom-get path=/machine property=", "property=type"},
 
 		// Devices.
-		{"device_add driver=", "driver=fork-card driver=nvme driver=virtio-blk-pci"},
+		{"device_add driver=", "driver=fork-card driver=nvme driver=virtio-blk-pci driver=EPYC-x86_64-cpu"},
 		{"device_add driver=virtio-blk-pci drive=x driv", ""},
 		{"device_add driver=virtio-blk-pci dr", "drive="},
 		{"device_add driver=virtio-blk dr", "drive="},
@@ -195,6 +195,16 @@ func TestEvents(t *testing.T) {
 	found := engine(t).EventNames("SHUT")
 	require.Len(t, found, 1)
 	assert.Equal(t, Candidate{Word: "SHUTDOWN", Show: "SHUTDOWN"}, found[0])
+}
+
+func TestDefinitions(t *testing.T) {
+	e := engine(t)
+	var got []string
+	for _, c := range e.DefinitionNames(e.Interface.(*schema.Schema), "Block") {
+		got = append(got, c.Word+" "+c.Help)
+	}
+	assert.Contains(t, got, "BlockdevOptions union")
+	assert.Contains(t, e.DefinitionNames(e.Interface.(*schema.Schema), "virtio-blk-pci"), Candidate{Word: "virtio-blk-pci", Show: "virtio-blk-pci", Help: "device"})
 }
 
 // Help says what a value is.

@@ -58,7 +58,13 @@ func (l *line) names(key string, m member, typed string) []Candidate {
 	case File:
 		return l.engine.Paths(l.ctx, key+"=", typed)
 	case DeviceType:
-		return valueCandidates(key, l.engine.deviceTypes(l.ctx)...)
+		found := valueCandidates(key, l.engine.deviceTypes(l.ctx)...)
+		for i := range found {
+			if strings.HasSuffix(found[i].Word, "-cpu") {
+				found[i].rank = 1 // there are many
+			}
+		}
+		return found
 	case Bitmap:
 		of = l.given["node"]
 	case QOMProperty:

@@ -169,7 +169,8 @@ func enumValues(e qapi.SchemaInfoEnum) []*schema.EnumValue {
 		values = append(values, &schema.EnumValue{Name: m.Name, Features: features(m.Features)})
 	}
 	if values == nil {
-		for _, name := range e.Values { //nolint:staticcheck // deprecated, and all that old releases have
+		//lint:ignore SA1019 it is all that old releases have
+		for _, name := range e.Values {
 			values = append(values, &schema.EnumValue{Name: name})
 		}
 	}

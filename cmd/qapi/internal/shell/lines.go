@@ -77,7 +77,7 @@ func (l *lines) reply(r reply) {
 }
 
 func (l *lines) failure(err error) {
-	class, desc := "", err.Error()
+	class, desc := "", exit.Explain(err)
 	if refused, ok := errors.AsType[*qmp.Error](err); ok {
 		class, desc = refused.Class, refused.Desc
 	}

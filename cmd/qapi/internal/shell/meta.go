@@ -211,7 +211,7 @@ func (s *session) complete(ctx context.Context, words []string, last string) []c
 }
 
 func (s *session) completeDescribe(_ context.Context, _ []string, last string) []complete.Candidate {
-	return slices.Concat(s.engine.CommandNames(last), s.engine.EventNames(last))
+	return s.engine.DefinitionNames(s.Release, last)
 }
 
 func (s *session) completeWait(_ context.Context, words []string, last string) []complete.Candidate {

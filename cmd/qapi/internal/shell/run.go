@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -10,8 +11,8 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
-	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/redact"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -125,7 +126,7 @@ func (s *session) execute(ctx context.Context, name string, args []byte) error {
 	s.follower.settle()
 	s.recorder.answered(value, err)
 	if err != nil {
-		return s.refusal(name, err)
+		return s.refusal(name, message, err)
 	}
 	s.face.reply(reply{value: value})
 	return nil
@@ -160,6 +161,7 @@ func (s *session) message(ctx context.Context, line string) error {
 	}
 	if err != nil {
 		s.last = err // the answer says why
+		answer = redact.ReadRequest(message).Message(answer)
 	}
 	s.face.reply(reply{value: answer, whole: true})
 	return nil
@@ -176,14 +178,19 @@ func (s *session) sending(name string, message []byte) {
 	s.recorder.sent(message)
 }
 
-// refusal adds a guess to the error for a command that the server does not have.
-func (s *session) refusal(name string, err error) error {
-	if qmp.ClassOf(err) == qmp.ClassCommandNotFound {
-		if guess := s.guess(name); guess != "" {
-			return &guessed{err, guess}
-		}
+// refusal returns an error without the secrets of the command, and with a guess if the server does not
+// have it.
+func (s *session) refusal(name string, message []byte, err error) error {
+	refused, ok := errors.AsType[*qmp.Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	clean := *refused
+	clean.Desc = redact.ReadRequest(message).Text(refused.Desc)
+	if clean.Class == qmp.ClassCommandNotFound {
+		return &guessed{&clean, s.guess(name)}
+	}
+	return &clean
 }
 
 // guessed is an error with a guess after it.
@@ -196,28 +203,24 @@ func (g *guessed) Unwrap() error { return g.error }
 
 // guess returns "; did you mean …?", if a command has a similar name.
 func (s *session) guess(name string) string {
-	best, least := "", max(1, len(name)/3)+1
-	if len(name) > 100 {
-		return ""
-	}
+	var names []string
 	for _, c := range s.engine.Interface.Commands() {
-		d := edits.Distance(name, c.Name)
-		if strings.HasPrefix(c.Name, name) {
-			d = min(d, 1) - 1
-		}
-		if d < least {
-			best, least = c.Name, d
-		}
+		names = append(names, c.Name)
 	}
-	if best == "" {
+	i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, name) })
+	near := arguments.Nearest(name, names)
+	if i >= 0 {
+		near = names[i]
+	}
+	if near == "" {
 		return ""
 	}
-	return "; did you mean " + best + "?"
+	return "; did you mean " + near + "?"
 }
 
 // describe returns an error in one line: the server's refusal begins with its class.
 func describe(err error) string {
-	text := err.Error()
+	text := exit.Explain(err)
 	if refused, ok := errors.AsType[*qmp.Error](err); ok {
 		text = refused.Class + ": " + refused.Desc
 	}

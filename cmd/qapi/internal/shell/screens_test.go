@@ -39,7 +39,7 @@ func session(t *testing.T, opts tmuxtest.Options) (*qmptest.Server, *tmuxtest.Te
 	_, err := srv.Listen("unix:" + filepath.Join(opts.Dir, "vm1"))
 	require.NoError(t, err)
 	term := tmuxtest.Shell(t, opts, "qapi")
-	term.Type("qapi shell vm1").Press("Enter").Wait("vm1>")
+	term.Type("qapi shell ./vm1").Press("Enter").Wait("vm1>")
 	return srv, term
 }
 
@@ -76,8 +76,8 @@ func TestNarrow(t *testing.T) {
 	term.Wait("No space")
 	term.Golden("narrow", clock)
 	column, line := term.Cursor()
-	assert.Equal(t, 7, column)
-	assert.Contains(t, strings.Split(term.Screen(), "\n")[line], "vm1> blockdev-add")
+	assert.Equal(t, 9, column)
+	assert.Contains(t, strings.Split(term.Screen(), "\n")[line], "./vm1> blockdev-add")
 	term.Resize(60, 16)
 	srv.EmitNamed("STOP", nil)
 	term.Wait("STOP").Wait("file.filename=/vm/disk1.qcow2")
@@ -107,9 +107,9 @@ func TestFlood(t *testing.T) {
 	}
 	term.Press("Enter")
 	<-done
-	term.Wait(fmt.Sprintf(`"offset": %d,`, events-1)).WaitFor(`(?m)^vm1>$`)
+	term.Wait(fmt.Sprintf(`"offset": %d,`, events-1)).WaitFor(`(?m)^\./vm1>$`)
 	history := term.History()
-	assert.Contains(t, history, "\nvm1> "+line+"\n")
+	assert.Contains(t, history, "\n./vm1> "+line+"\n")
 	assert.Contains(t, history, "\nGenericError: Cannot find device='' nor node-name='nothing'\n")
 	var offsets []int
 	for _, m := range regexp.MustCompile(`(?m)^[0-9:]{8} RTC_CHANGE \{"offset": (\d+), "qom-path": "/machine/rtc"\}$`).FindAllStringSubmatch(history, -1) {
@@ -134,7 +134,7 @@ func TestInterrupt(t *testing.T) {
 	term.Golden("interrupt")
 	term.Type(":wait STOP").Press("Enter")
 	srv.EmitNamed("STOP", nil)
-	term.WaitFor(`(?m)\d STOP$`).WaitFor(`(?m)^vm1>\z`)
+	term.WaitFor(`(?m)\d STOP$`).WaitFor(`(?m)^\./vm1>\z`)
 	assert.NotContains(t, term.History(), "hunter")
 	term.Press("C-d").WaitFor(`(?m)^\$$`)
 	term.Run("stty -a | grep -o ' echo '")
@@ -180,7 +180,7 @@ func TestHistoryOfSessions(t *testing.T) {
 	term.Type(`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s1","data":"hunter2"}}`).Press("Enter").Wait(`"return"`)
 	term.Type("set_password protocol=vnc password='hunter3").Press("Enter").Wait("a quote does not end")
 	term.Type("object-add qom-type=secret id=s3 data=-").Press("Enter").Wait("data:").Type("hunter4").Press("Enter").WaitFor(`data: *\n\{\}`)
-	term.Press("Up").Wait("\nvm1> object-add qom-type=secret id=s3 data=-").Press("Up").WaitFor(`(?m)^vm1> query-name\z`)
+	term.Press("Up").Wait("\n./vm1> object-add qom-type=secret id=s3 data=-").Press("Up").WaitFor(`(?m)^\./vm1> query-name\z`)
 	term.Press("C-c", "C-d").WaitFor(`(?m)^\$$`)
 	path := filepath.Join(state, "qapi", "history")
 	text, err := os.ReadFile(path)
@@ -189,7 +189,7 @@ func TestHistoryOfSessions(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
-	term.Type("qapi shell vm1").Press("Enter").WaitFor(`(?m)^vm1>\z`).Press("Up").Press("Up").WaitFor(`(?m)^vm1> query-name\z`)
+	term.Type("qapi shell ./vm1").Press("Enter").WaitFor(`(?m)^\./vm1>\z`).Press("Up").Press("Up").WaitFor(`(?m)^\./vm1> query-name\z`)
 }
 
 // A server that ends, ends the shell.
@@ -217,7 +217,7 @@ func TestQEMUScreens(t *testing.T) {
 		defer p.Close()
 		require.NoError(t, p.Conn.Close())
 		term := tmuxtest.Shell(t, tmuxtest.Options{Dir: dir, Height: 40}, "qapi")
-		term.Type("qapi shell vm1").Press("Enter").Wait("vm1>")
+		term.Type("qapi shell ./vm1").Press("Enter").Wait("vm1>")
 		enter := func(line, want string) { term.Type(line).Press("Enter").WaitFor(want) }
 		enter("query-status", `"prelaunch"`)
 		enter("cont", `RESUME\n\{\}`)

@@ -226,6 +226,18 @@ device_del id=x
 	require.NoError(t, conn.Close())
 }
 
+// A refusal that quotes a secret is shown without it.
+func TestSecretsInErrors(t *testing.T) {
+	srv := qmptest.Start(t)
+	srv.Fail("set_password", qmp.ClassGenericError, "hunter1 is too short")
+	out, errOut, err := run(t, options(t, srv, `set_password protocol=vnc password=hunter1
+{"execute":"set_password","arguments":{"protocol":"vnc","password":"hunter1"}}
+`))
+	assert.Equal(t, exit.Failed, exit.Code(err))
+	assert.Equal(t, 2, strings.Count(out, "[redacted] is too short"), out)
+	assert.NotContains(t, out+errOut, "hunter")
+}
+
 // A recording that cannot be written is an error, and ends no session.
 func TestRecordingFails(t *testing.T) {
 	dir := t.TempDir()

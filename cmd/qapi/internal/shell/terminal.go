@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	xterm "golang.org/x/term"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/complete"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
@@ -91,6 +93,10 @@ func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) 
 	if errors.Is(err, xterm.ErrPasteIndicator) {
 		err = nil
 	}
+	if utf8.RuneCountInString(line) == mostCharacters {
+		t.failure(exit.Usagef("the line may be cut off: it can have %d characters; NAME=@FILE can have more", mostCharacters-1))
+		return "", err
+	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -110,6 +116,9 @@ func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
 	}
 	return text, err
 }
+
+// mostCharacters is how long a line can be; the editor drops what is more.
+const mostCharacters = 4096
 
 // leave goes on a line of its own, and does without the editor from then on: it would write what
 // was being typed again.

@@ -134,6 +134,23 @@ func TestKeys(t *testing.T) {
 	k.close()
 }
 
+// The editor drops what is typed beyond a limit: such a line is not run.
+func TestLongLine(t *testing.T) {
+	in, typed := io.Pipe()
+	var out strings.Builder
+	terminal := newTerminal(in, term.Terminal(&out, 40, 10), &history{})
+	go func() {
+		_, _ = io.WriteString(typed, strings.Repeat("x", 2*mostCharacters)+"\rshort\r")
+	}()
+	line, err := terminal.readLine(t.Context(), "> ")
+	require.NoError(t, err)
+	assert.Empty(t, line)
+	assert.Contains(t, out.String(), "may be cut off")
+	line, err = terminal.readLine(t.Context(), "> ")
+	require.NoError(t, err)
+	assert.Equal(t, "short", line)
+}
+
 func TestHistory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "qapi", "history")
 	h, err := openHistory(path)
