@@ -1,11 +1,10 @@
 package codec
 
 import (
-	"bytes"
 	"reflect"
 	"sort"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // The tag of a union may be anywhere in its object, and decides how the members before
@@ -33,26 +32,17 @@ const (
 // nil if the object has no such member.
 func (d *Decoder) tagAhead(tag string) []byte {
 	for i := passSpace(d.text, d.at); i < len(d.text) && d.text[i] == '"'; i = passSpace(d.text, i) {
-		end := passString(d.text, i)
+		end := wirejson.EndOfString(d.text, i)
 		value := passSpace(d.text, end)
-		if value < len(d.text) && string(unquote(d.text[i:end])) == tag {
+		if value < len(d.text) && string(wirejson.Unquote(d.text[i:end])) == tag {
 			if d.text[value] != '"' {
 				return nil
 			}
-			return unquote(d.text[value:passString(d.text, value)])
+			return wirejson.Unquote(d.text[value:wirejson.EndOfString(d.text, value)])
 		}
 		i = d.pass(value)
 	}
 	return nil
-}
-
-// unquote returns the content of a quoted string.
-func unquote(quoted []byte) []byte {
-	if len(quoted) > 1 && bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	text, _ := jsontext.AppendUnquote(nil, quoted)
-	return text
 }
 
 // passSpace returns the index of the next value, name or end.
@@ -67,19 +57,6 @@ func passSpace(text []byte, i int) int {
 	return i
 }
 
-// passString returns the end of the string that begins at i.
-func passString(text []byte, i int) int {
-	for i = plainEnd(text, i+1); i < len(text); i = plainEnd(text, i+1) {
-		switch text[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
-		}
-	}
-	return len(text)
-}
-
 // pass returns the end of the value that begins at i.
 func (d *Decoder) pass(i int) int {
 	if i >= len(d.text) {
@@ -87,7 +64,7 @@ func (d *Decoder) pass(i int) int {
 	}
 	switch d.text[i] {
 	case '"':
-		return passString(d.text, i)
+		return wirejson.EndOfString(d.text, i)
 	case '{', '[':
 		return d.passLong(i)
 	}
@@ -130,7 +107,7 @@ func (d *Decoder) passNested(i int, keep bool) int {
 		case !structural[c]:
 			i++
 		case c == '"':
-			i = passString(d.text, i)
+			i = wirejson.EndOfString(d.text, i)
 		case c == '{' || c == '[':
 			if keep && d.charge(2*int(reflect.TypeFor[span]().Size())) {
 				open = append(open, len(d.ahead.spans))

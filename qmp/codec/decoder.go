@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A Decoder reads one JSON value in a single pass that checks and decodes. It
@@ -112,9 +114,8 @@ func (d *Decoder) stop(err error) {
 // errSyntax stands for the error that jsontext has about a text.
 var errSyntax = errors.New("not JSON")
 
-// lenient are the options for text as servers print it: checking for repeated names
-// takes time, and file names need not be valid UTF-8.
-var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+// lenient are the options for text as servers print it.
+var lenient = wirejson.Lenient()
 
 // finish returns the first error, with its place, which is only looked for when there is
 // an error, since that takes time.

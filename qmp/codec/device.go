@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A Driver is a device: it names its type, and encodes to an object of its properties, of which
@@ -145,7 +147,7 @@ func (w *deviceWriter) check(name, value []byte) error {
 	switch {
 	case string(name) == "id" && len(value) == len(`""`):
 		return errors.New("an 'id' that is empty")
-	case string(name) == "driver" && string(unquote(value)) != w.driver:
+	case string(name) == "driver" && string(wirejson.Unquote(value)) != w.driver:
 		return fmt.Errorf("'driver' %s, but its DeviceDriver is %q", value, w.driver)
 	}
 	return nil
@@ -169,7 +171,7 @@ func hasNull(value []byte) bool {
 		case 'n': // no other word has one
 			return true
 		case '"':
-			i = passString(value, i) - 1
+			i = wirejson.EndOfString(value, i) - 1
 		}
 	}
 	return false

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // The grammar of JSON, byte by byte. Where text is not JSON, the methods fail with
@@ -155,7 +157,7 @@ func (d *Decoder) quoted() []byte {
 // unusual is quoted for strings that are not plain. In place of invalid UTF-8 it returns
 // U+FFFD, as json.Unmarshal does.
 func (d *Decoder) unusual() []byte {
-	quoted := d.text[d.at:passString(d.text, d.at)]
+	quoted := d.text[d.at:wirejson.EndOfString(d.text, d.at)]
 	text, err := jsontext.AppendUnquote(d.scratch[:0], quoted)
 	if err != nil && !jsontext.Value(quoted).IsValid(lenient) {
 		d.fail(errSyntax)

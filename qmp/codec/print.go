@@ -83,7 +83,7 @@ func failed(err error) string { return "%!v(" + redact.Text(err.Error()) + ")" }
 
 func withoutSecrets(x any, opts ...json.Options) ([]byte, error) {
 	text, err := json.Marshal(x, json.Deterministic(true),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), // a server may have sent both
+		lenient,
 		json.JoinOptions(opts...))
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -44,7 +45,7 @@ func (m *monitor) execute(command []byte) ([]byte, error) {
 
 func (m *monitor) read() {
 	defer close(m.replies)
-	d := jsontext.NewDecoder(m.conn, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(m.conn, wirejson.Lenient())
 	for {
 		text, err := d.ReadValue()
 		if err != nil {
