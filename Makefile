@@ -3,6 +3,8 @@
 GO       ?= go
 FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
+# Compilers and tests collect garbage less often: a sixth less work, for more memory.
+TESTGOGC ?= 400
 
 # What has goroutines, and what reads or writes JSON or compiles what does.
 CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/...
@@ -24,7 +26,7 @@ build: ## compile everything
 
 .PHONY: test
 test: ## run the tests, without those that take long; lint runs go vet
-	$(GO) test -vet=off -short ./...
+	GOGC=$(TESTGOGC) $(GO) test -vet=off -short ./...
 
 .PHONY: race
 race: ## run the tests of what has concurrency with the race detector
