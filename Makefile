@@ -3,6 +3,8 @@
 GO       ?= go
 FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
+# Compilers and tests collect garbage less often: a sixth less work, for more memory.
+TESTGOGC ?= 400
 
 # The packages of the library, and those of the tool, which is a module of its own: go.work
 # lets the go command work with both.
@@ -28,7 +30,7 @@ build: ## compile everything
 
 .PHONY: test
 test: ## run the tests, without those that take long; lint runs go vet
-	$(GO) test -vet=off -short $(ALL)
+	GOGC=$(TESTGOGC) $(GO) test -vet=off -short $(ALL)
 
 .PHONY: race
 race: ## run the tests of what has concurrency with the race detector

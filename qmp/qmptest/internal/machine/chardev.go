@@ -64,7 +64,7 @@ func (m *Machine) newChardev(args qapi.ChardevAddArgs) (*chardev, qapi.ChardevRe
 		c.filename = "pty:" + *result.Pty
 	case qapi.ChardevBackendRingbuf:
 		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
-	case qapi.ChardevBackendMemory:
+	case qapi.ChardevBackendMemory: //nolint:staticcheck // servers still take the older name
 		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
 	case qapi.ChardevBackendMux:
 		if m.chardev(backend.Chardev) == nil {

@@ -46,7 +46,7 @@ func (m *Machine) setDowntime(args qapi.MigrateSetDowntimeArgs, req Request) err
 }
 
 func (m *Machine) setMigrationSpeed(args qapi.MigrateSetSpeedArgs, req Request) error {
-	return m.setParameter("max-bandwidth", uint64(args.Value), req) // -1 is no limit
+	return m.setParameter("max-bandwidth", uint64(args.Value), req) // -1: without a limit
 }
 
 func (m *Machine) setCacheSize(args qapi.MigrateSetCacheSizeArgs, req Request) error {
@@ -65,15 +65,25 @@ func (m *Machine) setParameter(name string, value any, req Request) error {
 	return m.setParameters(map[string]jsontext.Value{name: text}, req)
 }
 
-// interruptCPUs are the processors, as QEMU showed them that interrupted each of them for that.
+// An interruptedCPU is a processor, as QEMU showed it that interrupted it for that.
+type interruptedCPU struct {
+	CPU      int64                       `json:"CPU"`
+	Current  bool                        `json:"current"`
+	Halted   bool                        `json:"halted"`
+	QOMPath  string                      `json:"qom_path"`
+	ThreadID int64                       `json:"thread_id"`
+	Props    *qapi.CPUInstanceProperties `json:"props"`
+	Arch     string                      `json:"arch"`
+	PC       int64                       `json:"pc"`
+}
+
 func (m *Machine) interruptCPUs() any {
 	const reset = 0xfffffff0 // where a processor of a PC begins
-	all := []qapi.CPUInfo{}
+	all := []interruptedCPU{}
 	for place := range m.countPlaces() {
 		if d := m.cpuAt(place); d != nil {
-			all = append(all, qapi.CPUInfo{
-				CPU: int64(place), Current: place == 0, QOMPath: d.path, ThreadID: firstThread + d.thread, Props: m.cpuProps(place),
-				Arch: qapi.CPUInfoX86{Pc: reset},
+			all = append(all, interruptedCPU{
+				int64(place), place == 0, false, d.path, firstThread + d.thread, m.cpuProps(place), "x86", reset,
 			})
 		}
 	}
