@@ -49,10 +49,12 @@ func TestStopEnded(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	var child int
-	for number, ok := "", false; !ok; time.Sleep(time.Millisecond) { // until it has been read
+	for child == 0 { // until it has been read
 		_, text, _ := strings.Cut(p.stderr.String(), "child ")
-		number, _, ok = strings.Cut(text, ".")
-		_, _ = fmt.Sscan(number, &child)
+		if number, _, ok := strings.Cut(text, "."); ok {
+			_, _ = fmt.Sscan(number, &child)
+		}
+		time.Sleep(time.Millisecond)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(child, syscall.SIGKILL) })
 	if err := p.Stop(t.Context(), Steps{Quit: -1, Terminate: -1}); err != nil {

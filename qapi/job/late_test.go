@@ -143,7 +143,7 @@ func TestReasonOfALateDump(t *testing.T) {
 	})
 }
 
-// The question how far a dump is is refused, once its command was sent: nothing is taken from the refused answer.
+// After the dump was started, query-dump is refused: the last answer before that counts.
 func TestDumpThatCannotBeAskedFor(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		srv.Reply("dump-guest-memory", struct{}{})

@@ -35,6 +35,7 @@ func givenUpAfter(t *testing.T, srv *qmptest.Server, command string) (context.Co
 	})
 	conn, err := qmp.DialFunc(t.Context(), func(context.Context) (io.ReadWriteCloser, error) {
 		if lost {
+			time.Sleep(time.Second) // so that a second attempt waits for the connection
 			cancel()
 		}
 		return srv.Pipe(), nil
