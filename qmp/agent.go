@@ -42,7 +42,7 @@ func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) 
 // NewAgentConn turns a stream to a guest agent into a connection, as [NewConn] does
 // with a stream to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, agentOptions(opts), agentServer())
+	return newConn(ctx, rw, agentOptions(opts), perhapsRelayed(agentServer()))
 }
 
 // DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
@@ -298,7 +298,7 @@ func (a *agent) stale(m *message) bool {
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
-		a.giveUp(refusedBy(l.relay, "guest-sync-delimited", m.members[memberError]))
+		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
 	default:
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
 		return c == nil || !c.eager && c.mode != probe

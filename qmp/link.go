@@ -35,7 +35,7 @@ const lingerAfter = time.Second
 type link struct {
 	*core
 	rw    io.ReadWriteCloser
-	relay Relay // rw, or nil if it is not one
+	relay relaying // nil: rw is not a Relay
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
@@ -74,8 +74,6 @@ func newLink(rw io.ReadWriteCloser, h *core) *link {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
-	l.relay, _ = rw.(Relay)
-	l.flight.single = l.relay != nil
 	l.out.init(&l.mu, rw, l.gatherLocked, l.writeFailed)
 	return l
 }
@@ -377,7 +375,7 @@ func (l *link) fail(cause error) {
 		l.opts.trace.closed(l)
 	}
 	switch l.rw.(type) {
-	case *net.UnixConn, *net.TCPConn, quickCloser, Relay:
+	case *net.UnixConn, *net.TCPConn, quickCloser:
 		l.rw.Close()
 	default: // Close may block
 		go l.rw.Close()

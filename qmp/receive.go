@@ -105,7 +105,7 @@ func (l *link) answerLocked(c *call, m *message) {
 	switch {
 	case c.mode == whole:
 		if c.relay != nil && c.refused {
-			c.err = relayed(c.relay, c.command, part)
+			c.err = c.relay.own(c.command, part)
 		}
 		text, part, c.refused = m.text, m.text, false
 	case m.byEnds:
