@@ -44,7 +44,7 @@ func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) 
 // NewAgentConn turns a stream to a guest agent into a connection, as [NewConn] does
 // with a stream to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, agentOptions(opts), agentServer())
+	return newConn(ctx, rw, agentOptions(opts), perhapsRelayed(agentServer()))
 }
 
 // DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
@@ -300,7 +300,7 @@ func (a *agent) stale(m *wire.Message) bool {
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number):
-		a.giveUp(refusedBy(s.relay, "guest-sync-delimited", m.Members[wire.Error]))
+		a.giveUp(refusal("guest-sync-delimited", m.Members[wire.Error]))
 	default:
 		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c == nil || !c.eager && c.mode != probe

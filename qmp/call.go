@@ -28,7 +28,7 @@ type call struct {
 	refused bool   // answer is an error member
 	err     error  // why there is no answer
 
-	relay Relay         // nil: its stream is not one
+	relay relaying      // nil: its stream is not one
 	watch callTrace     // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
 	then  *callback     // if set, is run instead
@@ -61,8 +61,10 @@ func (c *call) outcome() ([]byte, error) {
 	switch {
 	case c.err != nil:
 		return nil, c.err
+	case c.refused && c.relay != nil:
+		return nil, c.relay.refusal(c.command, c.answer)
 	case c.refused:
-		return nil, refusedBy(c.relay, c.command, c.answer)
+		return nil, refusal(c.command, c.answer)
 	}
 	return c.answer, nil
 }

@@ -23,22 +23,43 @@ type Relay interface {
 	Refused(e *Error) error
 }
 
-// relayed returns the error of a relay's own in an error reply, nil if it is the server's.
-func relayed(r Relay, command string, member []byte) error {
-	err := refusedBy(r, command, member)
+// relaying is a relayed, or nil. Because it is an interface, the linker can leave its code out of
+// programs that only dial addresses.
+type relaying interface {
+	refusal(command string, member []byte) error
+	own(command string, member []byte) error
+}
+
+type relayed struct{ Relay }
+
+// refusal makes the error of an error reply's error member.
+func (r relayed) refusal(command string, member []byte) error {
+	err := refusal(command, member)
+	if e, ok := err.(*Error); ok {
+		if own := r.Refused(e); own != nil {
+			return fmt.Errorf("qmp: %s: %w", command, own)
+		}
+	}
+	return err
+}
+
+// own returns the error of the relay's own in an error reply, nil if it is the server's.
+func (r relayed) own(command string, member []byte) error {
+	err := r.refusal(command, member)
 	if _, ok := err.(*Error); ok {
 		return nil
 	}
 	return err
 }
 
-// refusedBy makes the error of an error reply's error member, which may come from a relay.
-func refusedBy(r Relay, command string, member []byte) error {
-	err := refusal(command, member)
-	if e, ok := err.(*Error); ok && r != nil {
-		if own := r.Refused(e); own != nil {
-			return fmt.Errorf("qmp: %s: %w", command, own)
+// perhapsRelayed is k for streams that may be relays.
+func perhapsRelayed(k kind) kind {
+	prepare := k.prepare
+	k.prepare = func(s *session) {
+		if r, ok := s.rw.(Relay); ok {
+			s.relay, s.flight.single = relayed{r}, true
 		}
+		prepare(s)
 	}
-	return err
+	return k
 }

@@ -37,7 +37,7 @@ const lingerAfter = time.Second
 type session struct {
 	*core
 	rw    io.ReadWriteCloser
-	relay Relay // rw, or nil if it is not one
+	relay relaying // nil: rw is not a Relay
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
@@ -76,8 +76,6 @@ func newSession(rw io.ReadWriteCloser, h *core) *session {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
-	s.relay, _ = rw.(Relay)
-	s.flight.single = s.relay != nil
 	s.out.init(&s.mu, rw, s.gatherLocked, s.writeFailed)
 	return s
 }
@@ -379,7 +377,7 @@ func (s *session) fail(cause error) {
 		s.opts.trace.closed(s)
 	}
 	switch s.rw.(type) {
-	case *net.UnixConn, *net.TCPConn, quickCloser, Relay:
+	case *net.UnixConn, *net.TCPConn, quickCloser:
 		s.rw.Close()
 	default: // Close may block
 		go s.rw.Close()
