@@ -62,6 +62,11 @@ func TestTLSIsOptional(t *testing.T) {
 	require.NoError(t, err)
 	defer first.Close()
 	assert.Equal(t, own.LocalAddr(), first.RemoteAddr(), "Dial has connected")
+
+	// With a dialer of the program's own only the path of the URI counts.
+	h, err := libvirt.Dial(t.Context(), "qemu+tls://host/system", libvirt.WithDialer(libvirttest.Start(t).Dial))
+	require.NoError(t, err)
+	assert.NoError(t, h.Close())
 }
 
 // A greeted stream begins with the byte with which libvirtd accepts a client, or does not.
