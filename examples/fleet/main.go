@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/goqapi/goqapi/qmp/libvirt"
+	"github.com/goqapi/goqapi/qmp/libvirt/libvirttls"
 )
 
 func main() {
@@ -36,7 +37,7 @@ func run(ctx context.Context, uris []string, out io.Writer) error {
 	f := newFleet()
 	defer f.close()
 	for _, uri := range uris {
-		f.add(uri, uri)
+		f.add(uri, uri, libvirttls.WithTLS())
 	}
 	<-ctx.Done()
 	return print(out, f.table())

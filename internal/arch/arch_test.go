@@ -55,6 +55,7 @@ var arrows = []arrow{
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
 	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
+	{"qmp/libvirt/libvirttls", []string{"qmp/libvirt"}},
 	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/virrpc", "internal/wirejson", "qapi/...", "qmp", "qmp/qmptest", "qmp/qmptest/internal/...", "schema/..."}},
@@ -93,7 +94,7 @@ type listed struct {
 // list asks the go command for packages.
 func list(t *testing.T, args ...string) []listed {
 	t.Helper()
-	gotool.Watch(t, "./...")
+	gotool.Watch(t, "./...", "./cmd/qapi")
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps,Standard"}, args...)...)
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	out, err := cmd.Output()
@@ -164,6 +165,14 @@ func TestUsersCompile(t *testing.T) {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)
 		}
+	}
+}
+
+// A program has TLS, which is large, only if it asks for it. No package that most programs need may
+// import crypto/tls, directly or not.
+func TestTLSIsOptional(t *testing.T) {
+	for _, p := range list(t, "./qmp", "./qmp/libvirt", "./qmp/qmplog", "./raw", "./qapi/...", "./cmd/qapi") {
+		assert.NotContains(t, p.Deps, "crypto/tls", "%s: TLS belongs to qmp/qmptls and qmp/libvirt/libvirttls", p.ImportPath)
 	}
 }
 

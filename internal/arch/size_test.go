@@ -19,6 +19,9 @@ import (
 // pages of 4096 bytes: names of packages and functions that can be read, in qmp/internal/wire, cost the last one.
 const maxExtra = 1_864_000
 
+// maxTool is how large the tool for people may be, stripped.
+const maxTool = 12_000_000
+
 // goBuild runs go build for one platform, so that figures are the same everywhere.
 func goBuild(t testing.TB, args ...string) *os.ProcessState {
 	t.Helper()
@@ -53,6 +56,16 @@ func stripped(t testing.TB, pkg string) int64 {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	return info.Size()
+}
+
+func TestToolSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it links the tool")
+	}
+	gotool.Watch(t, "./cmd/qapi")
+	size := stripped(t, module+"/cmd/qapi")
+	t.Logf("the tool is %d bytes", size)
+	assert.LessOrEqual(t, size, int64(maxTool))
 }
 
 // A program with a typed device is no larger than one with an open device.

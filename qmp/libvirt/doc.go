@@ -23,6 +23,9 @@
 // A program that manages many domains follows the events of all of them in one stream,
 // [Host.Events], and needs no connection for each.
 //
+// The package libvirttls connects to libvirts of other hosts through TLS. Without its option,
+// Dial refuses qemu+tls://host/… and qemu://host/….
+//
 // # What libvirt does with commands
 //
 // libvirt marks a domain as tainted ("custom-monitor") when the first command is passed

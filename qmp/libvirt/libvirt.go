@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type options struct {
 	timeout     time.Duration
 	eventBuffer int
 	dial        func(context.Context) (io.ReadWriteCloser, error) // nil: as the URI says
+	dialTLS     func(context.Context, *url.URL) (io.ReadWriteCloser, error)
 	keepalive   time.Duration
 }
 
@@ -56,6 +58,14 @@ func WithDialer(dial func(ctx context.Context) (io.ReadWriteCloser, error)) Opti
 	return func(o *options) { o.dial = dial }
 }
 
+// WithTLSDialer makes the connections to libvirt for URIs whose transport is TLS. dial returns
+// a stream whose TLS handshake is done, and is to return when ctx ends. It gets the URI of
+// [Dial], which is checked; its parameters may be pkipath, no_verify and no_tty. Most programs
+// need libvirttls.WithTLS instead.
+func WithTLSDialer(dial func(ctx context.Context, uri *url.URL) (io.ReadWriteCloser, error)) Option {
+	return func(o *options) { o.dialTLS = dial }
+}
+
 // WithEventBuffer sets how many events may wait in each range over [Host.Events]; 16384
 // without this option.
 func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = max(n, 1) } }
@@ -66,7 +76,7 @@ func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = m
 //	qemu:///session                 that of this user
 //	qemu:///system?socket=/path     a socket elsewhere
 //	qemu+ssh://user@host:22/system  runs ssh, with the user's configuration of it
-//	qemu+tls://host/system          port 16514, with certificates where libvirt has them
+//	qemu+tls://host/system          port 16514, or qemu://host/system; needs libvirttls.WithTLS
 //	qemu+tcp://host/system          port 16509, not encrypted
 //
 // These parameters are known: socket, mode (auto, legacy, direct); for ssh also command,
@@ -81,6 +91,9 @@ func Dial(ctx context.Context, uri string, opts ...Option) (*Host, error) {
 	}
 	at, err := parseURI(uri)
 	if err != nil {
+		return nil, fmt.Errorf("libvirt: %w", err)
+	}
+	if err := o.checkTLS(at); err != nil {
 		return nil, fmt.Errorf("libvirt: %w", err)
 	}
 	h := &Host{at: at, opts: o, streams: map[virrpc.UUID][]*stream{}}

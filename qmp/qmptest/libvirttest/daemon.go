@@ -94,6 +94,12 @@ func (d *Daemon) Listen(path string) (uri string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("libvirttest: %w", err)
 	}
+	d.Serve(l)
+	return "qemu:///system?socket=" + url.QueryEscape(path), nil
+}
+
+// Serve lets clients connect at l, such as a TCP port. It closes l in the end.
+func (d *Daemon) Serve(l net.Listener) {
 	d.mu.Lock()
 	d.listeners = append(d.listeners, l)
 	d.mu.Unlock()
@@ -106,7 +112,6 @@ func (d *Daemon) Listen(path string) (uri string, err error) {
 			_ = d.serve(conn) // it closes what it refuses
 		}
 	})
-	return "qemu:///system?socket=" + url.QueryEscape(path), nil
 }
 
 // serve talks to a client until it leaves.

@@ -51,14 +51,6 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// TestPrintableJSON keeps the value, and has nothing in it that a terminal obeys.
-func TestPrintableJSON(t *testing.T) {
-	in := "{\"a\":\"x\u009b1m\u202e\x7fä\U000e0001\"}"
-	out := printableJSON([]byte(in))
-	assert.Equal(t, `{"a":"x\u009b1m\u202e\u007fä\udb40\udc01"}`, string(out))
-	assert.JSONEq(t, in, string(out))
-}
-
 // The event is waited for from before the command is sent; others, and those of the same name
 // with other data, are not it.
 func TestCallWait(t *testing.T) {

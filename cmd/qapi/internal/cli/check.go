@@ -38,18 +38,25 @@ func (a *app) checkCommand() *cobra.Command {
 func (a *app) check(args []string, root string, quiet bool, opts []schema.Option) error {
 	var errs []error
 	for _, what := range args {
-		src, err := openSource(what, root)
+		errs = append(errs, a.checkOne(what, root, quiet, opts))
+	}
+	return errors.Join(errs...)
+}
+
+// checkOne checks the schemas of one source.
+func (a *app) checkOne(what, root string, quiet bool, opts []schema.Option) error {
+	src, err := openSource(what, root)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	var errs []error
+	for _, root := range src.roots {
+		s, err := src.load(root, opts...)
 		if err != nil {
 			errs = append(errs, err)
-			continue
-		}
-		for _, root := range src.roots {
-			s, err := src.load(root, opts...)
-			if err != nil {
-				errs = append(errs, err)
-			} else if !quiet {
-				fmt.Fprintf(a.out, "%s: %s: %s\n", src.name, nameOf(root), summary(s))
-			}
+		} else if !quiet {
+			fmt.Fprintf(a.out, "%s: %s: %s\n", src.name, nameOf(root), summary(s))
 		}
 	}
 	return errors.Join(errs...)

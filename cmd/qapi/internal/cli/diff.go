@@ -25,6 +25,7 @@ func (a *app) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer src.close()
 			if sides[i], err = src.loadAll(); err != nil {
 				return err
 			}

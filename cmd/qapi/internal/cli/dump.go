@@ -37,6 +37,7 @@ func (a *app) dump(what, root string, agent bool, opts []schema.Option) error {
 	if err != nil {
 		return err
 	}
+	defer src.close()
 	path := src.roots[0]
 	if agent {
 		if path = facts.QGA; !slices.Contains(src.roots, path) {

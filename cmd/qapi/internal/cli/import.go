@@ -16,6 +16,7 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/internal/regular"
+	"github.com/goqapi/goqapi/internal/schemafile"
 	"github.com/goqapi/goqapi/internal/versions"
 )
 
@@ -56,6 +57,7 @@ func (a *app) importRelease(ctx context.Context, what string, flags importFlags)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", what, err)
 	}
+	defer src.close()
 	r, err := readRelease(src, flags.release)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", what, err)
@@ -116,9 +118,6 @@ func (a *app) openImport(ctx context.Context, what string) (*source, error) {
 	return src, nil
 }
 
-// readVersion reads the file VERSION of a source tree or of a release's folder.
-func readVersion(fsys fs.FS) ([]byte, error) { return regular.ReadFile(fsys, "VERSION", 4096) }
-
 // An imported is a release that is to be written.
 type imported struct {
 	loaded
@@ -130,14 +129,12 @@ var versionPattern = regexp.MustCompile(`^(\d+\.\d+)(\.\d+)*$`)
 
 // readRelease loads the schemas of a source; release may be empty.
 func readRelease(src *source, release string) (*imported, error) {
-	version := release
-	text, err := readVersion(src.fsys)
+	version, _, err := schemafile.Version(src.fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && release != "":
+		version = release
 	case err != nil:
 		return nil, fmt.Errorf("the version is not known: %w (say it with --release)", err)
-	default:
-		version, _, _ = strings.Cut(strings.TrimSpace(string(text)), "\n")
 	}
 	m := versionPattern.FindStringSubmatch(version)
 	if m == nil {
@@ -184,6 +181,7 @@ func previous(out, release string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer src.close()
 	all, err := src.loadAll()
 	if err == nil {
 		all.name = "QEMU " + best
@@ -197,10 +195,8 @@ func (r *imported) write(out, origin string) error {
 	if origin == "" {
 		origin = defaultOrigin
 		// The source that was given to an earlier import of the same version is still right.
-		if old, err := readVersion(os.DirFS(dir)); err == nil {
-			if version, rest, _ := strings.Cut(string(old), "\n"); version == r.version && rest != "" {
-				origin = strings.TrimSpace(rest)
-			}
+		if version, rest, err := schemafile.Version(os.DirFS(dir)); err == nil && version == r.version && rest != "" {
+			origin = rest
 		}
 	}
 	tmp, err := os.MkdirTemp(out, ".import-")

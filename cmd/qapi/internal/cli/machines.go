@@ -12,6 +12,7 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -102,7 +103,7 @@ func (a *app) printLine(v any) {
 	if err != nil { // there is nothing that cannot be encoded
 		text = fmt.Appendf(nil, "%q", err.Error())
 	}
-	a.write(append(printableJSON(text), '\n'))
+	a.write(append(term.JSON(text), '\n'))
 }
 
 // write writes to standard output, whole lines at a time.

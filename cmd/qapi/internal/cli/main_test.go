@@ -130,6 +130,12 @@ func TestCheck(t *testing.T) {
 	code, _, stderr = run(t, "check", "-root", "../sub", "../sub/out.json")
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.FromSlash("../sub/out.json:1: "))
+	for _, args := range [][]string{{"../bad.json"}, {"-root", "..", "../bad.json"}, {"-root", dir, "../bad.json"}} {
+		code, _, stderr = run(t, append([]string{"check"}, args...)...)
+		require.Equal(t, exit.Failed, code)
+		require.True(t, strings.HasPrefix(stderr, filepath.FromSlash("../sub/inc.json:1: ")), "%q: %s", args, stderr)
+		require.Contains(t, stderr, filepath.FromSlash("(included from ../bad.json:1)"))
+	}
 	code, _, stderr = run(t, "check", "-root", "..", "../sub/out.json")
 	require.Equal(t, exit.OK, code, stderr)
 

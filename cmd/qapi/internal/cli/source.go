@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
+	"github.com/goqapi/goqapi/internal/schemafile"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -24,12 +24,12 @@ var interfaces = []struct{ root, name string }{
 	{qsd, "storage daemon"},
 }
 
-// A source is where schemas are.
+// A source is where schemas are. It must be closed.
 type source struct {
-	name  string // as the user gave it
-	dir   string // of the files, to name them in messages; empty if embedded
-	fsys  fs.FS
-	roots []string
+	name   string             // as the user gave it
+	folder *schemafile.Folder // of the files; nil if they are embedded, or of an archive
+	fsys   fs.FS
+	roots  []string
 }
 
 // openSource finds schemas: a file, a folder or a release. If root is not
@@ -51,15 +51,17 @@ func openSource(what, root string) (*source, error) {
 }
 
 func openTree(dir string) (*source, error) {
-	s, err := openRoot(dir)
+	folder, err := schemafile.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	s.name = dir
+	s := &source{name: dir, folder: folder, fsys: folder.FS()}
 	if err := s.findRoots(); err != nil {
+		s.close()
 		return nil, fmt.Errorf("the folder %s: %w", dir, err)
 	}
 	if len(s.roots) == 0 {
+		s.close()
 		return nil, fmt.Errorf("the folder %s contains no schema: neither %s nor %s", dir, facts.QMP, facts.QGA)
 	}
 	return s, nil
@@ -92,80 +94,32 @@ func exists(fsys fs.FS, name string) (bool, error) {
 }
 
 func openFile(file, root string) (*source, error) {
-	abs, err := filepath.Abs(file) // what is above a file may not be in its name
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case root != "":
-	case filepath.IsAbs(file):
-		root = treeOf(abs)
-	default: // to be named as the user names things
-		here, err := os.Getwd()
-		if err != nil {
-			return nil, err
-		}
-		if root, err = filepath.Rel(here, treeOf(abs)); err != nil {
+	var err error
+	if root == "" {
+		if root, err = schemafile.Tree(file); err != nil {
 			return nil, err
 		}
 	}
-	absRoot, err := filepath.Abs(root)
+	folder, inside, err := schemafile.OpenFile(file, root)
 	if err != nil {
 		return nil, err
 	}
-	rel, err := filepath.Rel(absRoot, abs)
-	if err != nil {
-		return nil, err
-	}
-	if !filepath.IsLocal(rel) {
-		return nil, fmt.Errorf("the file %s is not below the folder %s", file, root)
-	}
-	s, err := openRoot(root)
-	if err != nil {
-		return nil, err
-	}
-	s.name = file
-	s.roots = []string{filepath.ToSlash(rel)}
-	return s, nil
+	return &source{name: file, folder: folder, fsys: folder.FS(), roots: []string{inside}}, nil
 }
 
-// treeOf returns the folder that holds a QEMU source tree with that file, otherwise
-// the file's own folder.
-func treeOf(file string) string {
-	dir := filepath.Dir(file)
-	for {
-		switch filepath.Base(dir) {
-		case "qapi", "qga", "storage-daemon":
-			dir = filepath.Dir(dir)
-		default:
-			return dir
-		}
+// close closes the folder of the source, if it has one.
+func (s *source) close() {
+	if s.folder != nil {
+		s.folder.Close()
 	}
-}
-
-// openRoot opens a folder so that not even symbolic links lead out of it.
-func openRoot(dir string) (*source, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &source{dir: dir, fsys: root.FS()}, nil
 }
 
 // load loads one of the source's schemas.
 func (s *source) load(root string, opts ...schema.Option) (*schema.Schema, error) {
-	sch, err := schema.Load(s.fsys, root, opts...)
-	var list schema.ErrorList
-	if errors.As(err, &list) && s.dir != "" {
-		for _, e := range list {
-			e.Pos.File = filepath.Join(s.dir, e.Pos.File)
-			e.Included = slices.Clone(e.Included) // errors share it
-			for i := range e.Included {
-				e.Included[i].File = filepath.Join(s.dir, e.Included[i].File)
-			}
-		}
+	if s.folder != nil {
+		return s.folder.Load(root, opts...)
 	}
-	return sch, err
+	return schema.Load(s.fsys, root, opts...)
 }
 
 // A loaded is a source with all its schemas.

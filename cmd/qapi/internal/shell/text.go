@@ -3,9 +3,6 @@ package shell
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,32 +14,13 @@ import (
 // lenient are the options with which JSON of a server is formatted.
 var lenient = jsontext.AllowDuplicateNames(true)
 
-// safeJSON returns JSON that does nothing to a terminal: what is not printable is written as \u….
-func safeJSON(text []byte) string {
-	var b strings.Builder
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r == '\n' || unicode.IsPrint(r) && (r != utf8.RuneError || size > 1):
-			b.Write(text[:size])
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
 // oneLine returns JSON in one line, with a blank after commas and colons if it is for people.
 func oneLine(value jsontext.Value, people bool) string {
 	v := value.Clone()
 	if v.Format(lenient, jsontext.AllowInvalidUTF8(true), jsontext.SpaceAfterComma(people), jsontext.SpaceAfterColon(people)) != nil {
 		return printable.String(string(value))
 	}
-	return safeJSON(v)
+	return string(term.JSON(v))
 }
 
 // forPeople returns a result as it is shown on a terminal of a width: the lines of a text, JSON in one
@@ -58,7 +36,7 @@ func forPeople(value jsontext.Value, width int) string {
 	if v.Indent(lenient, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent("  ")) != nil {
 		return printable.String(string(value))
 	}
-	return safeJSON(v)
+	return string(term.JSON(v))
 }
 
 // linesOf returns the lines of a text that has some, such as what the human monitor prints.

@@ -18,7 +18,7 @@ func TestURIOfLibvirt(t *testing.T) {
 		"libvirt:///web":              {"qemu:///system", "web"},
 		"libvirt+ssh://host/web":      {"qemu+ssh://host/system", "web"},
 		"libvirt+ssh://me@host:22/w1": {"qemu+ssh://me@host:22/system", "w1"},
-		"libvirt+tls://host/web":      {"qemu+tls://host/system", "web"},
+		"libvirt+tcp://host/web":      {"qemu+tcp://host/system", "web"},
 	} {
 		uri, name, err := libvirtURI(address)
 		assert.NoError(t, err, address)

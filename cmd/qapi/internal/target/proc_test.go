@@ -132,14 +132,15 @@ func TestResolve(t *testing.T) {
 		assert.Empty(t, cmp.Diff(want, got), addr)
 	}
 	for addr, want := range map[string]string{
-		"":       "the address is empty",
-		"web1":   `no machine is named "web1"; did you mean "web01"?; "qapi ps" shows those of this host`,
-		"zebra":  `no machine is named "zebra"; "qapi ps" shows those of this host`,
-		"twin":   `2 machines are named "twin": use PID:9 or PID:10`,
-		"PID:x":  `"x" is not the id of a process`,
-		"PID:12": "process 12 is not a QEMU of this host",
-		"@[":     `pattern "[": syntax error in pattern`,
-		"@db*":   `no machine's name matches "db*"; "qapi ps" shows those of this host`,
+		"":                    "the address is empty",
+		"web1":                `no machine is named "web1"; did you mean "web01"?; "qapi ps" shows those of this host`,
+		"zebra":               `no machine is named "zebra"; "qapi ps" shows those of this host`,
+		"twin":                `2 machines are named "twin": use PID:9 or PID:10`,
+		"PID:x":               `"x" is not the id of a process`,
+		"PID:12":              "process 12 is not a QEMU of this host",
+		"@[":                  `pattern "[": syntax error in pattern`,
+		"libvirt+tls://h/web": `"libvirt+tls://h/web": this program has no TLS: use libvirt+ssh://HOST/NAME`,
+		"@db*":                `no machine's name matches "db*"; "qapi ps" shows those of this host`,
 	} {
 		_, err := Resolve(t.Context(), f, addr)
 		assert.EqualError(t, err, want, addr)

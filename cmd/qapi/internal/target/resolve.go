@@ -52,8 +52,10 @@ func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
 		return withPID(ctx, f, addr, rest)
 	case kind == "unix", kind == "tcp":
 		return known(ctx, f, addr, addr)
-	case kind == "libvirt", kind == "libvirt+ssh", kind == "libvirt+tls", kind == "libvirt+tcp":
+	case kind == "libvirt", kind == "libvirt+ssh", kind == "libvirt+tcp":
 		return []Machine{{Name: addr, Address: addr, Libvirt: true}}, nil
+	case kind == "libvirt+tls": // crypto/tls would add 2 MB to the program
+		return nil, fmt.Errorf("%q: this program has no TLS: use libvirt+ssh://HOST/NAME", addr)
 	case isHostPort(addr):
 		return known(ctx, f, addr, "tcp:"+addr)
 	}

@@ -1,4 +1,4 @@
-package libvirt_test
+package libvirttls_test
 
 import (
 	"crypto/ecdsa"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/libvirt"
+	"github.com/goqapi/goqapi/qmp/libvirt/libvirttls"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
@@ -48,31 +49,18 @@ func writeCertificates(t *testing.T, dir string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// relay accepts connections, says the byte with which libvirtd accepts a client, and passes on what comes.
-func relay(t *testing.T, l net.Listener, d *libvirttest.Daemon, welcome string) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		if _, err := io.WriteString(conn, welcome); err != nil {
-			conn.Close()
-			continue
-		}
-		to, err := d.Dial(t.Context())
-		if err != nil {
-			conn.Close()
-			return
-		}
-		go func() {
-			defer to.Close()
-			_, _ = io.Copy(to, conn)
-		}()
-		go func() {
-			defer conn.Close()
-			_, _ = io.Copy(conn, to)
-		}()
+// A welcoming listener says to each client the byte with which libvirtd accepts it, or does not.
+type welcoming struct {
+	net.Listener
+	welcome string
+}
+
+func (l welcoming) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		_, _ = io.WriteString(c, l.welcome) // fails if the handshake does: the client sees it too
 	}
+	return c, err
 }
 
 func TestTLS(t *testing.T) {
@@ -98,9 +86,8 @@ func TestTLS(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l, err := tls.Listen("tcp", "127.0.0.1:0", config)
 			require.NoError(t, err)
-			defer l.Close()
-			go relay(t, l, d, test.welcome)
-			h, err := libvirt.Dial(t.Context(), "qemu+tls://"+l.Addr().String()+"/system"+test.query)
+			d.Serve(welcoming{l, test.welcome})
+			h, err := libvirt.Dial(t.Context(), "qemu+tls://"+l.Addr().String()+"/system"+test.query, libvirttls.WithTLS())
 			if test.want != "" {
 				assert.ErrorContains(t, err, test.want)
 				return
@@ -113,31 +100,4 @@ func TestTLS(t *testing.T) {
 			conn.Close()
 		})
 	}
-}
-
-func TestTCP(t *testing.T) {
-	d := libvirttest.Start(t)
-	require.NoError(t, d.Run("vm", qmptest.Start(t), nil))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	go relay(t, l, d, "")
-	h, err := libvirt.Dial(t.Context(), "qemu+tcp://"+l.Addr().String()+"/system")
-	require.NoError(t, err)
-	defer h.Close()
-	list, err := h.Domains(t.Context())
-	require.NoError(t, err)
-	assert.Len(t, list, 1)
-	assert.NoError(t, h.Close())
-	_, err = h.Domains(t.Context())
-	assert.ErrorContains(t, err, "the libvirt.Host is closed")
-}
-
-// Sockets that are not there are named.
-func TestNoSocket(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	_, err := libvirt.Dial(t.Context(), "qemu:///session")
-	assert.ErrorIs(t, err, os.ErrNotExist)
-	assert.ErrorContains(t, err, "virtqemud-sock")
-	assert.ErrorContains(t, err, "libvirt-sock")
 }

@@ -1,6 +1,13 @@
-package libvirt
+// Package libvirttls connects to libvirts through TLS:
+//
+//	h, err := libvirt.Dial(ctx, "qemu+tls://host/system", libvirttls.WithTLS())
+//
+// It is a package of its own because crypto/tls adds up to 2 MB to a program. Other URIs, such
+// as those that begin with qemu+ssh, do not need it.
+package libvirttls
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,63 +16,56 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+
+	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
-// dialTLS connects with the certificates that libvirt's own clients would use.
-func dialTLS(ctx context.Context, e *endpoint) (io.ReadWriteCloser, error) {
-	config, err := tlsConfig(e)
+// port is where libvirtd listens for TLS.
+const port = "16514"
+
+// WithTLS lets [libvirt.Dial] connect to URIs whose transport is TLS, qemu+tls://host/… and
+// qemu://host/…, with the certificates that libvirt's own clients would use: those of the
+// URI's parameter pkipath, else the user's in ~/.pki/libvirt, else the system's in /etc/pki.
+// They are read again for each connection. With no_verify=1 libvirt's certificate is not checked.
+func WithTLS() libvirt.Option { return libvirt.WithTLSDialer(dial) }
+
+func dial(ctx context.Context, uri *url.URL) (io.ReadWriteCloser, error) {
+	config, err := clientConfig(uri)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("TLS: %w", err)
 	}
 	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", e.address(portTLS))
+	raw, err := d.DialContext(ctx, "tcp", net.JoinHostPort(uri.Hostname(), cmp.Or(uri.Port(), port)))
 	if err != nil {
 		return nil, err
 	}
 	c := tls.Client(raw, config)
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
-	defer stop()
 	if err := c.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
-	if err := awaitWelcome(c); err != nil {
-		raw.Close()
-		return nil, err
-	}
 	return c, nil
 }
 
-// awaitWelcome reads the byte that says that libvirtd accepts this client's certificate.
-func awaitWelcome(c io.Reader) error {
-	var b [1]byte
-	if _, err := io.ReadFull(c, b[:]); err != nil {
-		return fmt.Errorf("TLS: libvirt does not accept this client's certificate: %w", err)
-	}
-	if b[0] != 1 {
-		return errors.New("TLS: libvirt does not accept this client's certificate")
-	}
-	return nil
-}
-
-func tlsConfig(e *endpoint) (*tls.Config, error) {
-	f := tlsFiles(e)
-	config := &tls.Config{ServerName: e.host, InsecureSkipVerify: e.params["no_verify"] == "1"} //nolint:gosec // the user says so
+func clientConfig(uri *url.URL) (*tls.Config, error) {
+	f := files(uri)
+	config := &tls.Config{ServerName: uri.Hostname(), InsecureSkipVerify: uri.Query().Get("no_verify") == "1"} //nolint:gosec // the user says so
 	authority, err := os.ReadFile(f.authority)
 	if err != nil && !config.InsecureSkipVerify {
-		return nil, fmt.Errorf("TLS: %w", err)
+		return nil, err
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(authority) && !config.InsecureSkipVerify {
-		return nil, fmt.Errorf("TLS: %s has no certificate", f.authority)
+		return nil, fmt.Errorf("%s has no certificate", f.authority)
 	}
 	own, err := tls.LoadX509KeyPair(f.certificate, f.key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // a libvirtd may accept clients without one
 	case err != nil:
-		return nil, fmt.Errorf("TLS: %w", err)
+		return nil, err
 	default:
 		config.Certificates = []tls.Certificate{own}
 	}
@@ -75,12 +75,12 @@ func tlsConfig(e *endpoint) (*tls.Config, error) {
 // certFiles are the files with the certificates of a client.
 type certFiles struct{ authority, certificate, key string }
 
-// tlsFiles are those of the URI, else the user's where there are some, else the system's.
-func tlsFiles(e *endpoint) certFiles {
+// files are those of the URI, else the user's where there are some, else the system's.
+func files(uri *url.URL) certFiles {
 	in := func(dir string) certFiles {
 		return certFiles{filepath.Join(dir, "cacert.pem"), filepath.Join(dir, "clientcert.pem"), filepath.Join(dir, "clientkey.pem")}
 	}
-	if dir := e.params["pkipath"]; dir != "" {
+	if dir := uri.Query().Get("pkipath"); dir != "" {
 		return in(dir)
 	}
 	f := certFiles{"/etc/pki/CA/cacert.pem", "/etc/pki/libvirt/clientcert.pem", "/etc/pki/libvirt/private/clientkey.pem"}
