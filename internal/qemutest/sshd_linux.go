@@ -145,7 +145,7 @@ func (s *SSHD) listen(t testing.TB, config string) {
 }
 
 func (s *SSHD) serve(running *sync.WaitGroup, conn *net.TCPConn, config string) error {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	f, err := conn.File()
 	if err != nil {
 		return err

@@ -170,7 +170,7 @@ func enumValues(e qapi.SchemaInfoEnum) []*schema.EnumValue {
 	}
 	if values == nil {
 		//lint:ignore SA1019 it is all that old releases have
-		for _, name := range e.Values {
+		for _, name := range e.Values { //nolint:staticcheck // see above
 			values = append(values, &schema.EnumValue{Name: name})
 		}
 	}

@@ -64,7 +64,8 @@ func (m *Machine) newChardev(args qapi.ChardevAddArgs) (*chardev, qapi.ChardevRe
 		c.filename = "pty:" + *result.Pty
 	case qapi.ChardevBackendRingbuf:
 		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
-	case qapi.ChardevBackendMemory: //nolint:staticcheck // servers still take the older name
+	//lint:ignore SA1019 servers still take the older name
+	case qapi.ChardevBackendMemory: //nolint:staticcheck // see above
 		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
 	case qapi.ChardevBackendMux:
 		if m.chardev(backend.Chardev) == nil {
