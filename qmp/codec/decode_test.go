@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -393,6 +394,25 @@ func TestBudgetIsShared(t *testing.T) {
 	require.NoError(t, decode(`{"boxes":[`+part+`]}`, &x))
 	require.Len(t, x.Boxes[0].List, 1e4+1)
 }
+
+// A list that grows does not take more than the budget before it is refused.
+func TestGrowingListIsLimited(t *testing.T) {
+	const n = 1 << 19
+	text := []byte("[" + strings.Repeat("{},", n-1) + "{}]")
+	limit := uint64(64<<20 + 14*len(text))
+	var list []large
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := codec.Decode(t.Context(), text, codec.Into(func(d *codec.Decoder) {
+		codec.List(d, &list, func(_ *large, d *codec.Decoder) { codec.Skip(d) })
+	}))
+	runtime.ReadMemStats(&after)
+	require.ErrorContains(t, err, "bytes of JSON would take more than")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, limit)
+}
+
+// large is a struct of which few fit the budget.
+type large struct{ Numbers [1000]byte }
 
 // crate decodes itself, and is large in memory.
 type crate struct {

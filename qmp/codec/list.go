@@ -18,7 +18,11 @@ func (d *Decoder) shared(size uintptr) int {
 // a long text for more, which other lists or pointers then use.
 func (d *Decoder) room(n int, size uintptr) int {
 	n = max(n, d.shared(size))
-	d.charge(n * int(size))
+	if n > d.left/max(int(size), 1) { // their size may be too large for an int
+		d.charge(d.left + 1)
+	} else {
+		d.charge(n * int(size))
+	}
 	return n
 }
 
@@ -77,7 +81,11 @@ func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
 	for d.element() {
 		n := len(list)
 		if n == cap(list) {
-			list = append(make([]T, 0, d.room(d.estimate(begin, n), size)), list...)
+			room := d.room(d.estimate(begin, n), size)
+			if d.err != nil {
+				break
+			}
+			list = append(make([]T, 0, room), list...)
 		}
 		list = list[:n+1]
 		decode(&list[n], d)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goqapi/goqapi/internal/virrpc"
@@ -39,6 +40,8 @@ type conn struct {
 	err    error                         // why the connection has ended
 	timer  *time.Timer                   // of the keepalive
 	silent int                           // intervals in which nothing came
+
+	answering atomic.Bool // a ping is being answered
 }
 
 // A reply is the body of a reply.
@@ -151,10 +154,12 @@ func (c *conn) call(ctx context.Context, program uint32, procedure int32, args [
 		error
 	}
 	done := make(chan result, 1)
-	err := c.start(program, procedure, args, nil, func(r reply, err error) { done <- result{r, err} })
-	if err != nil {
-		return nil, err
-	}
+	go func() { // libvirt may not read it at once
+		err := c.start(program, procedure, args, nil, func(r reply, err error) { done <- result{r, err} })
+		if err != nil {
+			done <- result{nil, err}
+		}
+	}()
 	select {
 	case r := <-done:
 		return r.reply, r.error
@@ -252,7 +257,9 @@ func (c *conn) receive(p virrpc.Packet) error {
 	c.mu.Unlock()
 	switch {
 	case p.Program == virrpc.Keepalive && p.Procedure == virrpc.Ping:
-		go c.keepaliveMessage(virrpc.Pong)
+		if c.answering.CompareAndSwap(false, true) { // one goroutine for all pings of a peer that does not read
+			go c.answerPing()
+		}
 	case p.Program == virrpc.Keepalive:
 	case p.Type == virrpc.Message:
 		c.event(p)
@@ -327,6 +334,11 @@ func (c *conn) tick() {
 	default:
 		c.keepaliveMessage(virrpc.Ping)
 	}
+}
+
+func (c *conn) answerPing() {
+	defer c.answering.Store(false)
+	c.keepaliveMessage(virrpc.Pong)
 }
 
 func (c *conn) keepaliveMessage(procedure int32) {

@@ -146,15 +146,12 @@ func (h *Host) feed(e Event) {
 	}
 }
 
-// interruptFeeds says that events may be missing, and has the connection made again.
-func (h *Host) interruptFeeds(err error) {
-	h.mu.Lock()
-	feeds := h.feeds
-	h.resumeLocked()
-	h.mu.Unlock()
-	for _, f := range feeds {
+// interruptFeedsLocked says that events may be missing, and has the connection made again.
+func (h *Host) interruptFeedsLocked(err error) {
+	for _, f := range h.feeds {
 		f.interrupt(&qmp.GapError{Cause: fmt.Errorf("%w: %w", qmp.ErrClosed, err)})
 	}
+	h.resumeLocked()
 }
 
 func (h *Host) endFeeds(err error) {
@@ -186,6 +183,9 @@ type item struct {
 	gap *qmp.GapError
 }
 
+// bytes is how much of it libvirt decides.
+func (i *item) bytes() int { return len(i.QMP.Data) + len(i.QMP.Name) + len(i.Domain.Name) }
+
 func (f *feed) add(e Event) { f.append(item{Event: e}) }
 
 func (f *feed) interrupt(gap *qmp.GapError) { f.append(item{gap: gap}) }
@@ -194,7 +194,7 @@ func (f *feed) append(i item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.queue = append(f.queue, i)
-	f.size += len(i.QMP.Data)
+	f.size += i.bytes()
 	for len(f.queue) > f.max || f.size > maxWaiting && len(f.queue) > 1 {
 		first := f.queue[0]
 		f.dropLocked()
@@ -208,7 +208,7 @@ func (f *feed) append(i item) {
 }
 
 func (f *feed) dropLocked() {
-	f.size -= len(f.queue[0].QMP.Data)
+	f.size -= f.queue[0].bytes()
 	f.queue[0] = item{}
 	f.queue = f.queue[1:]
 }

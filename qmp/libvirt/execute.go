@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/virrpc"
 )
 
@@ -103,11 +104,12 @@ func (s *stream) synchronise(m *message) (*message, error) {
 	if err != nil || answer.find("error") != nil {
 		return answer, err
 	}
-	var args struct{ id jsontext.Value }
-	if a, err := parseMessage(m.find("arguments")); err == nil {
-		args.id = a.take("id")
+	if args, err := parseMessage(m.find("arguments")); err == nil {
+		if id := args.find("id"); id != nil {
+			return newMessage("return", string(id)), nil
+		}
 	}
-	return newMessage("return", string(args.id)), nil
+	return nil, &failure{refused, errors.New("the argument id is missing")}
 }
 
 // exchange sends a command to libvirt and returns the reply. Its error is a *failure, or the stream ends.
@@ -125,7 +127,7 @@ func (s *stream) exchange(text []byte, fds []int) (*message, error) {
 		return nil, err
 	}
 	d := virrpc.Decoder{Buf: body}
-	if s.agent && !d.Optional() {
+	if s.agent && !d.Optional() && d.Err() == nil {
 		return newMessage("return", "{}"), nil
 	}
 	m, err := parseMessage(d.Bytes())
@@ -268,7 +270,7 @@ func (s *stream) agentFailed(e *Error) error {
 func (s *stream) greet() {
 	m, err := s.exchange([]byte(`{"execute":"query-version"}`), nil)
 	if err == nil && m.find("return") == nil {
-		err = fmt.Errorf("query-version: %s", m.line())
+		err = fmt.Errorf("query-version: %s", printable.Start(m.join(": ", ", "), 1<<10))
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		err = f.error()

@@ -30,7 +30,7 @@ func scripted(stays bool, text func(serial uint32) []byte) libvirt.Option {
 				if err != nil {
 					return
 				}
-				if p.Program == virrpc.QEMU && p.Procedure == virrpc.MonitorCommand {
+				if p.Program == virrpc.QEMU && (p.Procedure == virrpc.MonitorCommand || p.Procedure == virrpc.AgentCommand) {
 					_, _ = server.Write(text(p.Serial)) // the client may have left
 					if stays {
 						_, _ = io.Copy(io.Discard, server)
@@ -75,6 +75,7 @@ func TestHostile(t *testing.T) {
 		"two objects":     {true, func(s uint32) []byte { return answer(s, `{"return":{}}{"return":{}}`) }, "not a JSON object"},
 		"no version":      {true, func(s uint32) []byte { return answer(s, `{"return":7}`) }, "greeting"},
 		"a refusal":       {true, func(s uint32) []byte { return answer(s, `{"error":{"class":"GenericError","desc":"no"}}`) }, `query-version: {"error": `},
+		"many lines":      {true, func(s uint32) []byte { return answer(s, "{\"error\":{\"a\u2028\":1},\n\"x\":\"\u202e\"}") }, `query-version: {"error": {"a\u2028":1}, "x": "\u202e"}`},
 		"half of a reply": {false, func(s uint32) []byte { return answer(s, `{"return":{}}`)[:40] }, "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +88,21 @@ func TestHostile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reply about an agent that is not one of libvirt's is not taken for a reply without a value.
+func TestHostileAgent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(true, func(serial uint32) []byte {
+			p := virrpc.Packet{Body: []byte{0, 0, 0, 2}}
+			p.Program, p.Version, p.Procedure, p.Type, p.Serial = virrpc.QEMU, 1, virrpc.AgentCommand, virrpc.Reply, serial
+			return p.Append(nil)
+		}))
+		require.NoError(t, err)
+		defer h.Close()
+		_, err = qmp.DialAgentFunc(t.Context(), h.Agent("vm"))
+		assert.ErrorIs(t, err, qmp.ErrNoAgent)
+	})
 }
 
 // A server cannot answer with one of our own errors.

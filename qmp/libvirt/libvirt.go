@@ -32,6 +32,7 @@ type Host struct {
 	streams  map[virrpc.UUID][]*stream
 	feeds    []*feed
 	resuming bool // the first connection is made for them
+	stops    int  // events about domains that have stopped
 }
 
 // An Option sets something about a [Host].

@@ -229,6 +229,11 @@ func TestAgent(t *testing.T) {
 		_, err = c.GuestFsfreezeFreeze(t.Context())
 		assert.Equal(t, qmp.ClassGenericError, qmp.ClassOf(err), "%v", err)
 
+		err = conn.Execute(t.Context(), "guest-sync", nil, nil)
+		assert.Equal(t, qmp.ClassGenericError, qmp.ClassOf(err), "%v", err)
+		assert.ErrorContains(t, err, "the argument id is missing")
+		require.NoError(t, c.GuestPing(t.Context()))
+
 		_, err = qmp.DialAgentFunc(t.Context(), w.Agent("vm0"), qmp.WithHandshakeTimeout(2*time.Second))
 		assert.ErrorContains(t, err, "agent is not configured")
 

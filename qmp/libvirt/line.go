@@ -133,13 +133,14 @@ func (h *Host) lost(i int, c *conn, err error) {
 		l.pause = 0
 	}
 	l.since = time.Now()
-	closed := h.closed
-	h.mu.Unlock()
-	if closed || i > 0 {
-		return
+	follows := i == 0 && !h.closed
+	if follows {
+		h.interruptFeedsLocked(err) // before there is another connection with events
 	}
-	h.endStreams(err)
-	h.interruptFeeds(err)
+	h.mu.Unlock()
+	if follows {
+		h.endStreams(err)
+	}
 }
 
 // take returns a connection on which one more command may be in flight. give must be called

@@ -76,6 +76,7 @@ func (h *Host) newStream(ctx context.Context, name string, agent bool) (*stream,
 	if err != nil {
 		return nil, err
 	}
+	stops := h.stopsSoFar()
 	domain, err := lookup(ctx, c, name)
 	if err != nil {
 		return nil, err
@@ -83,14 +84,26 @@ func (h *Host) newStream(ctx context.Context, name string, agent bool) (*stream,
 	if domain.ID < 0 {
 		return nil, errors.New("it is not running")
 	}
+	s := h.streamOf(domain, agent)
+	return s, h.add(s, c, stops)
+}
+
+func (h *Host) streamOf(domain virrpc.Domain, agent bool) *stream {
 	s := &stream{h: h, domain: domain, agent: agent, token: newToken(), greeted: agent}
 	s.changed.L = &s.mu
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s, h.add(s, c)
+	return s
+}
+
+func (h *Host) stopsSoFar() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stops
 }
 
 // add makes s a stream that gets events, unless c, on which its domain was looked up, is lost.
-func (h *Host) add(s *stream, c *conn) error {
+// stops is the number of domains that had stopped before.
+func (h *Host) add(s *stream, c *conn, stops int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -100,6 +113,9 @@ func (h *Host) add(s *stream, c *conn) error {
 		return errors.New("the connection to libvirt was lost")
 	}
 	h.streams[s.domain.UUID] = append(h.streams[s.domain.UUID], s)
+	if h.stops != stops { // its own may have, and run again
+		h.wait.Go(func() { h.endStopped(c, s.domain) })
+	}
 	if !s.agent {
 		h.wait.Go(s.greet)
 	}
@@ -206,13 +222,14 @@ func (s *stream) Close() error {
 // lifecycle handles a change of a domain's life.
 func (h *Host) lifecycle(e virrpc.Lifecycle) {
 	h.feed(Event{Domain: newDomain(e.Domain), Lifecycle: newLifecycle(e.Event)})
-	if newLifecycle(e.Event) != LifecycleStopped || len(h.streamsOf(e.Domain.UUID)) == 0 {
+	if newLifecycle(e.Event) != LifecycleStopped {
 		return
 	}
 	h.mu.Lock()
-	c := h.lines[0].conn
+	h.stops++
+	c, followed := h.lines[0].conn, len(h.streams[e.Domain.UUID]) > 0
 	h.mu.Unlock()
-	if c != nil {
+	if c != nil && followed {
 		h.wait.Go(func() { h.endStopped(c, e.Domain) })
 	}
 }

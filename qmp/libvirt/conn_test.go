@@ -1,0 +1,61 @@
+package libvirt
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/virrpc"
+)
+
+// pipeConn returns a connection, and the end of libvirt, which reads nothing by itself.
+func pipeConn(t *testing.T) (*conn, net.Conn) {
+	t.Helper()
+	client, server := net.Pipe()
+	c := newConn(client, func(virrpc.Packet) {}, func(error) {})
+	go c.read()
+	return c, server
+}
+
+// A libvirt that sends pings and does not read the answers costs no more with each ping.
+func TestFloodOfPings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, server := pipeConn(t)
+		defer server.Close()
+		var ping virrpc.Packet
+		ping.Program, ping.Version, ping.Procedure, ping.Type = virrpc.Keepalive, version, virrpc.Ping, virrpc.Message
+		before := runtime.NumGoroutine()
+		for range 1000 {
+			_, err := server.Write(ping.Append(nil))
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		assert.Less(t, runtime.NumGoroutine(), before+100)
+		pong, err := virrpc.Read(server)
+		require.NoError(t, err)
+		assert.Equal(t, int32(virrpc.Pong), pong.Procedure)
+		c.fail(io.ErrClosedPipe)
+	})
+}
+
+// A call ends with its context, also while libvirt does not read it.
+func TestContextWhileWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, server := pipeConn(t)
+		defer server.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := c.call(ctx, virrpc.Remote, virrpc.ConnectGetAllDomainStats, nil)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(begin))
+		c.fail(io.ErrClosedPipe)
+	})
+}
