@@ -145,7 +145,7 @@ func (c *call) request(s *schema.Schema, v qmp.Version) (request, error) {
 	r := request{command: c.command}
 	command, _ := s.Lookup(c.command).(*schema.Command)
 	if command != nil && c.oob && !command.AllowOOB {
-		return r, exit.Usagef("%s cannot be executed out of band; what can is %s", c.command, strings.Join(outOfBand(s), ", "))
+		return r, exit.Usagef("%s cannot be executed out of band; those that can are %s", c.command, strings.Join(outOfBand(s), ", "))
 	}
 	if c.wait != nil {
 		if err := c.wait.check(s); err != nil {
