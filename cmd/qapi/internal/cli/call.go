@@ -231,7 +231,7 @@ func (a *app) execute(ctx context.Context, conn *qmp.Conn, vm string, c *call, r
 	if err != nil {
 		return err
 	}
-	if err := a.printResult(vm, c, result); err != nil {
+	if err := a.printResult(ctx, vm, c, result); err != nil {
 		return err
 	}
 	if c.wait == nil {
@@ -255,11 +255,11 @@ func (a *app) execute(ctx context.Context, conn *qmp.Conn, vm string, c *call, r
 }
 
 // printResult prints a result, unless it is empty.
-func (a *app) printResult(vm string, c *call, result json.RawMessage) error {
+func (a *app) printResult(ctx context.Context, vm string, c *call, result json.RawMessage) error {
 	values := []any{result}
 	if c.filter != nil {
 		var err error
-		if values, err = c.filter.run(result); err != nil {
+		if values, err = c.filter.run(ctx, result); err != nil {
 			return err
 		}
 	} else if !c.several && bytes.Equal(bytes.TrimSpace(result), []byte("{}")) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -68,11 +69,6 @@ func TestExitCodes(t *testing.T) {
 		{"lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call web01 stop", exit.Lost, "qapi: stop: "},
 		{"lost while it waits", func(w *world) { w.vm.Fault("stop", qmptest.HangUp()) }, "call web01 stop --wait SHUTDOWN", exit.Lost, "wait for SHUTDOWN"},
 		{"one of several is lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call @web* stop", exit.Lost, `{"vm":"web01","error":"stop: `},
-
-		{"time over for the reply", func(w *world) { w.vm.Fault("stop", qmptest.Drop()) }, "call web01 stop --timeout 20ms", exit.Timeout, "the time is over"},
-		{"time over for the event", nil, "call web01 stop --wait SHUTDOWN --timeout 20ms", exit.Timeout, "wait for SHUTDOWN"},
-		{"time over for events", nil, "events web01 --timeout 20ms", exit.Timeout, "the time is over"},
-		{"time over for a job", slowJob, "job wait web01 slow --timeout 20ms", exit.Timeout, "qapi: the job slow goes on: qapi job wait web01 slow"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -87,6 +83,79 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overCtx is a context whose time is over when a test says so, however fast the machine is.
+type overCtx struct {
+	ctx
+	done chan struct{}
+	end  func()
+}
+
+func newOverCtx(t *testing.T) *overCtx {
+	o := &overCtx{ctx: t.Context(), done: make(chan struct{})}
+	o.end = sync.OnceFunc(func() { close(o.done) })
+	t.Cleanup(o.end)
+	return o
+}
+
+func (o *overCtx) Done() <-chan struct{} { return o.done }
+
+func (o *overCtx) Err() error {
+	select {
+	case <-o.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// Write makes what is printed end the time.
+func (o *overCtx) Write(text []byte) (int, error) {
+	o.end()
+	return len(text), nil
+}
+
+// TestTimeOver has the time end while different things are waited for.
+func TestTimeOver(t *testing.T) {
+	for line, c := range map[string]struct {
+		during, text string // a command; "": when the result is printed
+	}{
+		"call web01 stop":                         {"stop", "qapi: stop: "},
+		"call web01 query-status --wait SHUTDOWN": {"", "qapi: wait for SHUTDOWN: the time is over\n"},
+		"job wait web01 slow":                     {"query-jobs", "qapi: the job slow goes on: qapi job wait web01 slow\nqapi: the time is over\n"},
+	} {
+		w := newWorld(t)
+		slowJob(w)
+		over := newOverCtx(t)
+		if c.during != "" {
+			was := w.vm.Handler(c.during)
+			w.vm.Handle(c.during, func(ctx context.Context, r *qmptest.Request) (any, error) {
+				over.end()
+				if c.during == "stop" {
+					<-ctx.Done() // it has no reply
+				}
+				return was(ctx, r)
+			})
+		}
+		var errs strings.Builder
+		code := w.app("", over, &errs).run(over, words(line))
+		assert.Equal(t, exit.Timeout, code, "%s: %s", line, errs.String())
+		assert.Contains(t, errs.String(), c.text)
+	}
+	// The flag is such a time.
+	code, _, errs := newWorld(t).run("", words("events web01 --timeout 1ms")...)
+	assert.Equal(t, exit.Timeout, code, errs)
+}
+
+// A filter without end ends with its context, and not with the memory of the host.
+func TestEndlessFilter(t *testing.T) {
+	f, err := parseFilter("repeat(1)")
+	require.NoError(t, err)
+	over := newOverCtx(t)
+	over.end()
+	_, err = f.run(over, []byte("{}"))
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // failingJob starts a job that fails.
