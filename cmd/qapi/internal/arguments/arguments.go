@@ -53,6 +53,9 @@ func Read(command string, words []string, from Sources) (*Words, error) {
 	if from.ReadFile == nil {
 		from.ReadFile = os.ReadFile
 	}
+	if err := checkName(command); err != nil {
+		return nil, err
+	}
 	w := &Words{command: command, root: &node{members: map[string]*node{}}}
 	for _, word := range words {
 		isWhole := word == "-" || strings.HasPrefix(word, "@") || strings.HasPrefix(word, "{")
@@ -72,9 +75,26 @@ func Read(command string, words []string, from Sources) (*Words, error) {
 	return w, w.refuseSecrets()
 }
 
-// start returns the beginning of a word, for an error.
+// checkName returns an error for what cannot be the name of a command, not even of a fork's.
+func checkName(command string) error {
+	if strings.HasPrefix(command, "{") {
+		return errors.New("the command is JSON: give its name, and then its arguments, such as name=value")
+	}
+	isOther := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	}
+	if command == "" || strings.ContainsFunc(command, isOther) {
+		return fmt.Errorf("%q is not the name of a command, such as query-status", start(command))
+	}
+	return nil
+}
+
+// start returns the beginning of a word, for an error. What is in JSON may be secret.
 func start(word string) string {
 	const limit = 40
+	if strings.HasPrefix(word, "{") {
+		return "{…"
+	}
 	if len(word) <= limit {
 		return word
 	}

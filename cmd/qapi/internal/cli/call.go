@@ -145,7 +145,7 @@ func (c *call) request(s *schema.Schema, v qmp.Version) (request, error) {
 	r := request{command: c.command}
 	command, _ := s.Lookup(c.command).(*schema.Command)
 	if command != nil && c.oob && !command.AllowOOB {
-		return r, exit.Usagef("%s cannot be executed out of band; what can is %s", c.command, strings.Join(outOfBand(s), ", "))
+		return r, exit.Usagef("%s cannot be executed out of band; those that can are %s", c.command, strings.Join(outOfBand(s), ", "))
 	}
 	if c.wait != nil {
 		if err := c.wait.check(s); err != nil {
@@ -231,7 +231,7 @@ func (a *app) execute(ctx context.Context, conn *qmp.Conn, vm string, c *call, r
 	if err != nil {
 		return err
 	}
-	if err := a.printResult(vm, c, result); err != nil {
+	if err := a.printResult(ctx, vm, c, result); err != nil {
 		return err
 	}
 	if c.wait == nil {
@@ -255,11 +255,11 @@ func (a *app) execute(ctx context.Context, conn *qmp.Conn, vm string, c *call, r
 }
 
 // printResult prints a result, unless it is empty.
-func (a *app) printResult(vm string, c *call, result json.RawMessage) error {
+func (a *app) printResult(ctx context.Context, vm string, c *call, result json.RawMessage) error {
 	values := []any{result}
 	if c.filter != nil {
 		var err error
-		if values, err = c.filter.run(result); err != nil {
+		if values, err = c.filter.run(ctx, result); err != nil {
 			return err
 		}
 	} else if !c.several && bytes.Equal(bytes.TrimSpace(result), []byte("{}")) {

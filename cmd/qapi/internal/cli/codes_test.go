@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,12 +36,15 @@ func TestExitCodes(t *testing.T) {
 		{"a job fails", failingJob, "job wait web01 new", exit.Failed, "qapi: create \"new\": "},
 		{"no such job", nil, "job cancel web01 nope", exit.Failed, "the server has no such job"},
 		{"the agent refuses", func(w *world) { w.agent.Fail("guest-file-close", "GenericError", "no") }, "agent web01 call guest-file-close handle=77", exit.Failed, "qapi: guest-file-close: "},
-		{"a migration fails", func(w *world) { w.vm.FailMigration("refused") }, "migrate web01 tcp:localhost:1", exit.Failed, "refused"},
+		{"a migration fails", func(w *world) { w.vm.FailMigration("refused") }, "migrate web01 tcp:localhost:1", exit.Failed, "qapi: migration: failed: refused"},
 
 		{"no command", nil, "", exit.Usage, "Usage:"},
 		{"an unknown command of ours", nil, "cal web01 query-status", exit.Usage, "did you mean call?"},
 		{"an unknown flag", nil, "call web01 stop --quick", exit.Usage, "unknown flag: --quick"},
 		{"too few arguments", nil, "call web01", exit.Usage, "wrong number of arguments: 1"},
+		{"an unknown command for jobs", nil, "job frob web01", exit.Usage, `unknown command "frob" of qapi job; it has cancel, `},
+		{"JSON for a command", nil, `call web01 {"execute":"stop"}`, exit.Usage, "the command is JSON: give its name"},
+		{"JSON for the agent's command", nil, `agent web01 call {"execute":"guest-ping"}`, exit.Usage, "the command is JSON: give its name"},
 		{"a misspelt value", nil, "call web01 blockdev-add driver=flie", exit.Usage, "qapi: driver=flie: did you mean file?"},
 		{"a misspelt event", nil, "call web01 stop --wait SOTP", exit.Usage, "there is no event SOTP: did you mean STOP?"},
 		{"a misspelt member of an event", nil, "events web01 --until DEVICE_DELETED:devcie=x", exit.Usage, `did you mean "device"?`},
@@ -51,7 +55,7 @@ func TestExitCodes(t *testing.T) {
 		{"a secret", nil, "call web01 set_password protocol=vnc password=x", exit.Usage, "qapi: password is a secret, and other users can see arguments: use password=@FILE or password=-"},
 		{"a secret of HMP", nil, "hmp web01 set_password vnc x", exit.Usage, "has a secret"},
 		{"a file that is not there", nil, "call web01 getfd fdname=x --file x=/none", exit.Usage, "/none: no such file"},
-		{"not out of band", nil, "call web01 stop --oob", exit.Usage, "stop cannot be executed out of band; what can is "},
+		{"not out of band", nil, "call web01 stop --oob", exit.Usage, "stop cannot be executed out of band; those that can are "},
 		{"a bad migration", nil, "migrate web01 nope:x", exit.Usage, "nope"},
 		{"a bad time", nil, "call web01 stop --timeout soon", exit.Usage, "soon"},
 
@@ -65,11 +69,6 @@ func TestExitCodes(t *testing.T) {
 		{"lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call web01 stop", exit.Lost, "qapi: stop: "},
 		{"lost while it waits", func(w *world) { w.vm.Fault("stop", qmptest.HangUp()) }, "call web01 stop --wait SHUTDOWN", exit.Lost, "wait for SHUTDOWN"},
 		{"one of several is lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call @web* stop", exit.Lost, `{"vm":"web01","error":"stop: `},
-
-		{"time over for the reply", func(w *world) { w.vm.Fault("stop", qmptest.Drop()) }, "call web01 stop --timeout 20ms", exit.Timeout, "the time is over"},
-		{"time over for the event", nil, "call web01 stop --wait SHUTDOWN --timeout 20ms", exit.Timeout, "wait for SHUTDOWN"},
-		{"time over for events", nil, "events web01 --timeout 20ms", exit.Timeout, "the time is over"},
-		{"time over for a job", slowJob, "job wait web01 slow --timeout 20ms", exit.Timeout, "qapi: the job slow goes on: qapi job wait web01 slow"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -84,6 +83,79 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overCtx is a context whose time is over when a test says so, however fast the machine is.
+type overCtx struct {
+	ctx
+	done chan struct{}
+	end  func()
+}
+
+func newOverCtx(t *testing.T) *overCtx {
+	o := &overCtx{ctx: t.Context(), done: make(chan struct{})}
+	o.end = sync.OnceFunc(func() { close(o.done) })
+	t.Cleanup(o.end)
+	return o
+}
+
+func (o *overCtx) Done() <-chan struct{} { return o.done }
+
+func (o *overCtx) Err() error {
+	select {
+	case <-o.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// Write makes what is printed end the time.
+func (o *overCtx) Write(text []byte) (int, error) {
+	o.end()
+	return len(text), nil
+}
+
+// TestTimeOver has the time end while different things are waited for.
+func TestTimeOver(t *testing.T) {
+	for line, c := range map[string]struct {
+		during, text string // a command; "": when the result is printed
+	}{
+		"call web01 stop":                         {"stop", "qapi: stop: "},
+		"call web01 query-status --wait SHUTDOWN": {"", "qapi: wait for SHUTDOWN: the time is over\n"},
+		"job wait web01 slow":                     {"query-jobs", "qapi: the job slow goes on: qapi job wait web01 slow\nqapi: the time is over\n"},
+	} {
+		w := newWorld(t)
+		slowJob(w)
+		over := newOverCtx(t)
+		if c.during != "" {
+			was := w.vm.Handler(c.during)
+			w.vm.Handle(c.during, func(ctx context.Context, r *qmptest.Request) (any, error) {
+				over.end()
+				if c.during == "stop" {
+					<-ctx.Done() // it has no reply
+				}
+				return was(ctx, r)
+			})
+		}
+		var errs strings.Builder
+		code := w.app("", over, &errs).run(over, words(line))
+		assert.Equal(t, exit.Timeout, code, "%s: %s", line, errs.String())
+		assert.Contains(t, errs.String(), c.text)
+	}
+	// The flag is such a time.
+	code, _, errs := newWorld(t).run("", words("events web01 --timeout 1ms")...)
+	assert.Equal(t, exit.Timeout, code, errs)
+}
+
+// A filter without end ends with its context, and not with the memory of the host.
+func TestEndlessFilter(t *testing.T) {
+	f, err := parseFilter("repeat(1)")
+	require.NoError(t, err)
+	over := newOverCtx(t)
+	over.end()
+	_, err = f.run(over, []byte("{}"))
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // failingJob starts a job that fails.

@@ -12,10 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/internal/deviceprobe"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/internal/versions"
+	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -69,7 +71,11 @@ func (a *app) devices(ctx context.Context, args []string, out string) error {
 // askOrRead asks a binary, or reads recorded answers of one.
 func askOrRead(ctx context.Context, what string) (*devices.List, deviceprobe.Report, error) {
 	if filepath.Ext(what) != ".jsonl" {
-		return deviceprobe.Ask(ctx, what)
+		list, report, err := deviceprobe.Ask(ctx, what)
+		if errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil {
+			err = exit.With(exit.NoConnection, err) // it was only asked: nothing is lost
+		}
+		return list, report, err
 	}
 	file, err := regular.Open(what)
 	if err != nil {

@@ -96,7 +96,14 @@ func (a *app) events(ctx context.Context, addr string, names []string, flags eve
 	if !w.several {
 		return a.watch(ctx, machines[0], w, flags.reconnect)
 	}
-	return a.each(machines, func(m target.Machine) error { return a.watch(ctx, m, w, flags.reconnect) })
+	return a.each(machines, func(m target.Machine) error {
+		err := a.watch(ctx, m, w, flags.reconnect)
+		if w.isFull() {
+			cancel() // the others have nothing left to wait for
+			return nil
+		}
+		return err
+	})
 }
 
 // check returns an error for a name that seems to be misspelt.
@@ -183,11 +190,14 @@ func (a *app) watched(m target.Machine, w *watch, e qmp.Event) error {
 		}
 		a.printLine(line)
 	}
-	if isLast || w.counted && w.left.Load() <= 0 {
+	if isLast || w.isFull() {
 		return errWatched
 	}
 	return nil
 }
+
+// isFull reports whether as many events were printed as were asked for.
+func (w *watch) isFull() bool { return w.counted && w.left.Load() <= 0 }
 
 func (w *watch) wants(e qmp.Event) bool {
 	return (len(w.names) == 0 || slices.Contains(w.names, e.Name)) && matcher{tests: w.tests}.matches(e)

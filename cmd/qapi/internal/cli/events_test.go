@@ -78,6 +78,25 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// As many events as are asked for end the watch of all machines, also of those without events.
+func TestEventsOfSeveral(t *testing.T) {
+	w := newWorld(t)
+	done := make(chan int)
+	go func() {
+		code, _, _ := w.run("", words("events @web* --count 1")...)
+		done <- code
+	}()
+	for { // nobody says when it is connected
+		w.vm.Emit(qapi.StopEvent{})
+		select {
+		case code := <-done:
+			assert.Equal(t, exit.OK, code)
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 func TestMatcher(t *testing.T) {
 	data := json.RawMessage(`{"id":"a","n":18446744073709551615,"on":true,"in":{"x":"1"},"none":null}`)
 	for text, want := range map[string]bool{

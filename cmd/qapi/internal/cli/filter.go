@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -31,8 +32,8 @@ func parseFilter(expression string) (*filter, error) {
 }
 
 // run returns what the expression makes of a value: strings as they are, and all other values
-// as JSON.
-func (f *filter) run(value json.RawMessage) ([]any, error) {
+// as JSON. Without end it runs until ctx ends.
+func (f *filter) run(ctx context.Context, value json.RawMessage) ([]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber() // integers have 64 bits
 	var input any
@@ -40,7 +41,7 @@ func (f *filter) run(value json.RawMessage) ([]any, error) {
 		return nil, fmt.Errorf("--jq: %w", err)
 	}
 	var out []any
-	for results := f.code.Run(input); ; {
+	for results := f.code.RunWithContext(ctx, input); ; {
 		v, ok := results.Next()
 		if !ok {
 			return out, nil

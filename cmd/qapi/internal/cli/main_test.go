@@ -45,7 +45,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"help"}, exit.OK, "qapi finds running QEMUs"},
 		{[]string{"--help"}, exit.OK, "qapi finds running QEMUs"},
 		{[]string{"nope"}, exit.Usage, `unknown command "nope"`},
-		{[]string{"check"}, exit.Usage, "qapi check: wrong number of arguments: 0"},
+		{[]string{"check"}, exit.Usage, "qapi: check: wrong number of arguments: 0"},
 		{[]string{"check", "-h"}, exit.OK, "qapi check WHAT... [flags]"},
 		{[]string{"check", "--nope", "x"}, exit.Usage, "unknown flag: --nope"},
 		{[]string{"schema"}, exit.Usage, "Usage:"},

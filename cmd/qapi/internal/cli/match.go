@@ -127,6 +127,9 @@ func (m matcher) await(ctx context.Context, events *qmp.Subscription) (qmp.Event
 		if _, lost := errors.AsType[*qmp.OverflowError](err); lost {
 			continue // only events of this name are in the queue, and the next one may be the right one
 		}
+		if err != nil && ctx.Err() != nil {
+			err = ctx.Err() // without the name again
+		}
 		if err != nil {
 			return e, fmt.Errorf("wait for %s: %w", m.event, err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
@@ -164,14 +165,36 @@ func parent(use, short, long string) *cobra.Command {
 				return exit.Silent(exit.Usage)
 			}
 			err := fmt.Errorf("unknown command %q of %s", args[0], cmd.CommandPath())
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+			if near := similar(cmd, args[0]); near != "" {
+				err = fmt.Errorf("%w; did you mean %s?", err, near)
+			} else if cmd.HasParent() {
+				err = fmt.Errorf("%w; it has %s", err, strings.Join(subcommands(cmd), ", "))
 			}
 			return exit.With(exit.Usage, err)
 		},
-		Args:                       cobra.ArbitraryArgs,
-		SuggestionsMinimumDistance: 2,
+		Args: cobra.ArbitraryArgs,
 	}
+}
+
+// similar returns the command of a parent that a word begins, or is similar to, or "".
+func similar(cmd *cobra.Command, word string) string {
+	names := subcommands(cmd)
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, word) })
+	if i >= 0 {
+		return names[i]
+	}
+	return arguments.Nearest(word, names)
+}
+
+// subcommands returns the names of a parent's commands that its help shows.
+func subcommands(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
 }
 
 // count returns a check of the number of arguments: at least low and, unless high is
@@ -182,7 +205,7 @@ func count(low, high int) cobra.PositionalArgs {
 		if n >= low && (high < 0 || n <= high) {
 			return nil
 		}
-		return exit.Usagef("%s: wrong number of arguments: %d\nusage: %s", cmd.CommandPath(), n, cmd.UseLine())
+		return exit.Usagef("%s: wrong number of arguments: %d\nusage: %s", strings.TrimPrefix(cmd.CommandPath(), "qapi "), n, cmd.UseLine())
 	}
 }
 

@@ -56,7 +56,7 @@ func Explain(err error) string {
 }
 
 // packages have their names at the beginning of errors, which only helps programmers.
-var packages = []string{"qapi", "qmp", "qga", "job", "migration", "raw", "HMP"}
+var packages = []string{"qapi", "qmp", "qga", "job", "raw", "HMP"}
 
 // words says in plain words what package context says.
 var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")

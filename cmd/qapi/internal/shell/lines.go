@@ -62,6 +62,10 @@ func (l *lines) readLine(ctx context.Context, _ string) (string, error) {
 	}
 }
 
+func (l *lines) readMore(ctx context.Context, prompt string) (string, error) {
+	return l.readLine(ctx, prompt)
+}
+
 func (l *lines) secret(context.Context, string) (string, error) {
 	return "", exit.Usagef("nobody can type what is not shown: the input is not a terminal; use NAME=@FILE")
 }

@@ -50,6 +50,9 @@ type Options struct {
 type face interface {
 	// readLine returns the next line, io.EOF after the last, and the error of ctx when that ends.
 	readLine(ctx context.Context, prompt string) (string, error)
+	// readMore is the same for a line that goes on. Its error is errForgotten if the user does not want to
+	// go on with it.
+	readMore(ctx context.Context, prompt string) (string, error)
 	// secret returns a text that is typed without being shown.
 	secret(ctx context.Context, prompt string) (string, error)
 
@@ -168,6 +171,9 @@ func (s *session) loop(ctx context.Context) error {
 	return nil
 }
 
+// errForgotten is the error of a line of which an interrupt came before its end.
+var errForgotten = errors.New("the line is forgotten")
+
 // read reads a line, or several if JSON goes on in them.
 func (s *session) read(ctx context.Context) (string, error) {
 	line, err := s.face.readLine(ctx, s.prompt())
@@ -176,9 +182,12 @@ func (s *session) read(ctx context.Context) (string, error) {
 			break
 		}
 		var more string
-		if more, err = s.face.readLine(ctx, "... "); err == nil {
+		if more, err = s.face.readMore(ctx, "... "); err == nil {
 			line += "\n" + more
 		}
+	}
+	if errors.Is(err, errForgotten) {
+		return "", nil
 	}
 	return line, err
 }

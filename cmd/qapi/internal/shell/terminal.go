@@ -106,6 +106,18 @@ func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) 
 	return line, err
 }
 
+// readMore reads a line that goes on; Ctrl-C forgets all of it.
+func (t *terminal) readMore(ctx context.Context, prompt string) (string, error) {
+	typed, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer t.keys.leaving(cancel)()
+	line, err := t.readLine(ctx, prompt)
+	if err == nil && typed.Err() != nil {
+		err = errForgotten
+	}
+	return line, err
+}
+
 func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -151,6 +151,37 @@ func TestLongLine(t *testing.T) {
 	assert.Equal(t, "short", line)
 }
 
+// Ctrl-C forgets all of a line that goes on, and not only its last part.
+func TestForgottenLine(t *testing.T) {
+	in, typed := io.Pipe()
+	terminal := newTerminal(in, term.Terminal(&typist{on: "... ", typed: typed, keys: "x\x03"}, 40, 10), &history{})
+	s := &session{face: terminal}
+	go func() { _, _ = io.WriteString(typed, "{bad\r") }()
+	line, err := s.read(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, line)
+	go func() { _, _ = io.WriteString(typed, "next\r") }()
+	line, err = s.read(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "next", line)
+}
+
+// A typist types keys when a terminal has shown a text.
+type typist struct {
+	on, keys string
+	typed    io.Writer
+	shown    strings.Builder
+}
+
+func (t *typist) Write(text []byte) (int, error) {
+	t.shown.Write(text)
+	if t.on != "" && strings.Contains(t.shown.String(), t.on) {
+		t.on = ""
+		go func() { _, _ = io.WriteString(t.typed, t.keys) }()
+	}
+	return len(text), nil
+}
+
 func TestHistory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "qapi", "history")
 	h, err := openHistory(path)

@@ -27,6 +27,15 @@ type ConnectError struct {
 	Context error // of the caller's context: nil if it had not ended
 }
 
+// ended returns the error of a context that has ended, or is about to: a connection may notice that its
+// time is over before the timer of the context does.
+func ended(ctx context.Context) error {
+	if at, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(at) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Machine, e.Err) }
 func (e *ConnectError) Unwrap() error { return e.Err }
 
@@ -34,7 +43,7 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 func (m Machine) Dial(ctx context.Context, opts ...qmp.Option) (*qapi.Client, error) {
 	conn, err := m.dial(ctx, opts)
 	if err != nil {
-		return nil, &ConnectError{m.Name, err, ctx.Err()}
+		return nil, &ConnectError{m.Name, err, ended(ctx)}
 	}
 	return qapi.NewClient(conn), nil
 }
@@ -76,7 +85,7 @@ var ErrNoAgent = errors.New("it has no guest agent that can be reached: QEMU nee
 func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
 	conn, err := m.dialAgent(ctx, opts)
 	if err != nil {
-		return nil, &ConnectError{m.Name, err, ctx.Err()}
+		return nil, &ConnectError{m.Name, err, ended(ctx)}
 	}
 	return qga.NewClient(conn), nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,19 @@ func TestDialErrors(t *testing.T) {
 	defer cancel()
 	_, err = Machine{Name: "f", Address: address, Clients: 1}.Dial(ctx)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// lateTimer is a context whose time is over before its timer says so.
+type lateTimer struct{ context.Context }
+
+func (lateTimer) Deadline() (time.Time, bool) { return time.Now().Add(-1), true }
+
+func TestEnded(t *testing.T) {
+	assert.NoError(t, ended(t.Context()))
+	assert.ErrorIs(t, ended(lateTimer{t.Context()}), context.DeadlineExceeded)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, ended(lateTimer{ctx}), context.Canceled)
 }
 
 // TestQEMUFind finds real QEMUs, free and busy, with a monitor that is theirs or inherited.
