@@ -17,8 +17,8 @@ import (
 // match takes any event. An error of do is returned as it is.
 //
 // If events were lost while it waited, the one awaited may be among them: then the error
-// is or wraps a [*qmp.GapError] or a [*qmp.OverflowError], and whether what was awaited has
-// happened can only be asked for, by a command. ctx should have a limit, since some
+// is or wraps a [*qmp.GapError] or a [*qmp.OverflowError], and only a query can show whether what
+// was awaited has happened. ctx should have a limit, since some
 // events do not come at all.
 func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(context.Context) error, match func(E) bool) (E, error) {
 	events := Subscribe[E, P](c)
@@ -33,17 +33,17 @@ func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(con
 		match = func(E) bool { return true }
 	}
 	e, err := events.Find(ctx, match)
-	if err != nil && ctx.Err() == nil { // else it says what was waited for
+	if err != nil && ctx.Err() == nil { // otherwise the error already says what was waited for
 		err = fmt.Errorf("qapi: waiting for %s: %w", P(new(E)).EventName(), err)
 	}
 	return e, err
 }
 
-// Events ranges over the events of one type that come after it was called:
+// Events returns an iterator over the events of one type that come after the call:
 //
 //	for e, err := range qapi.Events[qapi.BlockIOErrorEvent](ctx, c) {
 //
-// It is [Subscribe] for a loop, and closes the subscription itself when the loop or ctx ends.
+// It is [Subscribe] for a loop: the subscription is closed when the loop or ctx ends.
 // Errors are those of [qmp.Stream.All]: the loop goes on after lost events, and the end
 // of ctx or of the connection is its last error. It can be ranged over once.
 func Events[E any, P eventPointer[E]](ctx context.Context, c *Client, opts ...qmp.SubscribeOption) iter.Seq2[E, error] {

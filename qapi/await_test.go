@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// TestAwait sees events that come before the command's reply, and passes over others.
+// Await returns an event that comes before the command's reply, and ignores other events.
 func TestAwait(t *testing.T) {
 	srv, c := dialFake(t)
 	shutdown := func(reason qapi.ShutdownCause) qapi.ShutdownEvent { return qapi.ShutdownEvent{Reason: reason} }
@@ -39,7 +39,7 @@ func TestAwait(t *testing.T) {
 	assert.Equal(t, refused, err)
 }
 
-// TestAwaitEnds with the reason, and the name of what was waited for.
+// The error of Await has the reason and the name of the event.
 func TestAwaitEnds(t *testing.T) {
 	srv, c := dialFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -51,7 +51,7 @@ func TestAwaitEnds(t *testing.T) {
 	assert.ErrorContains(t, err, "waiting for STOP")
 }
 
-// TestAwaitGap says that the event may have been missed.
+// After a lost connection, Await says that the event may have been missed.
 func TestAwaitGap(t *testing.T) {
 	srv := qmptest.Start(t)
 	conn, err := qmp.DialFunc(t.Context(), func(context.Context) (io.ReadWriteCloser, error) { return srv.Pipe(), nil },
@@ -84,7 +84,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsEnd with their context, whether they are ranged over or not.
+// Events ends with its context, in a loop and without one.
 func TestEventsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, c := dialFake(t)

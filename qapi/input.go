@@ -11,16 +11,16 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An InputOption sets how [TypeText] and [Click] do it.
+// An InputOption changes how [TypeText] and [Click] send input.
 type InputOption func(*input)
 
-// InputInterval sets the time between two keys, and for how long a button is down: 30 ms
-// without it. A guest that reads its keyboard more slowly, as firmware does and any guest of
-// a busy host, loses keys.
+// InputInterval sets the time between two keys, and for how long a button is down; without
+// this option it is 30 ms. A guest that reads its keyboard more slowly loses keys, for example
+// firmware, or any guest on a busy host.
 func InputInterval(d time.Duration) InputOption { return func(i *input) { i.interval = d } }
 
-// InputDisplay has the input go to the devices of a display, where they are bound to one: its
-// device's id, and the number of the head.
+// InputDisplay sends the input to the input devices that are bound to a display. device is the id
+// of the display's device, head the number of its output.
 func InputDisplay(device string, head int64) InputOption {
 	return func(i *input) { i.device, i.head = &device, &head }
 }
@@ -63,12 +63,12 @@ func (i *input) pause(ctx context.Context) error {
 }
 
 // TypeText types a text on the guest's keyboard, for a guest without an agent that has a US
-// layout. It can have the characters of ASCII that print, and "\n", "\t", "\b" and "\x1b",
-// which are the keys Return, Tab, Backspace and Escape; another one is an error before anything is
-// typed. Other keys, and several at once, are for [Client.SendKey].
+// layout. The text can have printable ASCII characters, and "\n", "\t", "\b" and "\x1b",
+// which are the keys Return, Tab, Backspace and Escape; any other character is an error before
+// anything is typed. For other keys, and for several at once, use [Client.SendKey].
 //
-// It takes its time (see [InputInterval]) and returns when all is typed; the error says how much
-// was. A machine that does not run or has no keyboard is an error. Whether the
+// It waits after each character (see [InputInterval]), and returns when all are typed; an error
+// says how many were. A machine that does not run or has no keyboard is an error. Whether the
 // guest reads its keyboard cannot be known.
 func TypeText(ctx context.Context, c *Client, text string, opts ...InputOption) error {
 	var strokes [][]InputEvent
@@ -93,7 +93,7 @@ func TypeText(ctx context.Context, c *Client, text string, opts ...InputOption) 
 	return nil
 }
 
-// stroke is keys that go down in order, and up in the reverse.
+// stroke returns the events for keys that go down in order, and up in the reverse order.
 func stroke(keys []QKeyCode) []InputEvent {
 	events := make([]InputEvent, 2*len(keys))
 	for n, key := range keys {
@@ -107,8 +107,8 @@ func keyEvent(key QKeyCode, down bool) InputEvent {
 	return InputEvent{Type: InputEventKey{Key: KeyValue{Type: KeyValueQcode(key)}, Down: down}}
 }
 
-// usKeys are the keys of a US keyboard that are no letters, with what they type without
-// shift and with it.
+// usKeys are the keys of a US keyboard that are not letters, with what they type without
+// and with shift.
 var usKeys = []struct {
 	key            QKeyCode
 	plain, shifted rune
@@ -122,7 +122,7 @@ var usKeys = []struct {
 	{QKeyCodeRet, '\n', 0}, {QKeyCodeTab, '\t', 0}, {QKeyCodeBackspace, '\b', 0}, {QKeyCodeEsc, '\x1b', 0},
 }
 
-// keysFor are the keys that together type a character; nil if none do.
+// keysFor returns the keys that together type a character; nil if there are none.
 func keysFor(r rune) []QKeyCode {
 	switch {
 	case 'a' <= r && r <= 'z':
@@ -143,11 +143,12 @@ func keysFor(r rune) []QKeyCode {
 	return nil
 }
 
-// Click moves the guest's pointer to a place and presses and releases a button there:
-// [InputButtonLeft], say. x and y are parts of the screen's width and height, from 0 at the left and the top to 1;
-// the pixel in column 100 of a [Client.Screendump] that is 640 pixels wide has x = 100.5/640.
+// Click moves the guest's pointer to a place, and presses and releases a button there, for
+// example [InputButtonLeft]. x and y are fractions of the screen's width and height: (0, 0) is
+// the corner at the top left, (1, 1) the one at the bottom right. The centre of a pixel in
+// column 100 of a [Client.Screendump] that is 640 pixels wide has x = 100.5/640.
 //
-// The guest needs a pointer that has places, such as the device usb-tablet or
+// The guest needs a pointing device with absolute coordinates, such as the device usb-tablet or
 // virtio-tablet-pci: without one, or if the machine does not run, Click is an error.
 func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opts ...InputOption) error {
 	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // not a number, too
@@ -164,7 +165,7 @@ func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opt
 	return nil
 }
 
-// press presses a button and releases it, when ctx ends meanwhile, too.
+// press presses a button and releases it, also if ctx ends in between.
 func (i *input) press(ctx context.Context, button InputButton) error {
 	event := func(down bool) InputEvent { return InputEvent{Type: InputEventBtn{Button: button, Down: down}} }
 	err := i.send(ctx, event(true))
@@ -179,7 +180,7 @@ func (i *input) press(ctx context.Context, button InputButton) error {
 	return err
 }
 
-// moveTo is the event of a pointer that goes to a part of the screen.
+// moveTo returns the event of a pointer that moves to a place along an axis, a fraction of it.
 func moveTo(axis InputAxis, part float64) InputEvent {
 	const whole = 0x7fff
 	return InputEvent{Type: InputEventAbs{Axis: axis, Value: int64(math.Round(part * whole))}}

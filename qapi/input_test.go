@@ -29,7 +29,7 @@ func typable() string {
 	return text.String() + "\n\t\b\x1b"
 }
 
-// inputs are what a fake was sent, a line for each command, such as "shift+ a+ a- shift-".
+// inputs returns what was sent to a fake, a line for each command, such as "shift+ a+ a- shift-".
 func inputs(t *testing.T, srv *qmptest.Server) []string {
 	t.Helper()
 	var lines []string
@@ -83,7 +83,7 @@ func TestTypeText(t *testing.T) {
 	})
 }
 
-// TestTypeTextFails before it has typed anything, or says how much it has.
+// TypeText fails before it has typed anything, or says how much it has typed.
 func TestTypeTextFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := dialFake(t)
@@ -122,7 +122,7 @@ func TestClick(t *testing.T) {
 
 func zero() float64 { return 0 }
 
-// TestClickLetsGo of the button when its context ends in the middle.
+// Click releases the button when its context ends in the middle.
 func TestClickLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := dialFake(t)
@@ -152,7 +152,7 @@ var bootSector = []byte{
 	0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf6, // out 0x3f8, the key; again
 }
 
-// TestQEMUTypeText has the firmware of a real machine say what was typed.
+// The firmware of a real machine prints what was typed.
 func TestQEMUTypeText(t *testing.T) {
 	disk := make([]byte, 1<<20)
 	copy(disk, bootSector)
@@ -185,7 +185,7 @@ func TestQEMUTypeText(t *testing.T) {
 	})
 }
 
-// TestQEMUNoPointer says that a machine has none.
+// The error of Click says that a machine has no pointer.
 func TestQEMUNoPointer(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp"))

@@ -14,24 +14,24 @@ type call struct {
 	mode    callMode
 	state   callState
 	oob     bool
-	files   []*os.File // are passed with the message
+	files   []*os.File // to be passed with the message
 	passing *fdPassing
 	eager   bool          // is sent even to an agent that has not synchronised yet
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none
 	order   uint64        // its place among all calls that were sent
-	taken   int64         // the number that a whole message has as its id, or 0
+	taken   int64         // the number that a whole message has as its id, which no other call may use meanwhile; or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
-	line    []byte // the whole reply, if answer was found by the two ends of its line; nil: answer was found by scanning
+	line    []byte // the whole reply, if only the two ends of its line were read to find answer; nil: all of it was read
 	buffer  []byte // the read buffer that answer lies in, if the call owns it
 	refused bool   // answer is an error member
 	err     error  // why there is no answer
 
-	relay relaying      // nil: its stream is not one
+	relay relaying      // the session's; nil: its stream is not a Relay
 	watch callTrace     // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
-	then  *callback     // if set, is run instead
+	then  *callback     // if set, is run when the call is finished, and done gets nothing
 
 	prev, next *call // in a callList
 }

@@ -13,7 +13,7 @@ import (
 type Conn struct {
 	core    *core
 	session *session    // nil if again is set
-	again   supervision // the connection is made again when it is lost
+	again   supervision // with WithReconnect: makes the connection again when it is lost; otherwise nil
 	opts    callOptions
 }
 
@@ -128,7 +128,7 @@ func (c *Conn) WaitIdle(ctx context.Context) error {
 func (c *Conn) LateReplies() int { return int(c.core.late.Load()) }
 
 // Close ends the connection. Calls that wait return an error that wraps
-// [ErrClosed]; subscriptions and handlers get the events that have come and then end.
+// [ErrClosed]; subscriptions and handlers get the events that have already come, and then end.
 // Close does not wait. It may be called from any goroutine, and more than once.
 func (c *Conn) Close() error {
 	if c.again != nil {

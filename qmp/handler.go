@@ -87,14 +87,14 @@ func (h *handler) run(w workerID) {
 	h.core.pool.add(h)
 }
 
-// runOne calls f for one event. It reports whether to go on.
+// runOne calls f for one event. It reports whether there may be another.
 func (h *handler) runOne(w workerID) bool {
 	h.turn <- struct{}{}
 	returned := false
 	defer func() {
 		h.runner.Store(0)
 		<-h.turn
-		if !returned { // f panicked, or called runtime.Goexit: the next event is another matter
+		if !returned { // f panicked, or called runtime.Goexit: the handler goes on with the next event
 			h.core.pool.add(h)
 		}
 	}()

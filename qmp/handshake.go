@@ -99,7 +99,7 @@ func (s *session) shaken() bool {
 	return true
 }
 
-// unanswered returns err, of a wait that got no answer, with the possible reasons.
+// unanswered adds the possible reasons to err, the error of a wait without an answer.
 func (s *session) unanswered(doing string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +110,8 @@ func (s *session) unanswered(doing string, err error) error {
 	return err
 }
 
-// greet handles the greeting, which begins the handshake. A QEMU that a client connects
-// to while it starts may greet twice; then it has to be negotiated with again.
+// greet handles the greeting, which begins the handshake. A QEMU may greet
+// twice if the client connects while it starts; then the client negotiates again.
 func (s *session) greet(m *wire.Message) error {
 	if len(m.Members[wire.Greeting]) > maxGreeting {
 		return fmt.Errorf("the greeting is larger than the limit of %d bytes", maxGreeting)
@@ -138,7 +138,7 @@ func parseGreeting(text []byte) (Greeting, error) {
 	q := sent.Version.QEMU
 	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, sent.Version.Package}}
 	for _, c := range sent.Capabilities {
-		if name, ok := c.(string); ok { // what else may come is not known yet
+		if name, ok := c.(string); ok { // the protocol allows other types, but has none yet
 			g.Capabilities = append(g.Capabilities, name)
 		}
 	}

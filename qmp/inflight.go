@@ -8,8 +8,9 @@ import (
 
 const (
 	// maxInFlight is how many commands may be in flight at a time, abandoned ones
-	// included. QEMU executes one at a time. After a stall it executes all that it was
-	// sent, even if nobody waits for the replies any more: so it is sent only a few.
+	// included. QEMU executes one at a time. After a stall it executes all
+	// commands that it has been sent, even if nobody waits for the replies any more: so only a
+	// few are sent.
 	maxInFlight = 32
 	// maxInband is how many in-band commands may be in flight when out-of-band execution is
 	// on. With more in its queue QEMU stops reading, and does not receive an out-of-band
@@ -70,8 +71,8 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	return true
 }
 
-// needsNumber reports whether c has to be sent with a number. A request without one is
-// executed much faster, since QEMU parses it byte by byte, but then the next reply must be
+// needsNumber reports whether c has to be sent with a number. QEMU parses requests slowly,
+// byte by byte, so a number is left out where that is possible: then the next reply must be
 // the reply to c. If always is set, every command needs a number.
 func (f *inFlight) needsNumber(c *call, always bool) bool {
 	if c.mode == whole || f.withoutIDs {
@@ -81,7 +82,7 @@ func (f *inFlight) needsNumber(c *call, always bool) bool {
 }
 
 // needsProbe reports whether a probe, which has a number, must be sent before a whole
-// message, which gets none.
+// message, which has none.
 func (f *inFlight) needsProbe() bool {
 	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.withoutIDs)
 }
@@ -175,15 +176,15 @@ func (f *inFlight) before(order uint64) []*call {
 // all returns all calls in flight.
 func (f *inFlight) all() []*call { return f.before(f.order + 1) }
 
-// numbers are the ids in use, each with its call: 1 is calls[0].
+// numbers has the calls in flight by their numbers: the call with the number 1 is calls[0].
 type numbers struct {
 	calls []*call
 	used  int
 	base  int64 // is added to make an id that no other client can have used
 }
 
-// add gives c the smallest free number except but; if but is 0, none is excluded. If unique
-// is set, base is added to it, so that no other client can have used the id.
+// add gives c the smallest free number; but is a number that c must not get, or 0. If unique
+// is set, base is added to the number, so that no other client can have used the id.
 func (n *numbers) add(c *call, but int64, unique bool) {
 	i := 0
 	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {
@@ -200,7 +201,7 @@ func (n *numbers) add(c *call, but int64, unique bool) {
 	}
 }
 
-// slot returns the index of the call with a number, whether it is there or not.
+// slot returns the index in calls for a number. There may be no such call.
 func (n *numbers) slot(number int64) int64 {
 	if number > n.base {
 		number -= n.base
@@ -221,7 +222,7 @@ func (n *numbers) remove(c *call) {
 	n.used--
 }
 
-// ownNumber returns the number in an id member, 0 if the client does not send such ids.
+// ownNumber returns the number in an id member, 0 if it is not a number that this client could have sent.
 func ownNumber(id []byte) int64 {
 	if len(id) == 0 || len(id) > 17 || id[0] == '0' {
 		return 0

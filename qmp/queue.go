@@ -17,9 +17,9 @@ func (e *OverflowError) Error() string {
 }
 
 // A GapError is in a stream of events where a connection made with [WithReconnect] was
-// lost: events until it is connected again are missing. The stream goes on after it. A
-// program that follows a state by its events has to query the state again; a command
-// waits until the connection is back.
+// lost: events from then until it was connected again are missing. The stream goes on after
+// the error. A program that follows a state by its events has to query the state again; the
+// command for that waits until the connection is back.
 type GapError struct {
 	Cause error // how the connection ended; wraps [ErrClosed]
 }
@@ -62,7 +62,7 @@ func (m *memory) release() {
 type queue struct {
 	names []string // the registry's
 	limit int      // events
-	wake  func()   // called, one call at a time, when there is a new entry, or the end
+	wake  func()   // called with mu held after each new entry, and at the end
 
 	mu    sync.Mutex
 	ring  []entry // len is a power of two
@@ -99,7 +99,7 @@ func (q *queue) add(e entry) {
 	q.wake()
 }
 
-// lose loses the oldest event, if there is another after it.
+// lose drops the oldest event and counts it as lost, if there is another after it.
 func (q *queue) lose() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -140,10 +140,10 @@ func (s *session) unclaimedLocked(m *wire.Message) error {
 		err := fmt.Errorf("%s belongs to an earlier client of this server", m.Describe())
 		s.hello.before = err
 		s.report.add(fmt.Errorf("qmp: %w", err))
-		if s.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // or it answers the first command, which could not be parsed
+		if s.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // or it answers our first command, which the server could not parse
 			s.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 		}
-	case m.Members[wire.Error] != nil && m.Members[wire.ID] == nil && s.flight.total > 0: // as for a request that cannot be parsed
+	case m.Members[wire.Error] != nil && m.Members[wire.ID] == nil && s.flight.total > 0: // servers send it for a request that they cannot parse
 		s.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 	case s.recovery.on:
 		s.report.add(fmt.Errorf("qmp: %s answers no command", m.Describe()))

@@ -19,7 +19,7 @@ const maxProbes = 2
 // It is guarded by the session's mutex.
 type recovery struct {
 	on     bool
-	since  uint64     // the last call that was sent before it began, or began again
+	since  uint64     // the order of the last call that was sent before it began, or began again
 	lost   *lostReply // the outcome of calls that turn out to have no answer; nil: nothing was lost
 	queued int        // probes that have not been sent yet
 }
@@ -41,7 +41,7 @@ func (s *session) recoverLocked(what *lostReply) {
 	if r.lost == nil {
 		r.lost = what
 	}
-	if what.refusal == nil || s.flight.probes+r.queued == 0 { // refusals come in bursts
+	if what.refusal == nil || s.flight.probes+r.queued == 0 { // one broken request can cause many refusals: one probe is enough
 		s.queueProbeLocked()
 		s.kickLocked()
 	}
@@ -54,7 +54,7 @@ func (s *session) queueProbeLocked() {
 	}
 	command := "qmp_capabilities"
 	if !s.opts.handshake {
-		command = "query-version" // a negotiation is the user's business here
+		command = "query-version" // without a handshake of ours, only the user negotiates
 	}
 	request, err := wire.Command("execute", command, nil)
 	if err != nil {

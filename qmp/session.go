@@ -20,20 +20,19 @@ const lingerAfter = time.Second
 // goroutine of the writer.
 //
 // The state of a session decides how commands are sent, and what happens to an unexpected
-// reply, which answers none of them:
+// reply, which answers no command in flight:
 //
 //	state         begins with                     commands                              an unexpected reply
 //	negotiating   the opening of the stream       only the negotiation is sent          is reported and dropped
-//	unproven      the opening, if no negotiation  have unique numbers                   is reported and dropped
+//	unproven      the opening, if no negotiation  have numbers of this client only      is reported and dropped
 //	in step       the first answer                no number for the only one in flight  ends the session
 //	recovering    garbage, a lost reply           have numbers; a probe is sent         is reported and dropped
-//	closed        fail                            are refused                           -
+//	closed        a call of fail                  are refused                           -
 //
 // A session that negotiates is never unproven: the negotiation's answer is the first answer. A
-// session that is recovering is in step again when a command is answered that was sent after
-// the recovery began. With an agent
-// (agent.go) the answer to a synchronisation puts a session in step, and an abandoned call
-// puts it out of step.
+// recovering session is in step again when a command that was sent after the recovery began
+// has been answered. With an agent (agent.go) the answer to a synchronisation puts a session
+// in step, and an abandoned call puts it out of step.
 type session struct {
 	*core
 	rw    io.ReadWriteCloser
@@ -41,18 +40,18 @@ type session struct {
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
-	in   *wire.Framer // the reader's
+	in   *wire.Framer // only the reader uses it
 	out  writer
-	done chan struct{} // closed when the connection is
+	done chan struct{} // closed when the session is closed
 
-	lasting bool // the core is used by further sessions after this one
-	heard   bool // an event of this session has been passed on
+	lasting bool // the core may be used by another session after this one
+	heard   bool // an event of this session has been passed to the core's receivers
 
-	starting bool // the server is only being started: it greets when it is ready
+	starting bool // the server is being started: its greeting has no time limit
 
 	mu       sync.Mutex
-	err      error       // why the session is closed
-	lost     func(error) // called with err
+	err      error       // why the session is closed; nil while it is open
+	lost     func(error) // if set, called with err when the session is closed
 	linger   *time.Timer
 	queue    callList     // not sent yet, in order
 	urgent   callList     // out-of-band calls, not sent yet: sent first
@@ -178,8 +177,8 @@ func (s *session) queueOf(c *call) *callList {
 	return &s.queue
 }
 
-// startLocked gathers what can be sent, and reports whether the caller is the
-// one to write it.
+// startLocked gathers what can be sent, and reports whether the caller has
+// to write it.
 func (s *session) startLocked() bool {
 	if s.out.busy && s.agent != nil {
 		s.agent.held()
@@ -238,7 +237,7 @@ func (s *session) nextLocked() *call {
 	return c
 }
 
-// sendLocked appends c to what is written, with a number if it needs one.
+// sendLocked appends the request of c to what the writer writes next, with a number if it needs one.
 func (s *session) sendLocked(c *call) {
 	numbered := s.flight.needsNumber(c, s.oob || s.recovery.on || s.relay != nil)
 	s.flight.add(c, numbered, s.oob)
@@ -324,7 +323,7 @@ func (s *session) holdupLocked() string {
 func (s *session) finishLocked(c *call) {
 	c.state = finished
 	switch {
-	case c.then != nil: // done when it has run
+	case c.then != nil: // live.done is called when it has run
 		c.then.call = c
 		s.pool.add(c.then)
 	case c.mode == probe:

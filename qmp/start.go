@@ -20,13 +20,13 @@ import (
 // standard error. What has not been copied to it 1 s (or cmd.WaitDelay) after the process
 // has ended is dropped. Start calls cmd.Wait; the caller must not.
 //
-// ctx bounds the start. If that fails, the process is ended, and the error has its
+// ctx limits the start. If the start fails, the process is ended, and the error has its
 // exit status and the last lines of its standard error. They are also in the
 // errors of calls that a failing process leaves unanswered.
 //
-// QEMU ends with its connection but not with this program: if that is killed, or ends
-// without a Close, QEMU lives on, and nobody can reach it, unless it has a second monitor.
-// On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig).
+// QEMU ends when its connection is closed, but not when this program is killed or ends without
+// a Close: then QEMU continues to run, and nobody can reach it, unless it has a second monitor.
+// On Linux Pdeathsig in cmd.SysProcAttr makes the kernel kill QEMU in this case, too.
 //
 // Standard input and output are simple, and limited: [Files] cannot be passed,
 // [WithReconnect] is impossible, and what QEMU prints there, such as the "Formatting" of
@@ -46,7 +46,7 @@ func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error)
 		default:
 			err = p.withStderr(err)
 			if !slices.ContainsFunc(cmd.Args, func(arg string) bool { return strings.Contains(arg, "stdio") }) {
-				err = fmt.Errorf("%w; it was not told to have its monitor there, as -qmp stdio does", err)
+				err = fmt.Errorf("%w; its command line has no monitor on standard input and output, such as -qmp stdio", err)
 			}
 		}
 		return nil, fmt.Errorf("%w (of %s)", err, p.name)
@@ -107,7 +107,7 @@ type stdio struct {
 	closed  chan struct{}
 }
 
-// Read tells at the end of the stream how the process ended.
+// Read returns, at the end of the stream, an error that says how the process ended.
 func (s *stdio) Read(b []byte) (int, error) {
 	n, err := s.pipe.Read(b)
 	if err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -131,7 +131,7 @@ func (s *stdio) Read(b []byte) (int, error) {
 	return n, io.EOF
 }
 
-// Close has the process end, and does not wait for that.
+// Close makes the process end, and does not wait for it.
 func (s *stdio) Close() error {
 	s.once.Do(func() {
 		s.process.terminate()

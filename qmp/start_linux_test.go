@@ -24,7 +24,7 @@ func reaped(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// However a process ends, neither it nor anything of ours is left.
+// After a process has ended, in whatever way, neither it nor a goroutine or file of ours is left.
 func TestStartLeavesNothing(t *testing.T) {
 	for _, script := range []string{"serve", "stubborn", "refuse", "leave", "mute"} {
 		t.Run(script, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestStartLeavesNothing(t *testing.T) {
 	}
 }
 
-// A program that closes the connection and ends leaves no server behind.
+// When a program closes the connection and ends, its server ends, too.
 func TestStartMainEnds(t *testing.T) {
 	mainEnds(t, "")
 }
@@ -55,8 +55,8 @@ func TestQEMUStartMainEnds(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) { mainEnds(t, q.Path) })
 }
 
-// mainEnds runs such a program again and again. It and its server hold the one end of a
-// pipe open as long as they live.
+// mainEnds runs such a program again and again. The program and its server hold one end of a
+// pipe open as long as they run.
 func mainEnds(t *testing.T, qemu string) {
 	t.Helper()
 	for i := range 30 {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server is a command that runs this test program as a server, in this way.
+// server returns a command that runs this test program as a server; script says what it does.
 func server(script string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), "QMP_TEST_SERVER="+script)
@@ -171,7 +171,7 @@ func TestStart(t *testing.T) {
 	if err := ended(t, p); err != nil {
 		t.Error(err)
 	}
-	if err := p.Conn.Err(); !errors.Is(err, io.EOF) { // Wait is not ahead of it
+	if err := p.Conn.Err(); !errors.Is(err, io.EOF) { // the connection has ended when Wait returns
 		t.Errorf("after quit: %v", err)
 	}
 	if s := p.cmd.ProcessState; s == nil || !s.Success() {
@@ -213,7 +213,7 @@ func TestProcessClose(t *testing.T) {
 	}
 }
 
-// A writer that takes nothing holds up neither Wait nor Close.
+// A writer that blocks does not block Wait or Close.
 func TestStartBlockedStderr(t *testing.T) {
 	t.Parallel() // it takes a second of real time
 	for name, end := range map[string]func(*Process) error{
@@ -341,7 +341,7 @@ func (w *listening) Write(b []byte) (int, error) {
 	return 0, errors.New("no room") // does not concern the process
 }
 
-// A server that never greets is given up when ctx ends.
+// If a server does not greet, Start returns when ctx ends.
 func TestStartMute(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -354,8 +354,8 @@ func TestStartMute(t *testing.T) {
 	}
 }
 
-// The end of a process is the connection's, even if a child of its own has its
-// outputs.
+// The end of a process ends the connection, even if a child of the process holds its outputs
+// open.
 func TestStartOrphan(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	cmd := server("orphan")
@@ -383,7 +383,7 @@ func TestStartOrphan(t *testing.T) {
 	}
 }
 
-// A process that lives on without its outputs is ended.
+// A process that closes its outputs and continues to run is ended.
 func TestStartHides(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	p := startServer(t, "serve")

@@ -20,11 +20,11 @@ type writer struct {
 	busy    bool // a goroutine writes, and uses out
 	broken  bool // nothing can be written any more
 	out     []byte
-	from    int        // where in out a writing goroutine begins
-	fds     []int      // are passed with the first byte of out; the writer closes them
+	from    int        // how much of out has been written already
+	fds     []int      // to be passed with the first byte of out; the writer closes them
 	passing *fdPassing // passes fds
 	try     *nonblockingWriter
-	loop    func() // the method run as a function, made once
+	loop    func() // the method run as a value, made once to save an allocation for each go statement
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestDevices compares the types of a few devices with files that people can read. UPDATE=1
-// writes them anew.
+// writes them again.
 func TestDevices(t *testing.T) {
 	files, err := generate(config{devices: true, all: true, schemas: list{"testdata/devices/old.txt", "testdata/devices/new.txt"}, pkg: "example", out: t.TempDir()})
 	require.NoError(t, err)
@@ -35,8 +35,8 @@ func TestDevices(t *testing.T) {
 	assert.Equal(t, []string{"storage_gen.go", "input_gen.go", "other_gen.go"}, names)
 }
 
-// TestAllDevices compiles types of all devices of all releases, and those of one release, in a
-// module of a user's.
+// TestAllDevices compiles, in a user's module, the types of all devices of all releases, and those
+// of one release.
 func TestAllDevices(t *testing.T) {
 	dir := userModule(t)
 	for name, c := range map[string]config{

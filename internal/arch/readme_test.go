@@ -65,7 +65,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU of our own: connected at once, or an error with what it said; p.Close ends it
+	// a QEMU that we start: p.Conn is connected, or the error has what it printed; p.Close ends it
 	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func jobs(ctx context.Context, c *qapi.Client) error {
 }
 
 func agent(ctx context.Context, snapshot func(context.Context) error) error {
-	g, err := qga.Dial(ctx, "unix:/run/vm/qga.sock") // gets in step with it first
+	g, err := qga.Dial(ctx, "unix:/run/vm/qga.sock") // synchronises with it first
 	if err != nil {
 		return err
 	}

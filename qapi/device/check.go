@@ -62,15 +62,15 @@ func versionText(v qmp.Version) string { return fmt.Sprintf("%d.%d.%d", v.Major,
 
 // Check asks the server whether it would take a device, and returns what is wrong with it: a
 // type or a property that the server does not have, or a value of another kind than it takes.
-// It also finds what releases before 9.2 drop in silence, such as lists, and numbers that they take
-// for another PCI address. Nil does not promise that [qapi.Client.DeviceAdd] succeeds: names of
-// buses, disks and backends are not looked at, nor whether there is a place.
+// It also finds values that releases before 9.2 drop without an error, such as lists, and numbers
+// that they understand as another PCI address. If Check returns nil, [qapi.Client.DeviceAdd] may
+// still fail: Check does not look at the names of buses, disks and backends, or for a free place.
 //
-// The error holds a [*TypeError] or a [*PropertyError] for each fault. What a server has said
-// of a type is asked for once on a connection.
+// The error holds a [*TypeError] or a [*PropertyError] for each fault. What a server says
+// about a type is asked for once on a connection.
 //
-// Asking QEMU 7.2 for virtio-gpu-gl-pci or virtio-vga-gl ends it where a module of its is not
-// installed, so these are not asked for below QEMU 10.0.
+// A question about virtio-gpu-gl-pci or virtio-vga-gl ends a QEMU 7.2 that was installed without a
+// certain module, so servers before 10.0 are not asked about them, and Check returns nil.
 func Check(ctx context.Context, c *qapi.Client, dev qapi.Device) error {
 	args, err := qapi.DeviceArgs(dev)
 	if err != nil {
@@ -129,10 +129,10 @@ func deadly(driver string, v qmp.Version) bool {
 	return !v.AtLeast(10, 0) && (driver == "virtio-gpu-gl-pci" || driver == "virtio-vga-gl")
 }
 
-// A catalogue is what a server has said of its devices so far.
+// A catalogue has what a server has said about its devices so far.
 type catalogue struct {
 	user    map[string]bool   // whether users can create a type; nil: the server did not say
-	aliases map[string]string // types by other names of theirs
+	aliases map[string]string // types by their aliases
 
 	mu    sync.Mutex
 	types map[string]map[string]string // the types of properties, by type of device
@@ -168,7 +168,7 @@ func newCatalogue(ctx context.Context, c *qapi.Client) (*catalogue, error) {
 	return known, nil
 }
 
-// resolve returns the name of a type that may be another name of it.
+// resolve returns the name of the type for a name that may be an alias.
 func (k *catalogue) resolve(driver string) (string, *TypeError) {
 	if name, ok := k.aliases[driver]; ok {
 		return name, nil

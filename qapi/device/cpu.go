@@ -73,8 +73,7 @@ type S390XCPU struct {
 	BookID *int32 `json:"book-id,omitzero"`
 	// The number of its drawer, which has the book. In QEMU 10.0 and newer, not in 7.2.
 	DrawerID *int32 `json:"drawer-id,omitzero"`
-	// How much of a host processor the guest is to think that it gets, if processors get
-	// unequal shares. In QEMU 10.0 and newer, not in 7.2.
+	// How much of a host processor the guest believes to get, if processors get unequal shares. In QEMU 10.0 and newer, not in 7.2.
 	Entitlement qapi.S390CPUEntitlement `json:"entitlement,omitzero"`
 	// Says to the guest that it has a host processor to itself. In QEMU 10.0 and newer, not in 7.2.
 	Dedicated *bool `json:"dedicated,omitzero"`
@@ -125,8 +124,7 @@ func (x S390XCPU) DeviceProperties() any {
 	return x
 }
 
-// withFeatures returns properties with features among them. What both have is as the features
-// say.
+// withFeatures returns the properties and the features. If both have a name, the feature counts.
 func withFeatures(props map[string]any, features map[string]bool) map[string]any {
 	if len(features) == 0 {
 		return props

@@ -83,8 +83,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestArguments holds that what is sent for a device are its properties by the names that QEMU
-// has for them, and no others.
+// TestArguments checks that exactly the properties of a device are sent, by the names that QEMU has
+// for them.
 func TestArguments(t *testing.T) {
 	for _, dev := range allTypes {
 		full := reflect.New(reflect.TypeOf(dev)).Elem()
@@ -109,8 +109,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// typeOf is the type in QEMU that has the properties of a driver: that of all models of
-// processors is their parent.
+// typeOf returns the type in QEMU that has the properties of a driver: for all models of
+// processors it is their parent.
 func typeOf(driver string) string {
 	if strings.HasSuffix(driver, "-cpu") {
 		return strings.TrimPrefix(driver, "auto-")
@@ -118,7 +118,7 @@ func typeOf(driver string) string {
 	return driver
 }
 
-// properties are those that a type, or one of processors below it, has in any release.
+// properties returns those that a type has in any release, or, for processors, a type below it.
 func properties(t *testing.T, typ string) map[string]bool {
 	t.Helper()
 	known := map[string]bool{}
@@ -137,7 +137,7 @@ func properties(t *testing.T, typ string) map[string]bool {
 	return known
 }
 
-// TestNoMagic holds that no device has a property of a name that is not sent as it is.
+// TestNoMagic checks that no device has a property of a name that is not sent as it is.
 func TestNoMagic(t *testing.T) {
 	for _, release := range qemu.DeviceReleases() {
 		list, err := qemu.Devices(release)

@@ -38,8 +38,8 @@ func outcomes(t *testing.T, release string) (values []string, of []outcome) {
 	return all.Values, all.Properties
 }
 
-// unseen are values that a server refuses for a reason that the property's type does not tell:
-// what Check does not find.
+// unseen reports whether a server refuses a value for a reason that does not follow from the type of
+// the property, and that Check does not find.
 func unseen(o outcome, value string) bool {
 	text := o.Type == "str" || o.Type == "string" || strings.HasPrefix(o.Type, "link<") || isEnum(o.Type)
 	switch {
@@ -78,7 +78,7 @@ func TestMisfit(t *testing.T) {
 				switch {
 				case accepted[v] && dropped:
 					assert.NotEmpty(t, why, "%s: %s.%s (%s) drops %s", release, o.Device, o.Property, o.Type, v)
-				case accepted[v] && o.Property == "addr" && release == "7.2": // another address than on newer ones
+				case accepted[v] && o.Property == "addr" && release == "7.2": // another address than on newer releases
 				case accepted[v] && o.Property == "len-ports": // with no way to give the elements
 				case accepted[v]:
 					assert.Empty(t, why, "%s: %s.%s (%s) takes %s", release, o.Device, o.Property, o.Type, v)
@@ -90,8 +90,8 @@ func TestMisfit(t *testing.T) {
 	}
 }
 
-// TestStructs holds that the fields of devices can hold what QEMU 11.1 takes, and nothing that it
-// refuses by its kind.
+// TestStructs checks that the fields of devices can have the values that QEMU 11.1 accepts, and no
+// values of a kind that it refuses.
 func TestStructs(t *testing.T) {
 	values, all := outcomes(t, "11.1")
 	devices := map[string]reflect.Type{}

@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// misfit says why a server does not take a value for a property of a type; "" if it does, or if
-// that cannot be said. QEMU 9.2 and newer are strict. Older ones read text: 7.2 takes "on" for
+// misfit returns why a server does not accept a value for a property of a type; "" if it does, or if
+// that is not known. QEMU 9.2 and newer are strict. Older ones read text: 7.2 takes "on" for
 // true and "0x10" for 16.
 func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 	kind, strict := v.Kind(), version.AtLeast(9, 2)
@@ -80,7 +80,7 @@ func isScalar(typ string) bool {
 	return number || typ == "bool" || typ == "str" || typ == "string" || isEnum(typ) || strings.HasPrefix(typ, "link<")
 }
 
-// wants says that a value is of another kind than it has to be.
+// wants returns the text that a value is of the wrong kind; "" if it is of the right one.
 func wants(kind, want jsontext.Kind) string {
 	if kind == want || kind == 'f' && want == 't' {
 		return ""

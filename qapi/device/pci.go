@@ -13,18 +13,18 @@ import (
 // A PCIAddr is a place on a PCI bus: a slot, of 0 to 31, and a function of it, of 0 to 7.
 // The zero value stands for none: QEMU then takes the first slot that is free.
 //
-// In JSON it is a text such as "05.0", which all releases read alike. A number means other
-// places to QEMU 5.2 and 7.2 than to newer releases; as the value of a property it is read
-// as all of them write it, slot times 8 plus function.
+// In JSON it is a text such as "05.0", which all releases read in the same way. A number means
+// another place for QEMU 5.2 and 7.2 than for newer releases. UnmarshalJSON reads a number as all
+// releases write it: slot times 8 plus function.
 type PCIAddr struct {
 	slot, function int16
 	set            bool
 }
 
-// Slot is function 0 of a slot, which is where devices with one function are.
+// Slot returns function 0 of a slot, where devices with only one function are.
 func Slot(slot int) PCIAddr { return SlotFunction(slot, 0) }
 
-// SlotFunction is a function of a slot. A place that no bus has is an error when it is encoded.
+// SlotFunction returns a function of a slot. Encoding fails if no bus has such a place.
 func SlotFunction(slot, function int) PCIAddr {
 	clip := func(n int) int16 { return int16(max(-1, min(n, 0x7fff))) }
 	return PCIAddr{clip(slot), clip(function), true}
@@ -52,7 +52,7 @@ func (a PCIAddr) Slot() int { return int(a.slot) }
 // Function returns the function.
 func (a PCIAddr) Function() int { return int(a.function) }
 
-// IsZero reports whether a is no address.
+// IsZero reports whether a is not set.
 func (a PCIAddr) IsZero() bool { return a == PCIAddr{} }
 
 // String is the address in hexadecimal digits, such as "05.0"; empty if there is none.
@@ -80,7 +80,7 @@ func (a PCIAddr) MarshalJSONTo(enc *jsontext.Encoder) error {
 	case a.IsZero():
 		return enc.WriteToken(jsontext.Int(-1)) // any place, to QEMU
 	case !a.valid():
-		return fmt.Errorf("slot %d, function %d is no address of a PCI device: slots go to 31, functions to 7", a.slot, a.function)
+		return fmt.Errorf("slot %d, function %d is not the address of a PCI device: slots go to 31, functions to 7", a.slot, a.function)
 	}
 	return enc.WriteToken(jsontext.String(a.String()))
 }

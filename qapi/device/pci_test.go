@@ -59,7 +59,7 @@ func TestPCIAddrRefused(t *testing.T) {
 	}
 	for _, a := range []device.PCIAddr{device.Slot(32), device.Slot(-1), device.SlotFunction(0, 8), device.SlotFunction(1<<40, 0)} {
 		_, err := json.Marshal(a)
-		assert.ErrorContains(t, err, "no address of a PCI device")
+		assert.ErrorContains(t, err, "not the address of a PCI device")
 		assert.NotPanics(t, func() { _ = a.String() })
 	}
 	_, err := device.ParsePCIAddr("32.9")

@@ -62,7 +62,7 @@ func TestQEMURead(t *testing.T) {
 	})
 }
 
-// TestQEMUReadOther reads devices into what is not of their type.
+// TestQEMUReadOther reads devices into values of other types.
 func TestQEMUReadOther(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := start(t, q)
@@ -94,7 +94,7 @@ func TestQEMUReadOther(t *testing.T) {
 	})
 }
 
-// TestQEMUCheck asks real servers of devices that they would not take, or not as they are meant.
+// TestQEMUCheck checks devices against real servers that would refuse or misunderstand them.
 func TestQEMUCheck(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := start(t, q)
@@ -149,13 +149,14 @@ func open(driver, property string, value any) qapi.Device {
 	return qapi.DeviceAddArgs{Driver: driver, Props: map[string]any{property: value}}
 }
 
-// TestQEMUTraps are what real servers do otherwise than one expects, and what becomes of it here.
+// TestQEMUTraps shows where real servers do not do what one expects, and what this package does then.
 func TestQEMUTraps(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := start(t, q, "-netdev", "user,id=net0")
 		add := func(dev qapi.Device) error { return c.DeviceAdd(t.Context(), dev) }
 
-		// What only the server may set, and an id that is not one, reach no server: it lives.
+		// A property that only the server may set, or an id that is not a string, is not sent: it would end
+		// the server.
 		for _, name := range []string{"realized", "type", "parent_bus", "hotplugged"} {
 			require.ErrorContains(t, add(device.E1000{Props: map[string]any{name: true}}), "which only the server itself may set")
 		}
@@ -164,7 +165,7 @@ func TestQEMUTraps(t *testing.T) {
 		_, err := c.QueryStatus(t.Context())
 		require.NoError(t, err)
 
-		// An address is the same place for all; no ROM is not the same as the usual one.
+		// An address is the same place for all releases; an empty romfile means that there is no ROM.
 		require.NoError(t, add(device.E1000{ID: "nic0", Netdev: "net0", Addr: device.Slot(16), Romfile: new(""), Bootindex: new(int32(0))}))
 		nic, err := device.Read[device.E1000](t.Context(), c, "nic0")
 		require.NoError(t, err)

@@ -32,9 +32,9 @@ const peripheral = "/machine/peripheral/"
 // [qapi.DeviceAddArgs] gets all that can be read. It fails if the device is of another type than
 // T is for, and with an error of class DeviceNotFound if there is none.
 //
-// What is read is the state of the device: what nobody has set is there as the device has it, so
-// that all bools and numbers are set. What points to other objects, such as iothread and memdev,
-// is their id where they have one. The features of a processor are not read.
+// Read returns the state of the device, also of properties that nobody has set, so all bools and
+// numbers are set. A property that points to another object, such as iothread and memdev, is the
+// id of that object, if it has one. The features of a processor are not read.
 func Read[T any](ctx context.Context, c *qapi.Client, id string) (T, error) {
 	var x T
 	if err := read(ctx, c, id, &x); err != nil {
@@ -93,7 +93,7 @@ func check(x any, driver string) error {
 	return nil
 }
 
-// wanted are the properties that what x points to has fields for; nil stands for all.
+// wanted returns the properties for which the value that x points to has fields; nil stands for all.
 func wanted(x any) []string {
 	t := reflect.TypeOf(x).Elem()
 	if _, open := x.(*qapi.DeviceAddArgs); open || t.Kind() != reflect.Struct {
@@ -113,13 +113,13 @@ func wanted(x any) []string {
 	return names
 }
 
-// A value is that of a property.
+// A value is the value of a property.
 type value struct {
 	typ  string
 	text jsontext.Value
 }
 
-// json is the value as a device takes it: of a link the id of the object, if it has one.
+// json returns the value as a device accepts it: for a link, the id of the object, if it has one.
 func (v value) json() jsontext.Value {
 	if !strings.HasPrefix(v.typ, "link<") {
 		return v.text
@@ -133,7 +133,7 @@ func (v value) json() jsontext.Value {
 	return v.text
 }
 
-// text is a value that is a string.
+// text returns a value that is a string.
 func text(v value) string { return string(wirejson.Unquote(v.text)) }
 
 func quoted(s string) jsontext.Value {
@@ -144,7 +144,7 @@ func quoted(s string) jsontext.Value {
 	return q
 }
 
-// readable reports whether a property is one of a device that has a value of its own.
+// readable reports whether a property of a device has a value that can be read.
 func readable(name, typ string, wanted []string) bool {
 	if wanted != nil {
 		return slices.Contains(wanted, name)
@@ -190,7 +190,7 @@ func getValues(ctx context.Context, c *qapi.Client, at string, list []qapi.Objec
 	texts, errs := make([]jsontext.Value, len(list)), make([]error, len(list))
 	var wait sync.WaitGroup
 	for i, p := range list {
-		wait.Go(func() { // not Conn.Go, whose callbacks need workers: a handler that reads would wait for its own
+		wait.Go(func() { // not Conn.Go, whose callbacks need workers: a handler that calls Read would wait for its own worker
 			errs[i] = c.Conn().Execute(ctx, "qom-get", qapi.QOMGetArgs{Path: at, Property: p.Name}, &texts[i])
 		})
 	}
@@ -207,7 +207,7 @@ func getValues(ctx context.Context, c *qapi.Client, at string, list []qapi.Objec
 	return nil
 }
 
-// serverVersion is the version of the server, as its greeting has it or as it says when asked.
+// serverVersion returns the version in the server's greeting; if there was none, it asks the server.
 func serverVersion(ctx context.Context, c *qapi.Client) (qmp.Version, error) {
 	if v := c.Conn().Greeting().Version; v.Major > 0 {
 		return v, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/device"
 )
 
-// TestAllTypes holds that allTypes has each device; UPDATE=1 writes it.
+// TestAllTypes checks that allTypes has each device; UPDATE=1 writes it.
 func TestAllTypes(t *testing.T) {
 	paths, err := filepath.Glob("*_gen.go")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestAllTypes(t *testing.T) {
 	assert.Equal(t, string(text), b.String(), "UPDATE=1 writes alltypes_test.go")
 }
 
-// The type of a property goes by the device: what is the address of a PCI device in one is a
+// The type of a property depends on the device: what is the address of a PCI device in one is a
 // place in memory in another, and the port of a hub is a text where that of a bridge is a number.
 var (
 	_ device.PCIAddr = device.E1000{}.Addr

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Join makes one list of those of several binaries of a release. What a later one says of
-// a target replaces what an earlier one says of it. Properties that all types below a parent
-// have move to the parent, wherever the lists have them; if its children differ in the form of
-// one, the parent has the most frequent.
+// Join combines the lists of several binaries of a release into one. If two lists have the same
+// target, the later one counts. A property that all types below a parent have moves to the parent,
+// wherever the lists have it; if the children differ in its form, the parent gets the most
+// frequent form.
 func Join(lists ...*List) (*List, error) {
 	if len(lists) == 0 {
 		return &List{}, nil
@@ -47,7 +47,7 @@ func Join(lists ...*List) (*List, error) {
 	return joined, nil
 }
 
-// shorten returns nil for targets that are all that there are, or none.
+// shorten returns targets, or nil if there are none, or if they are all targets.
 func shorten(targets, all []string) []string {
 	if len(targets) == len(all) || len(targets) == 0 {
 		return nil
@@ -63,13 +63,13 @@ type node struct {
 	*Type
 	children []*node
 	has      []string // the targets that have it
-	aliased  []string // those of them that know the alias
-	// known has all properties by target, and then by name: of a device those that QEMU says it
-	// has, of an abstract type those that all its children have.
+	aliased  []string // the targets that know the alias
+	// known has all properties by target, and then by name: for a device, those that QEMU lists;
+	// for an abstract type, those that all its children have.
 	known map[string]map[string]form
 }
 
-// A form is what a property is like, beyond its name.
+// A form is all that describes a property, except its name.
 type form struct {
 	typ, def string
 	kind     Kind
@@ -83,10 +83,10 @@ func (f form) prop(name string, targets []string) Prop {
 	return Prop{Name: name, Type: f.typ, Kind: f.kind, Default: f.def, ReadOnly: f.readOnly, Absent: f.absent, Targets: targets}
 }
 
-// compareForms is an order, so that nothing depends on that of a map.
+// compareForms orders forms, so that no result depends on the order of a map.
 func compareForms(a, b form) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
 
-// add takes what a list says of a target.
+// add adds the types that a list has for a target.
 func (f forest) add(l *List, target string) error {
 	for _, t := range l.Types {
 		if !slices.Contains(l.TargetsOf(t), target) {
@@ -120,7 +120,7 @@ func (n *node) addProps(l *List, t *Type, target string) {
 	}
 	props := l.PropsOn(t, target)
 	if t.Abstract || t.NoUser && len(props) == 0 {
-		return // it has what its children have; it was not asked, since nobody can create it
+		return // hoist computes its properties from its children: QEMU cannot be asked about what nobody can create
 	}
 	n.known[target] = map[string]form{}
 	for _, p := range props {
@@ -128,7 +128,7 @@ func (n *node) addProps(l *List, t *Type, target string) {
 	}
 }
 
-// link makes trees of the nodes, and returns their roots.
+// link connects the nodes into trees, and returns the roots.
 func (f forest) link() (roots []*node) {
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		n := f[name]
@@ -155,7 +155,7 @@ func (n *node) shareFacts() {
 	}
 }
 
-// majority is what more than half of all have, or else empty.
+// majority returns the value that more than half of all have; empty if there is none.
 func majority(count map[string]int, all int) string {
 	for value, n := range count {
 		if 2*n > all {
@@ -188,7 +188,8 @@ func (n *node) hoist() {
 			}
 		}
 	}
-	// Where there is one child, what it has is common to all only if it is so on another target.
+	// Where there is only one child, its properties count as common to all only if they are common
+	// on another target, too.
 	shared := map[string]bool{}
 	for target, byName := range perTarget {
 		for name, v := range byName {
@@ -207,7 +208,7 @@ func (n *node) hoist() {
 	}
 }
 
-// votes count how many types have a property in which form.
+// votes counts, for each form of a property, the types that have it.
 type votes map[form]int
 
 func vote(byName map[string]votes, name string, f form) {
@@ -224,7 +225,8 @@ func (v votes) sum() (n int) {
 	return n
 }
 
-// winner returns the form that is most frequent in all, if v has it, and else the one that is most frequent in v.
+// winner returns the form that is most frequent in all, if v has it; otherwise the form that is most
+// frequent in v.
 func (v votes) winner(all votes) form {
 	best := func(votes votes) form {
 		return slices.MaxFunc(slices.Collect(maps.Keys(votes)), func(a, b form) int {

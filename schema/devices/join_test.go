@@ -114,7 +114,7 @@ func TestProps(t *testing.T) {
 	require.Nil(t, l.Find("e", "x86_64"))
 	require.Nil(t, l.Find("", "x86_64"))
 
-	// Nobody checks a list that is made by hand.
+	// A list that is made by hand has not been checked by Parse.
 	cycle := &List{Types: []*Type{{Name: "a", Parent: "b"}, {Name: "b", Parent: "a"}}}
 	require.Empty(t, cycle.Props(cycle.Types[0]))
 }

@@ -1,9 +1,9 @@
-// Package devices has what QEMU releases say of their devices, as facts: names, parents, buses,
+// Package devices has facts that QEMU releases report about their devices: names, parents, buses,
 // properties, types, defaults. QEMU's own text is not in it.
 //
 // A release's facts are a [List], written as text by [List.Format] and read by [Parse]. A
-// property that all types below a parent have alike stands at the parent only, as in QEMU's
-// own object model; [List.Props] has all that a type has.
+// property that all types below a parent have in the same form is stored only with the parent, as
+// in QEMU's own object model; [List.Props] returns all properties of a type.
 package devices
 
 import (
@@ -40,16 +40,16 @@ type Type struct {
 	// Bus is the type of the bus that the device is plugged into, such as "PCI"; some have none.
 	// Bus and Category of an abstract type are those of most of its children.
 	Bus string
-	// Alias is another name that device_add takes, such as "virtio-blk". On which targets it
-	// does, AliasTargets says; nil stands for all that have the type.
+	// Alias is another name that device_add accepts, such as "virtio-blk". AliasTargets are the
+	// targets on which it does; nil stands for all that have the type.
 	Alias        string
 	AliasTargets []string
 	// Category is the group that QEMU lists the type in, such as "Storage".
 	Category string
 	// Targets are those that have the type; nil stands for all of the list.
 	Targets []string
-	// Unasked are the targets of which the properties are not known, since QEMU ended when it was
-	// asked. There the type has what its parents have.
+	// Unasked are the targets for which the properties are not known, since QEMU ended when it was
+	// asked for them. On these targets the type has only the properties of its parents.
 	Unasked []string
 	// Props are the type's own properties, in the order of their names. Those of its parents
 	// are not repeated, unless they differ.
@@ -63,7 +63,7 @@ func (t *Type) User() bool { return !t.Abstract && !t.NoUser }
 type Prop struct {
 	Name string
 	Type string // as QEMU prints it, such as "uint32", "str", "OnOffAuto" or "link<iothread>"
-	// Kind says what a value must be where the type does not.
+	// Kind says what a value must be, if the type does not say enough.
 	Kind Kind
 	// Default is the default of the type as JSON, or empty if none is known. Machine types may
 	// have another one, and -1 or the greatest value often means that the device decides.
@@ -71,11 +71,12 @@ type Prop struct {
 	ReadOnly bool
 	// Absent is set if the type lacks a property that its parent has. [List.Props] leaves it out.
 	Absent bool
-	// Targets are those on which the type has the property so; nil stands for all that have the type.
+	// Targets are those on which the type has the property in this form; nil stands for all that
+	// have the type.
 	Targets []string
 }
 
-// A Kind says what the value of a property must be, beyond what its type says.
+// A Kind says more about the values of a property than its type does.
 type Kind string
 
 // The kinds.
@@ -116,7 +117,8 @@ func (l *List) Type(name string) *Type {
 	return l.byName[name]
 }
 
-// Find returns the type that device_add of a target knows by a name, which may be an alias, or nil.
+// Find returns the type that device_add on a target accepts under this name, which may be an alias;
+// nil if there is none.
 func (l *List) Find(name, target string) *Type {
 	if t := l.Type(name); t != nil && slices.Contains(l.TargetsOf(t), target) {
 		return t
@@ -142,7 +144,7 @@ func (l *List) Targets() []string {
 // TargetsOf returns the names of the targets that have a type.
 func (l *List) TargetsOf(t *Type) []string { return l.expand(t.Targets) }
 
-// expand returns targets, or all there are for nil.
+// expand returns targets, or all targets of the list for nil.
 func (l *List) expand(targets []string) []string {
 	if targets == nil {
 		return l.Targets()
@@ -167,7 +169,7 @@ func (l *List) Ancestry(t *Type) iter.Seq[*Type] {
 // of each is nil if it holds for all targets of the type.
 func (l *List) Props(t *Type) []Prop {
 	targets := l.TargetsOf(t)
-	left := map[string][]string{} // by name: the targets on which no type has said yet how it is
+	left := map[string][]string{} // by name: the targets for which the form is not known yet
 	var all []Prop
 	for a := range l.Ancestry(t) {
 		for _, p := range a.Props {
@@ -203,7 +205,7 @@ func (l *List) PropsOn(t *Type, target string) []Prop {
 	return on
 }
 
-// split returns those of names that are in which, and those that are not; a which of nil has all.
+// split returns the names that are in which, and those that are not. If which is nil, all are in it.
 func split(names, which []string) (in, out []string) {
 	if which == nil {
 		return names, nil

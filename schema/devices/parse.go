@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Parse reads the text form of a list; name stands for the text in errors, which have the line.
+// Parse reads the text form of a list. Errors begin with name and the number of the line.
 // It accepts what Format writes, and comments: lines that begin with #.
 func Parse(name string, text []byte) (*List, error) {
 	p := &parser{list: &List{}, types: map[string]*Type{}}
@@ -54,7 +54,7 @@ func (p *parser) parseRelease(release string) error {
 	case release == "":
 		return fmt.Errorf("the release has no name")
 	case p.list.Release != "":
-		return fmt.Errorf("the release has been named: %s", p.list.Release)
+		return fmt.Errorf("there are two lines that name the release; the first says %s", p.list.Release)
 	}
 	p.list.Release = release
 	return nil
@@ -88,7 +88,7 @@ func (p *parser) parseType(words []string) error {
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		if _, twice := attrs[name]; twice {
-			return fmt.Errorf("type %s: %s is said twice", t.Name, name)
+			return fmt.Errorf("type %s: %s is there twice", t.Name, name)
 		}
 		attrs[name] = value
 		if err := p.typeWord(t, word); err != nil {
@@ -126,12 +126,12 @@ func (p *parser) typeWord(t *Type, word string) (err error) {
 	case name == "unasked":
 		t.Unasked, err = p.targets(value, p.list.Targets())
 	default:
-		return fmt.Errorf("there is nothing called %q to be said of a type", name)
+		return fmt.Errorf("a type has no word %q=", name)
 	}
 	return err
 }
 
-// inherit gives a type what it does not say and its parent has, and checks what it says.
+// inherit sets what the text does not say about a type to what its parent has, and checks the rest.
 func (p *parser) inherit(t *Type, said map[string]string) error {
 	parent := &Type{}
 	if t.Parent != "" {

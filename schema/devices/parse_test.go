@@ -80,7 +80,7 @@ func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, err string }{
 		{"", "x:1: there is no line that names the release"},
 		{"# comment\n\n", "x:2: there is no line that names the release"},
-		{"release 1.0\nrelease 1.1\n", "x:2: the release has been named: 1.0"},
+		{"release 1.0\nrelease 1.1\n", "x:2: there are two lines that name the release; the first says 1.0"},
 		{`release ""`, "x:1: the release has no name"},
 		{"release 1.0\nbinary a 1\nbinary a 2", "x:3: the target a is there twice"},
 		{"release 1.0\nbinary a,b 1", `x:2: the binary's target "a,b" is not a name`},
@@ -89,10 +89,10 @@ func TestParseErrors(t *testing.T) {
 		{head + "t\nu\nt", `x:6: the type "t" is there twice, or has no name`},
 		{head + `""`, `x:4: the type "" is there twice, or has no name`},
 		{head + "t < device", "x:4: type t: its parent device is not there, or not before it"},
-		{head + "t abstract no-user abstract", "x:4: type t: abstract is said twice"},
-		{head + "t bus=a bus=b", "x:4: type t: bus is said twice"},
+		{head + "t abstract no-user abstract", "x:4: type t: abstract is there twice"},
+		{head + "t bus=a bus=b", "x:4: type t: bus is there twice"},
 		{head + "t really", `x:4: type t: the word "really" is not known`},
-		{head + "t color=red", `x:4: type t: there is nothing called "color" to be said of a type`},
+		{head + "t color=red", `x:4: type t: a type has no word "color"=`},
 		{head + "t on=a,c", `x:4: type t: the target "c" is not one of a, b`},
 		{head + "t on=b,a", "x:4: type t: the target a is there twice, or out of order"},
 		{head + "t on=a\nu < t on=b", "x:5: type u: its parent is not on the target b"},
@@ -119,7 +119,8 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what Parse takes is written so that it takes it again, and means the same.
+// FuzzParse checks that Format writes what Parse has accepted as text that Parse accepts again, with
+// the same meaning.
 func FuzzParse(f *testing.F) {
 	f.Add(example)
 	f.Add("release 1\nbinary a 1\nt\n\tp absent/x\n")

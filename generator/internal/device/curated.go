@@ -1,15 +1,16 @@
 package device
 
-// A group is devices of one kind: a file of the package, and of the descriptions.
+// A group has the devices of one kind, which share a file of the package and a file of
+// descriptions.
 type group struct {
-	file  string // without its ending
+	file  string // the name of both files, without its ending
 	what  string
 	names []string
 }
 
-// curated are the devices that package qapi/device has: those that people set, or that QEMU's
-// documentation tells them to use, in any release that we know. What is not here is in leftOut,
-// with the reason.
+// curated lists the devices that package qapi/device has: those that people use, or that QEMU's
+// documentation recommends, in any release that we know. All others are in leftOut, with the
+// reason.
 var curated = []group{
 	{"storage", "disks", []string{
 		// Disks for guests with virtio drivers; the ccw ones are those of s390x, the device ones sit on virtio-mmio (microvm, virt).
@@ -35,9 +36,9 @@ var curated = []group{
 	{"network", "network", []string{
 		"virtio-net-pci", "virtio-net-ccw", "virtio-net-device", "e1000", "e1000-82544gc", "e1000-82545em",
 		"e1000e", "igb", "rtl8139", "vmxnet3", "pcnet", "ne2k_pci",
-		// of the 13 models of the eepro100 the three that libvirt knows by name
+		// the three models of the eepro100, of 13, that libvirt knows by name
 		"i82551", "i82557b", "i82559er", "usb-net",
-		// a switch; the one device of ours with a list as property
+		// a switch; the only device here that has a property with a list
 		"rocker",
 	}},
 	{"display", "displays", []string{
@@ -65,7 +66,7 @@ var curated = []group{
 	{"bridge", "bridges and ports", []string{
 		"pcie-root-port", "ioh3420", "x3130-upstream", "xio3130-downstream", "pcie-pci-bridge", "i82801b11-bridge",
 		"pci-bridge", "pxb", "pxb-pcie", "pxb-cxl", "cxl-rp", "cxl-upstream", "cxl-downstream",
-		// what a PCI device of s390x is configured with
+		// configures a PCI device of s390x
 		"zpci",
 	}},
 	{"memory", "memory", []string{

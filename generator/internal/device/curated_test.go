@@ -23,8 +23,8 @@ func allLists(t testing.TB) []*devices.List {
 	return lists
 }
 
-// TestCurated holds that each device that users can create is either curated or left out for a
-// reason, and that no row is for nothing.
+// TestCurated checks that each device that users can create is either curated or left out for a
+// reason, and that each row is needed.
 func TestCurated(t *testing.T) {
 	here := map[string]bool{}
 	for _, g := range curated {
@@ -63,7 +63,7 @@ func TestCurated(t *testing.T) {
 	}
 }
 
-// TestUseless holds that each property that is left out would be there otherwise.
+// TestUseless checks that each property that is left out would be there otherwise.
 func TestUseless(t *testing.T) {
 	lists := allLists(t)
 	for name := range useless {

@@ -39,7 +39,7 @@ func build(t *testing.T) *Package {
 	return p
 }
 
-// unlinked is a name in brackets that is not a link to what Go calls it.
+// unlinked matches a name in brackets that is not a link to a name in Go.
 var unlinked = regexp.MustCompile(`\[[a-z][a-z0-9_-]*\]`)
 
 // TestCoverage fails for a device or a property that is not described.
@@ -93,7 +93,7 @@ func TestDescriptionsAreUsed(t *testing.T) {
 	}
 }
 
-// run is how many words in a row may not be QEMU's.
+// run is how many words in a row must not be the same as in QEMU's text.
 const run = 7
 
 var word = regexp.MustCompile(`[a-z0-9]+`)
@@ -135,7 +135,7 @@ func TestOwnWords(t *testing.T) {
 	}
 }
 
-// descriptionsOf are the texts of QEMU's in a file of what a binary says of its devices.
+// descriptionsOf returns QEMU's texts in a file that has what a binary says of its devices.
 func descriptionsOf(t *testing.T, path string) []string {
 	t.Helper()
 	file, err := os.Open(path)

@@ -7,14 +7,14 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// An omission is devices that users can create and that package qapi/device does not have.
+// An omission describes devices that users can create and that package qapi/device does not have.
 type omission struct {
 	names []string // patterns, as of path.Match
-	buses []string // all that is plugged into these
+	buses []string // all devices that are plugged into buses of these types
 	why   string
 }
 
-// leftOut are all devices that are not curated; a test holds that there are no others, and that
+// leftOut lists the devices that are not curated; a test checks that it has all of them, and that
 // each row is needed.
 var leftOut = []omission{
 	{names: []string{"*-transitional", "*-non-transitional"}, why: "disable-legacy and disable-modern of the plain device say the same"},
@@ -39,7 +39,7 @@ var leftOut = []omission{
 	{names: []string{"ati-vga", "vhost-user-vga", "tulip", "usb-braille", "hv-syndbg"}, why: "rare, with better ones beside them"},
 }
 
-// has reports whether a device is one of those that are left out.
+// has reports whether a device is one of those that o describes.
 func (o omission) has(t *devices.Type) bool {
 	return slices.Contains(o.buses, t.Bus) || slices.ContainsFunc(o.names, func(pattern string) bool {
 		match, _ := path.Match(pattern, t.Name)

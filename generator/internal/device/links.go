@@ -5,7 +5,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// link makes links of the names of devices, commands and events in the descriptions.
+// link turns names of devices, commands and events in the descriptions into links.
 func (b *builder) link() {
 	known := map[string]bool{}
 	for _, g := range b.groups() {

@@ -8,24 +8,24 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// merged is what all releases say of a device.
+// merged has what all releases together say about a device.
 type merged struct {
-	newest *devices.Type // as the newest release has it that has it
+	newest *devices.Type // as in the newest release that has the device
 	in     places
 	props  []*prop // in the order of their groups
 }
 
-// A prop is a property of a device, as the newest release has it that has it.
+// A prop is a property of a device, as in the newest release that has the property.
 type prop struct {
 	devices.Prop
 	in places
-	// generation is how far above the device the type is that has the property: 0 is the
-	// device itself.
+	// generation is how many levels above the device the property belongs: 0 is the device
+	// itself, 1 its parent.
 	generation int
 }
 
-// merge brings together what the lists, the oldest first, say of a device; nil if users can
-// create it in none of them.
+// merge combines what the lists, the oldest first, say about a device. It returns nil if users
+// cannot create the device in any of them.
 func merge(lists []*devices.List, name string) *merged {
 	m := &merged{in: places{}}
 	props := map[string]*prop{}
@@ -47,7 +47,7 @@ func merge(lists []*devices.List, name string) *merged {
 				known = &prop{in: places{}}
 				props[p.Name] = known
 			}
-			if _, again := known.in.releases(r); !again { // not that of another target
+			if _, again := known.in.releases(r); !again { // otherwise it is that of another target
 				known.Prop, known.generation = p, generation(l, t, p.Name)
 			}
 			for _, target := range l.TargetsOf(t) {
@@ -64,8 +64,9 @@ func merge(lists []*devices.List, name string) *merged {
 	return m
 }
 
-// generation is how far above a type the one is that has a property. What is above it by name
-// only, as virtio-blk-pci-base is above virtio-blk-pci, counts as the type itself.
+// generation returns how many levels above a type its highest parent with a property is; 0 is
+// the type itself. A parent whose name begins with that of the type, such as
+// virtio-blk-pci-base of virtio-blk-pci, counts as the type itself.
 func generation(l *devices.List, t *devices.Type, prop string) int {
 	n, at := 0, 0
 	for a := range l.Ancestry(t) {
@@ -80,8 +81,8 @@ func generation(l *devices.List, t *devices.Type, prop string) int {
 	return at
 }
 
-// family are properties that belong to a type further above than where all that are below it
-// have them.
+// family has properties that count as those of a parent, by its name, although not all types
+// below that parent have them.
 var family = map[string]string{
 	"disable-legacy": "virtio-pci", // transitional devices lack it
 	"disable-modern": "virtio-pci",

@@ -9,18 +9,18 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// places are the releases that have something, by target. A release is its place in the order
-// of all.
+// places has, by target, the releases that have something. A release is a number: its index in
+// the order of all releases.
 type places map[string]set
 
-// A set is one of releases.
+// A set is a set of releases.
 type set uint64
 
 func (s set) has(r int) bool { return s&(1<<r) != 0 }
 
 func (p places) add(target string, release int) { p[target] |= 1 << release }
 
-// releases are those that have it on any target; has reports whether one of them is r.
+// releases returns the releases that have it on any target; has reports whether r is one of them.
 func (p places) releases(r int) (all set, has bool) {
 	for _, s := range p {
 		all |= s
@@ -34,15 +34,16 @@ type scale struct {
 	targets  []string
 }
 
-// describe says where something is of the places where it could be, "" if in all, and which
-// releases no longer have it.
+// describe returns text for people about something that is in the places in, and that could be in
+// the places of: where says in which of these it is, "" if in all; gone says which releases no
+// longer have it.
 func (s scale) describe(in, of places) (where, gone string) {
 	gone = s.gone(in, of)
-	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // then that says it
+	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // then gone says everything
 		return "", gone
 	}
 	var parts, with, without []string
-	spans := map[string][]string{} // targets by the words about the releases that have it
+	spans := map[string][]string{} // targets, by the text about the releases that have it
 	var order []string
 	for _, target := range s.targets {
 		switch have, could := in[target], of[target]; {
@@ -76,7 +77,7 @@ func (s scale) describe(in, of places) (where, gone string) {
 	return strings.Join(parts, " "), gone
 }
 
-// before are those of the places that are of no release newer than the newest that p has.
+// before returns the places without the releases that are newer than the newest one of p.
 func (of places) before(p places) places {
 	newest, _ := p.releases(0)
 	older := places{}
@@ -88,8 +89,8 @@ func (of places) before(p places) places {
 	return older
 }
 
-// span says which of the releases that could have something do: "in QEMU 10.0 and newer, not
-// in 7.2". Others than those are not known.
+// span returns, for people, which releases have something and which do not, such as "in QEMU 10.0
+// and newer, not in 7.2". Nothing is known about releases that are in neither set.
 func (s scale) span(have, lack set) string {
 	if lack == 0 {
 		return ""
@@ -137,8 +138,8 @@ func (s scale) names(in set) []string {
 	return names
 }
 
-// gone says in which releases something is no longer, of those where it could be; "" if the
-// newest of them has it.
+// gone returns, for people, the releases in which something no longer exists; "" if the newest
+// release in which it could exist has it.
 func (s scale) gone(in, of places) string {
 	have, _ := in.releases(0)
 	could, _ := of.releases(0)
@@ -161,7 +162,7 @@ func (s scale) gone(in, of places) string {
 	return ""
 }
 
-// list writes words as people do: a, b and c.
+// list joins words as people do: a, b and c.
 func list(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -170,7 +171,7 @@ func list(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// scaleOf is the scale of lists, and all places that they know.
+// scaleOf returns the scale of lists, and all places that are in them.
 func scaleOf(lists []*devices.List) (scale, places) {
 	s, all := scale{}, places{}
 	for r, l := range lists {

@@ -1,5 +1,5 @@
-// Package device makes Go types of devices: a struct for each, with the properties that any
-// release has, as package plan does for what is in a QAPI schema.
+// Package device plans Go types for devices: a struct for each, with the properties that any
+// release has. Package plan does the same for a QAPI schema.
 package device
 
 import (
@@ -20,9 +20,9 @@ import (
 type Options struct {
 	Package string // the name of the package
 	Path    string // its import path; empty if not known
-	// All asks for all devices that users can create, not only for those that are curated.
+	// All includes all devices that users can create, and not only the curated ones.
 	All bool
-	// Complete says that all curated devices have to be there.
+	// Complete makes it an error if a curated device is missing.
 	Complete bool
 	// Devices and Properties are our own descriptions, by the names in QEMU.
 	Devices, Properties descriptions.Descriptions
@@ -31,7 +31,7 @@ type Options struct {
 // A Package is the plan of a package of devices.
 type Package struct {
 	Name, Path string
-	Source     string // where the facts are from, for the files' headings
+	Source     string // where the facts come from, for the comments at the top of the files
 	Files      []*File
 }
 
@@ -61,8 +61,8 @@ type Field struct {
 	Where, Gone string // as of a Device
 }
 
-// Build plans a package of what releases, the oldest first, say of their devices. qapi is the
-// schema that has their enums.
+// Build plans a package from what releases, the oldest first, say about their devices. qapi is
+// the schema that has the enums of their properties.
 func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, error) {
 	if len(lists) == 0 {
 		return nil, errors.New("there is no list of devices")
@@ -90,7 +90,7 @@ func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, 
 	return p, errors.Join(b.errs...)
 }
 
-// source says which releases the devices are those of.
+// source returns which releases the devices come from.
 func source(releases []string) string {
 	return "the devices of QEMU " + list(releases)
 }
@@ -101,7 +101,7 @@ type builder struct {
 	opts  Options
 	scale scale
 	all   places
-	taken map[string]string // what has a name, by the name in small letters
+	taken map[string]string // what uses a name, by the name in small letters
 	errs  []error
 }
 
@@ -109,13 +109,13 @@ func (b *builder) errorf(format string, args ...any) {
 	b.errs = append(b.errs, fmt.Errorf(format, args...))
 }
 
-// reserved are the names of what is written by hand in the package.
+// reserved lists the names that the hand-written part of the package uses.
 var reserved = []string{
 	"PCIAddr", "ParsePCIAddr", "Slot", "SlotFunction", "Check", "Read", "PropertyError",
 	"X86CPU", "ARMCPU", "S390XCPU",
 }
 
-// groups are the devices by file.
+// groups returns the devices by file.
 func (b *builder) groups() []group {
 	if !b.opts.All {
 		return curated
@@ -136,7 +136,7 @@ func (b *builder) groups() []group {
 	return append(groups, rest)
 }
 
-// allNames are the names of all devices that users can create in any release, in order.
+// allNames returns the names of all devices that users can create in any release, in order.
 func (b *builder) allNames() []string {
 	var all []string
 	for _, l := range b.lists {
@@ -150,8 +150,7 @@ func (b *builder) allNames() []string {
 	return slices.Compact(all)
 }
 
-// isCPU reports whether a type is a model of processor: of those there is one struct for each
-// target.
+// isCPU reports whether a type is a processor model. All models of a target share one struct.
 func isCPU(name string) bool { return strings.HasSuffix(name, "-cpu") }
 
 // device plans the struct of a device.
@@ -172,8 +171,9 @@ func (b *builder) device(m *merged) *Device {
 	return d
 }
 
-// goName is the Go name of a device or a property. Between digits a dash becomes an underscore,
-// so that e1000-82544gc does not become E100082544gc. A comma parts words, too: xlnx,efuse.
+// goName returns the Go name of a device or a property. Between digits a dash becomes an
+// underscore, so that e1000-82544gc does not become E100082544gc. A comma also separates words:
+// xlnx,efuse.
 func goName(name string) string {
 	name = strings.ReplaceAll(name, ",", "-")
 	return names.Exported(betweenDigits.ReplaceAllString(name, "${1}_${2}"))
@@ -181,7 +181,7 @@ func goName(name string) string {
 
 var betweenDigits = regexp.MustCompile(`(\d)-(\d)`)
 
-// noBus are the buses of which a machine has one, that nobody names.
+// noBus lists the types of buses of which a machine has only one, which need not be named.
 var noBus = []string{"", "System"}
 
 // fields plans the fields of a device: id and bus first.
@@ -219,7 +219,8 @@ func (b *builder) fields(m *merged, said *descriptions.Description) []*Field {
 	return fields
 }
 
-// property is what our descriptions say of a property: of that device, or of any.
+// property returns our description of a property: the one for this device, otherwise the one for
+// any device.
 func (b *builder) property(name, device string) string {
 	d := b.opts.Properties[name]
 	if d == nil {
@@ -228,12 +229,12 @@ func (b *builder) property(name, device string) string {
 	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless are properties that no value can be given, although QEMU does not list them as
-// read-only, with the reason.
+// useless lists properties that cannot be set, although QEMU does not list them as read-only,
+// with the reason.
 var useless = map[string]string{
 	"reserved-regions": "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
 	"attached":         "USB devices say that it is not writable",
 }
 
-// others are what each struct has beside its properties.
+// others are the names that each struct has in addition to its properties.
 var others = []string{"Props", "DeviceDriver"}

@@ -25,7 +25,7 @@ const (
 	pkgDevice = "github.com/goqapi/goqapi/qapi/device"
 )
 
-// plain are the types of QEMU that are Go's. Booleans and numbers are pointers, since false and
+// plain has, by the name in QEMU, types that are built into Go. Booleans and numbers are pointers, since false and
 // 0 mean something; text is absent when it is empty.
 var plain = map[string]Type{
 	"bool":   {Name: "bool", Pointer: true},
@@ -53,19 +53,19 @@ var plain = map[string]Type{
 // renamed are the newer names of enums.
 var renamed = map[string]string{"FdcDriveType": "FloppyDriveType"}
 
-// kinds are the types of properties that QEMU's type says too little of.
+// kinds has the Go types for kinds of properties that need a more exact type than QEMU has.
 var kinds = map[devices.Kind]Type{
 	devices.KindPCIAddr:    {Name: "PCIAddr", Package: pkgDevice},
 	devices.KindStringList: {Name: "string", List: true},
 	devices.KindUint32List: {Name: "uint32", List: true},
 }
 
-// emptyMeans are the properties of text of which an empty one is not the same as none.
+// emptyMeans lists the text properties for which empty text differs from no value.
 var emptyMeans = []string{
 	"romfile", // no option ROM, rather than that of the device
 }
 
-// typeOf is the Go type of a property.
+// typeOf returns the Go type of a property.
 func (b *builder) typeOf(p *prop) (Type, error) {
 	if slices.Contains(emptyMeans, p.Name) {
 		return Type{Name: "string", Pointer: true}, nil
@@ -96,8 +96,8 @@ var unsettable = []string{
 	"link<memory-region>", "link<qemu:memory-region>", "GuestPanicInformation", "X86CPUFeatureWordInfo",
 }
 
-// settable reports whether a property is one for users: they can set it, and it is not one of
-// those that QEMU may change at any time.
+// settable reports whether a property is for users: they can set it, and it is not experimental,
+// which means that QEMU may change it at any time.
 func settable(p devices.Prop) bool {
 	return !p.ReadOnly && !strings.HasPrefix(p.Name, "x-") && !isOldArray(p.Name) &&
 		!slices.ContainsFunc(unsettable, func(t string) bool { return strings.HasPrefix(p.Type, t) })

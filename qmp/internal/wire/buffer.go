@@ -4,9 +4,9 @@ import "sync"
 
 const (
 	// minBuffer is the size of the smallest buffer for messages that do not fit
-	// into a read buffer at rest.
+	// into the small buffer of a Framer.
 	minBuffer = 64 << 10
-	// maxBuffer is the size of the largest that is kept for use by later ones.
+	// maxBuffer is the size of the largest buffer that is kept for reuse.
 	maxBuffer = 4 << 20
 )
 

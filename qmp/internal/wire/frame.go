@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// ReadSize is the size of a read buffer at rest.
+	// ReadSize is the size of the small buffer, which a Framer uses for most messages.
 	ReadSize = 4 << 10
 	// MaxRescan limits the search for messages inside a broken message: a larger one is not
 	// searched, and no more than this many bytes are searched again before a message is found.
@@ -28,20 +28,20 @@ type Framer struct {
 	r   io.Reader
 	max int // the largest message
 
-	small      []byte // the buffer at rest
+	small      []byte // the buffer for most messages, of ReadSize bytes
 	buf        []byte // small, or a larger one
 	start, end int    // the bytes of buf that have not been consumed
 	err        error  // why reading from r ended
 
 	scan     scanner
 	within   bool // a message begins at start
-	searched int  // how many bytes of it hold no newline
+	searched int  // how many bytes of it have been searched for a newline, without one
 	ended    bool // a message has ended at start, but its line has not
 	// compact is true while every message has ended with its line, as QEMU's do.
 	// Then a reply is recognised by the two ends of its line.
 	compact bool
 
-	rescanned int    // bytes, since the last message
+	rescanned int    // bytes that were searched again since the last message
 	skipping  bool   // invalid bytes are being skipped, up to the end of the line
 	skipped   int    // bytes
 	sample    []byte // the first of them
@@ -157,7 +157,7 @@ func (f *Framer) fill() error {
 }
 
 // find moves start to the beginning of the next message and reports whether there is one.
-// It also stops, and returns false, at the end of a line with invalid bytes, which next
+// It also stops, and returns false, at the end of a line with invalid bytes, which Next
 // reports first.
 func (f *Framer) find() bool {
 	for !f.within && f.start < f.end {

@@ -6,7 +6,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// The types of messages have names since a type without one is spelled out in the program.
+// These types have names, since the compiler writes the full text of a type without a name
+// into the program.
 
 // A ServerGreeting is the member QMP of a greeting.
 type ServerGreeting struct {

@@ -92,7 +92,7 @@ func (s *scanner) reset() {
 	*s = scanner{stack: stack}
 }
 
-// scan continues in text, which is the message from its beginning, as far as it has come.
+// scan continues at pos in text, which is what has been read of the message so far.
 func (s *scanner) scan(text []byte) outcome {
 	for s.pos < len(text) {
 		c := text[s.pos]
@@ -237,7 +237,8 @@ func (s *scanner) endString(text []byte) {
 	}
 }
 
-// endValue ends a value before to. It records it if it is a member of the outermost level.
+// endValue ends a value, which ends before the byte at to. It records the value of a member of
+// the outermost level.
 func (s *scanner) endValue(text []byte, to int) {
 	s.state = wantComma
 	if len(s.stack) == 1 {

@@ -34,18 +34,18 @@ func readAccepted(t *testing.T, release string) accepted {
 	return a
 }
 
-// there is what the QEMU that was asked had.
+// there lists what existed in the QEMU that was asked.
 var there = map[string]string{
 	"rng0": "link<rng-backend>", "/objects/rng0": "link<rng-backend>", "io0": "link<iothread>", "mem0": "link<memory-backend>",
 	"n0": "netdev", "disk0": "drive", "c0": "chardev", "au0": "audiodev",
 }
 
 func exists(p devices.Prop, name string) bool {
-	// Of lists of names, the elements are not looked at.
+	// The elements of lists of names are not checked.
 	return there[name] == string(p.Kind) && p.Kind != "" || there[name] == p.Type
 }
 
-// everyDevice has what all devices have, and do not list.
+// everyDevice has the properties that all devices have but QEMU does not list.
 var everyDevice = []devices.Prop{
 	{Name: "hotplugged", Type: "bool", ReadOnly: true}, {Name: "parent_bus", Type: "link<bus>", ReadOnly: true},
 	{Name: "type", Type: "string", ReadOnly: true},
@@ -107,7 +107,7 @@ func fitsMembers(value []byte, list bool, members []*schema.Member) string {
 	return ""
 }
 
-// TestAccepted holds that the rules predict what QEMU takes: each of some 50 properties, with each of 70 values.
+// TestAccepted checks that the rules predict what QEMU takes: each of some 50 properties, with each of 70 values.
 func TestAccepted(t *testing.T) {
 	used := map[string]bool{}
 	for _, release := range []string{"7.2", "11.1"} {

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// integer reads an integer, and holds it against the limits of its type.
+// integer reads an integer, and compares it with the limits of its type.
 func (r Rules) integer(p devices.Prop, n number, text string, base int) (any, *Refusal) {
 	if base == 16 {
 		text = strings.Replace(strings.Replace(text, "0x", "", 1), "0X", "", 1)
@@ -42,18 +42,19 @@ func (r Rules) integer(p devices.Prop, n number, text string, base int) (any, *R
 	return inRange(p, v)
 }
 
-// ownLimits are the greatest values of properties that are signed, and that take less than their type; the least is 0.
+// ownLimits has the greatest values of signed properties that accept less than their type does;
+// the least is 0.
 var ownLimits = map[string]int64{
 	"guest-stats-polling-interval": math.MaxUint32,
 }
 
-// The limits of a block size. 0 stands for what the drive has.
+// The limits of a block size. 0 is allowed, too: it stands for the block size of the drive.
 const (
 	minBlockSize = 512
 	maxBlockSize = 2 << 20
 )
 
-// inRange holds a number against the limits of its kind.
+// inRange compares a number with the limits of its kind.
 func inRange(p devices.Prop, v uint64) (any, *Refusal) {
 	switch p.Kind {
 	case devices.KindUint4:

@@ -2,8 +2,8 @@ package rules
 
 import "github.com/goqapi/goqapi/internal/versions"
 
-// fixed are the devices that cannot be plugged in while the machine runs, though their bus could take
-// them: what 5.2, 7.2, 10.0 and 11.1 say, which agree but for names that not all of them have.
+// fixed are the devices that cannot be plugged in while the machine runs, although their bus could
+// take them. 5.2, 7.2, 10.0 and 11.1 agree about them, except that not all of them have all names.
 var fixed = setOf(
 	"VGA", "acpi-erst", "amd-iommu", "ati-vga", "cirrus-vga", "cxl-rp", "guest-loader", "hv-syndbg",
 	"ich9-usb-ehci1", "ich9-usb-ehci2", "ich9-usb-uhci1", "ich9-usb-uhci2", "ich9-usb-uhci3", "ich9-usb-uhci4",
@@ -15,7 +15,7 @@ var fixed = setOf(
 	"xen-backend",
 )
 
-// fixedBuses are the types of buses onto which nothing can be plugged while the machine runs.
+// fixedBuses are the types of buses that devices cannot be plugged into while the machine runs.
 var fixedBuses = setOf("ISA", "IDE", "HDA", "floppy-bus", "i2c-bus", "System")
 
 func setOf(names ...string) map[string]bool {

@@ -1,5 +1,5 @@
-// Package rules has the rules by which QEMU's device_add takes values of properties, release by
-// release, and which devices it plugs in at all while a machine runs.
+// Package rules has the rules of QEMU's device_add, for each release: which values of properties it
+// accepts, and which devices can be plugged in while a machine runs.
 package rules
 
 import (
@@ -15,17 +15,18 @@ import (
 
 // Rules say which JSON values device_add takes for a property.
 type Rules struct {
-	// Lenient rules are those of releases before 9.2: each scalar is turned into text and that is read
-	// as the property's type, so that "2" is 2 and true is "on"; null, lists and objects are dropped
-	// without a word. By other rules a value must be of the JSON kind of the property.
+	// Lenient rules are those of releases before 9.2: each scalar is turned into text, and the text is
+	// read as the property's type, so that "2" is 2 and true is "on"; null, lists and objects are
+	// dropped without an error. With other rules a value must be of the JSON kind of the property.
 	Lenient bool
 	// Old rules are those of QEMU 5.2, which reads fewer of these texts.
 	Old bool
-	// Fits reports what a value of a type that QAPI has must be, such as an enum or a struct, or "" if it is
-	// that. It also reports whether there is such a type; values of others are not looked at.
+	// Fits checks a value of a type of QAPI's, such as an enum or a struct: must is "" if it fits, and
+	// otherwise what it must be. known is false if there is no such type; then the value is not
+	// checked.
 	Fits func(typ string, value []byte) (must string, known bool)
-	// Exists reports whether there is what a property names, such as a block node or an object, by its kind
-	// or its type. Without it, everything is there.
+	// Exists reports whether the thing that a property names exists, such as a block node or an object;
+	// which, the kind or the type of the property says. If Exists is nil, everything exists.
 	Exists func(p devices.Prop, name string) bool
 }
 
@@ -47,8 +48,8 @@ type Why int
 const (
 	WrongKind  Why = iota + 1 // the value is not of the JSON kind that the property has: Must
 	OutOfRange                // the value is a number that is too large or too small: Must
-	BadValue                  // the value has not the form that it must have, or is not one of an enum's
-	NoSuch                    // there is nothing of that name
+	BadValue                  // the value does not have the right form, or is not a value of the enum
+	NoSuch                    // nothing with that name exists
 	ReadOnly                  // the property cannot be set
 )
 
@@ -74,8 +75,8 @@ func (r Rules) Take(p devices.Prop, value []byte) (v any, taken bool, refusal *R
 	return v, true, nil
 }
 
-// typeOf is the type of a property by which it is read. Some are printed under other names, and
-// older releases call some types otherwise.
+// typeOf returns the type as which a property is read. QEMU prints some types under other names, and
+// older releases use other names for some.
 func typeOf(p devices.Prop) string {
 	switch p.Type {
 	case "string":
@@ -101,7 +102,7 @@ type number struct {
 	unsigned bool
 }
 
-// numberOf is the integer type of that name; ok is false if it is not one.
+// numberOf returns the integer type with that name; ok is false if it is not one.
 func numberOf(typ string) (n number, ok bool) {
 	switch typ {
 	case "int":
@@ -205,13 +206,13 @@ func (r Rules) fits(p devices.Prop, value []byte) (any, *Refusal) {
 	return json.RawMessage(slices.Clone(value)), nil
 }
 
-// stringOf is the string that a JSON value is, or "".
+// stringOf returns the string of a JSON value, "" if it is not a string.
 func stringOf(value []byte) (s string) {
 	_ = json.Unmarshal(value, &s) // then it is ""
 	return s
 }
 
-// textOf is the text that the lenient rules make of a scalar.
+// textOf returns the text into which the lenient rules turn a scalar.
 func textOf(value []byte) string {
 	switch value[0] {
 	case 't':

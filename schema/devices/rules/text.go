@@ -81,7 +81,7 @@ func pciText(s string) (any, *Refusal) {
 	return int64(slot<<3 | function), nil
 }
 
-// list reads a list, whose elements are of the type that its kind says.
+// list reads a list. Its kind says which type the elements have.
 func list(p devices.Prop, value []byte) (any, *Refusal) {
 	if value[0] != '[' {
 		return nil, &Refusal{WrongKind, "an array"}
