@@ -75,7 +75,8 @@ func tlsConfig(e *endpoint) (*tls.Config, error) {
 // certFiles are the files with the certificates of a client.
 type certFiles struct{ authority, certificate, key string }
 
-// tlsFiles are those of the URI, else the user's where there are some, else the system's.
+// tlsFiles returns the files in the folder that the URI names; without one, those of the user, if
+// there are any, and otherwise those of the system.
 func tlsFiles(e *endpoint) certFiles {
 	in := func(dir string) certFiles {
 		return certFiles{filepath.Join(dir, "cacert.pem"), filepath.Join(dir, "clientcert.pem"), filepath.Join(dir, "clientkey.pem")}
@@ -85,7 +86,7 @@ func tlsFiles(e *endpoint) certFiles {
 	}
 	f := certFiles{"/etc/pki/CA/cacert.pem", "/etc/pki/libvirt/clientcert.pem", "/etc/pki/libvirt/private/clientkey.pem"}
 	home, err := os.UserHomeDir()
-	if err != nil || os.Geteuid() == 0 { // libvirt ignores root's own
+	if err != nil || os.Geteuid() == 0 { // libvirt does not use files in the home of root
 		return f
 	}
 	own := in(filepath.Join(home, ".pki", "libvirt"))
