@@ -86,7 +86,7 @@ func (d *device) infos() []qapi.ObjectPropertyInfo {
 	return describe(append(slices.Clip(everyDevice), d.model.props...), false)
 }
 
-// get returns the value of a property of a device: what it was set to, or else the default of its type.
+// get returns the value of a property of a device: what it was set to, otherwise the default of its type.
 func (m *Machine) get(d *device, p *devices.Prop) any {
 	switch p.Name {
 	case "size":
