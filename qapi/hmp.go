@@ -14,7 +14,7 @@ import (
 // differs between releases.
 //
 // The monitor's errors are text like any other. Those that are recognised are returned as
-// a [*qmp.Error] beside the text: lines that begin with "Error: ", complaints about the
+// a [*qmp.Error] in addition to the text: lines that begin with "Error: ", complaints about the
 // line itself, and, if it is all that was printed, what [IsNotFound] and its like know.
 // Command of the error is the first word of the line.
 func HMP(ctx context.Context, c *Client, line string) (string, error) {
@@ -30,7 +30,7 @@ func HMP(ctx context.Context, c *Client, line string) (string, error) {
 	return text, nil
 }
 
-// hmpErrors are what the monitor prints for an error, beside what begins with "Error: ".
+// hmpErrors are what the monitor prints for an error, in addition to lines that begin with "Error: ".
 var hmpErrors = []string{
 	"invalid parameter: *", "invalid CPU index", "unknown event \"*\"", "*: Cannot access memory",
 	"user mode network stack not in use", "Invalid boot device *", "Audiodev '*' not found", "audiodev '*' not found",

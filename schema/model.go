@@ -26,7 +26,7 @@ type Schema struct {
 	Pragmas Pragmas
 
 	defs    map[string]Definition
-	pragmas *Module // the first that has some, or else the root
+	pragmas *Module // the first module that has some, otherwise the root
 	oldForm bool    // it is written in the language of QEMU 5.2
 }
 

@@ -71,8 +71,8 @@ func TestBoth(t *testing.T) {
 `
 )
 
-// TestOlderNames compiles a program that uses the names of an older release beside those of
-// the newest.
+// TestOlderNames compiles a program that uses the names of an older release together with
+// those of the newest.
 func TestOlderNames(t *testing.T) {
 	dir := userModule(t)
 	args := []string{"-package", "both", "-out", filepath.Join(dir, "both")}

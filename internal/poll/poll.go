@@ -28,7 +28,7 @@ func (i *Interval) Next() time.Duration {
 func (i *Interval) Reset() { i.last = 0 }
 
 // Until calls f, at once and then at growing intervals, until it reports that it is done, or
-// fails, or until ctx ends. The error is f's, or else wraps that of ctx.
+// fails, or until ctx ends. The error is that of f; if ctx ended, it wraps the error of ctx.
 func Until(ctx context.Context, f func(ctx context.Context) (done bool, err error)) error {
 	var interval Interval
 	for {

@@ -73,7 +73,8 @@ type S390XCPU struct {
 	BookID *int32 `json:"book-id,omitzero"`
 	// The number of its drawer, which has the book. In QEMU 10.0 and newer, not in 7.2.
 	DrawerID *int32 `json:"drawer-id,omitzero"`
-	// How much of a host processor the guest believes to get, if processors get unequal shares. In QEMU 10.0 and newer, not in 7.2.
+	// How much of a host processor the guest believes it gets, if processors get unequal shares.
+	// In QEMU 10.0 and newer, not in 7.2.
 	Entitlement qapi.S390CPUEntitlement `json:"entitlement,omitzero"`
 	// Says to the guest that it has a host processor to itself. In QEMU 10.0 and newer, not in 7.2.
 	Dedicated *bool `json:"dedicated,omitzero"`
@@ -106,19 +107,19 @@ func cpuDriver(model, suffix string) string {
 	return model + suffix
 }
 
-// DeviceProperties returns what is sent beside the driver.
+// DeviceProperties returns what is sent in addition to the driver.
 func (x X86CPU) DeviceProperties() any {
 	x.Model, x.Features, x.Props = "", nil, withFeatures(x.Props, x.Features)
 	return x
 }
 
-// DeviceProperties returns what is sent beside the driver.
+// DeviceProperties returns what is sent in addition to the driver.
 func (x ARMCPU) DeviceProperties() any {
 	x.Model, x.Features, x.Props = "", nil, withFeatures(x.Props, x.Features)
 	return x
 }
 
-// DeviceProperties returns what is sent beside the driver.
+// DeviceProperties returns what is sent in addition to the driver.
 func (x S390XCPU) DeviceProperties() any {
 	x.Model, x.Features, x.Props = "", nil, withFeatures(x.Props, x.Features)
 	return x

@@ -24,8 +24,8 @@ type Graph struct {
 type Vertex struct {
 	Kind Kind
 
-	// The node name of a block node, the id of an export or a job. Of a device it is the id, or
-	// the name of its drive, or else its QOM path. Empty for what has no name.
+	// The node name of a block node, the id of an export or a job. Of a device it is the id;
+	// without one, the name of its drive, otherwise its QOM path. Empty for what has no name.
 	Name string
 
 	// Node describes a block node. It is nil for all else, and for a node that went away meanwhile.
@@ -156,8 +156,8 @@ func (s snapshot) vertex(n qapi.XDbgBlockGraphNode) *Vertex {
 	return &Vertex{Kind: Other, Name: n.Name}
 }
 
-// deviceName is the name of a device for people: its id, or the name of its drive, or else
-// its QOM path.
+// deviceName is the name of a device for people: its id; without one, the name of its
+// drive, otherwise its QOM path.
 func deviceName(drive, qdev string) string {
 	path := strings.TrimSuffix(qdev, "/virtio-backend")
 	id := strings.TrimPrefix(path, "/machine/peripheral/")

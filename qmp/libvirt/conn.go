@@ -22,7 +22,7 @@ const (
 	keepaliveCount    = 5
 	// writeTimeout is how long libvirt may take to read a call.
 	writeTimeout = 10 * time.Second
-	version      = 1 // of each program
+	version      = 1 // the version of each of libvirt's RPC programs that we use
 )
 
 // A conn is a connection to libvirt. One goroutine, read, receives what libvirt sends.
@@ -30,13 +30,13 @@ type conn struct {
 	rw    io.ReadWriteCloser
 	event func(virrpc.Packet) // is called by read, and must not wait
 	lost  func(error)         // is called once, when the connection has ended
-	pings time.Duration       // 0: none
+	pings time.Duration       // the interval of pings; 0: no pings
 
 	write sync.Mutex // held while something is written
 
 	mu     sync.Mutex
 	serial uint32
-	calls  map[uint32]func(reply, error) // what is done with the reply
+	calls  map[uint32]func(reply, error) // by serial: what is done with the reply
 	err    error                         // why the connection has ended
 	timer  *time.Timer                   // of the keepalive
 	silent int                           // intervals in which nothing came
@@ -190,7 +190,7 @@ func (c *conn) start(program uint32, procedure int32, args []byte, fds []int, th
 	c.calls[serial] = then
 	c.mu.Unlock()
 
-	if err := c.send(p, fds); err != nil { // it had no chance to be whole
+	if err := c.send(p, fds); err != nil { // libvirt cannot have received all of it
 		mine := c.take(serial) != nil
 		c.fail(err)
 		if mine {

@@ -29,25 +29,25 @@
 // # What libvirt does with commands
 //
 // libvirt marks a domain as tainted ("custom-monitor") when the first command is passed
-// to it by [Host.QMP], and libvirt's support ends there: it does not follow what commands
-// change. Dialling sends one already, query-version.
+// to it through [Host.QMP], and libvirt's support ends there: it does not follow what commands
+// change. A dial already sends one, query-version.
 //
-// A read-only connection to libvirt can neither pass commands nor events. So Dial makes
+// A read-only connection to libvirt can pass neither commands nor events. So Dial makes
 // connections that can write, and the user needs the rights for that.
 //
 // libvirt does not pass on everything: out-of-band commands ([qmp.WithOOB]) are not
 // possible; files ([qmp.Files]) are, one with each command, when libvirt runs on this host and
-// is reached by its Unix socket. A command and its reply may have 4 MiB.
-// [qmp.WithoutSync] has no effect on an agent, as libvirt synchronises before each command.
+// is reached by its Unix socket. A command and its reply may each have up to 4 MiB.
+// [qmp.WithoutSync] has no effect on an agent, since libvirt synchronises before each command.
 // A guest's error has the class GenericError only: libvirt drops the agent's class.
 //
 // # Limits
 //
 // libvirt has a fixed number of workers, and a QEMU that does not answer keeps one of them
 // busy, without a time limit. So that such QEMUs do not stop libvirt for everybody, this
-// package has one command in flight for each monitor and each agent, four on
-// each connection to libvirt, and eight for each libvirt, of which agents have half. A
-// second connection is made when four are in flight. Others wait for their turn.
+// package has at most one command in flight for each monitor and each agent, four on
+// each connection to libvirt, and eight for each libvirt, of which at most four are for agents.
+// A second connection is made when four are in flight. Further commands wait.
 //
 // A command that has no reply within the limit of [WithCallTimeout] fails, with an error that
 // says whether QEMU may have executed it; [qmp.MayHaveRun] reports the same.

@@ -26,8 +26,8 @@ const (
 	CodeAccessDenied      = 88
 )
 
-// An Error is what libvirt says of a call that failed. A refusal of QEMU's is not one, but an
-// [*qmp.Error].
+// An Error is libvirt's error for a call that failed. If it was QEMU that refused a command, the
+// error is a [*qmp.Error] instead.
 type Error struct {
 	Code    int    // one of the Code constants, or another of libvirt's
 	Message string // for people; may be translated

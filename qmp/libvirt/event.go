@@ -51,13 +51,13 @@ func newLifecycle(n int32) Lifecycle {
 	return lifecycles[n]
 }
 
-// Events returns the events of all domains, those that are yet to come included, from the call
-// on: events wait until they are read. It can be ranged over once, and should be: what waits is dropped
-// when the loop or ctx ends.
+// Events returns the events of all domains, also of those that are defined later. It collects
+// events from the call on, until they are read in a loop. There can be only one loop, and there
+// should be one: events that wait are dropped only when the loop or ctx ends.
 //
 // In the place of events that were not read in time it has a [*qmp.OverflowError], and in
 // the place of those that may be missing because the connection to libvirt was lost, which
-// is made again, a [*qmp.GapError]: then ask for what is followed, such as [Host.Domains].
+// is made again, a [*qmp.GapError]: then query again what you follow, for example with [Host.Domains].
 // It goes on after these. It ends with another error, when ctx ends or the Host is closed.
 func (h *Host) Events(ctx context.Context) iter.Seq2[Event, error] {
 	f := &feed{max: h.opts.eventBuffer, changed: make(chan struct{}, 1)}
@@ -146,7 +146,7 @@ func (h *Host) feed(e Event) {
 	}
 }
 
-// interruptFeedsLocked says that events may be missing, and has the connection made again.
+// interruptFeedsLocked puts a gap into every feed, and starts to make the connection again.
 func (h *Host) interruptFeedsLocked(err error) {
 	for _, f := range h.feeds {
 		f.interrupt(&qmp.GapError{Cause: fmt.Errorf("%w: %w", qmp.ErrClosed, err)})

@@ -74,7 +74,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 	default:
 		answer, err = s.exchange(m.text(), fds)
 		if e, ok := err.(*Error); ok && command == "quit" && monitorLost(e) {
-			answer, err = newMessage("return", "{}"), nil // it did what it was told
+			answer, err = newMessage("return", "{}"), nil // QEMU has ended, as it was asked to
 		}
 	}
 	if err != nil {
@@ -93,9 +93,9 @@ func (s *stream) execute(text []byte, fds []int) error {
 	return nil
 }
 
-// synchronise answers a synchronisation when the agent answers a ping: libvirt has synchronised with
-// the agent then, and would lose its way if somebody else did. An agent that does not answer
-// leaves it without an answer.
+// synchronise answers a synchronisation when the agent answers a ping: then libvirt has synchronised
+// with the agent. libvirt would get out of step if another client synchronised, too. If the agent does
+// not answer, synchronise returns nil.
 func (s *stream) synchronise(m *message) (*message, error) {
 	answer, err := s.exchange([]byte(`{"execute":"guest-ping"}`), nil)
 	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
@@ -204,8 +204,8 @@ func (s *stream) request(text string, files bool) (procedure int32, args []byte)
 	return virrpc.MonitorCommand, e.Buf
 }
 
-// agentSeconds is after what time libvirt gives up an agent that does not answer: a while
-// after we have, so that its error cannot be taken for one about a command that was not sent.
+// agentSeconds returns how long libvirt waits for the answer of an agent. It is longer than we
+// wait, so that libvirt's error cannot be mistaken for one about a command that was not sent.
 func (s *stream) agentSeconds() int32 {
 	const forever, margin = -2, 10 * time.Second
 	if s.h.opts.timeout <= 0 {
@@ -237,7 +237,7 @@ func (s *stream) failed(err error) error {
 	case monitorLost(e):
 		s.end(io.EOF)
 		return err
-	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // it does not run any more
+	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // the domain does not run any more
 		s.end(io.EOF)
 		return &failure{moved, e}
 	case notSent(e):

@@ -13,18 +13,18 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A fate is what became of a command that has no reply of QEMU's or the agent's.
+// A fate says what has happened to a command that has no reply from QEMU or the agent.
 type fate string
 
 const (
 	unsent  fate = "unsent"  // QEMU cannot have executed it
-	tooLate fate = "toolate" // neither, since its turn did not come in time
-	moved   fate = "moved"   // neither, since the stream has ended; it may be sent on the next
+	tooLate fate = "toolate" // QEMU cannot have executed it, since its turn did not come in time
+	moved   fate = "moved"   // QEMU cannot have executed it, since the stream has ended; it may be sent on the next stream
 	late    fate = "late"    // it was sent, and has no reply in time
 	unknown fate = "unknown" // it may have been sent
 	noAgent fate = "noagent" // the agent does not answer libvirt
 	noFiles fate = "nofiles" // files cannot be passed
-	refused fate = "refused" // by the agent
+	refused fate = "refused" // the agent has refused it
 )
 
 // A failure is why a command has no reply.

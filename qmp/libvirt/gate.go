@@ -13,27 +13,27 @@ const (
 	maxLines   = 2 // connections to a libvirt
 	maxPerLine = 4 // commands in flight on one; libvirt reads no more than five
 	maxPerGate = 8 // commands in flight at a libvirt, which has 20 workers
-	maxAgents  = 4 // of these to agents, whose guests are not trusted to answer
+	maxAgents  = 4 // commands in flight to agents of a libvirt, included in maxPerGate; guests are not trusted to answer
 )
 
-// A monitor is what has one command in flight: a domain's monitor or its agent.
+// A monitor is a domain's monitor or its agent. It has at most one command in flight.
 type monitor struct {
 	domain virrpc.UUID
 	agent  bool
 }
 
-// A gate says whose turn it is. One gate is for all Hosts of this program that use the
-// same libvirt.
+// A gate decides which command may be sent next. All Hosts of this program that use the same
+// libvirt share one gate.
 type gate struct {
 	mu      sync.Mutex
 	inside  map[monitor]bool
-	agents  int // of these
+	agents  int // how many of inside are agents
 	waiting []*waiter
 }
 
 type waiter struct {
 	monitor
-	let chan struct{} // closed when it may go in
+	let chan struct{} // closed when its command may be sent
 }
 
 // enter waits until a command of m may be sent. leave must be called when it is answered.
@@ -87,7 +87,7 @@ func (g *gate) leave(m monitor) {
 	g.admitLocked()
 }
 
-// admitLocked lets in those who may, in the order in which they came.
+// admitLocked admits the commands that may be sent, in the order in which they came.
 func (g *gate) admitLocked() {
 	g.waiting = slices.DeleteFunc(g.waiting, func(w *waiter) bool {
 		if len(g.inside) >= maxPerGate || g.inside[w.monitor] || w.agent && g.agents >= maxAgents {
@@ -140,8 +140,8 @@ func (l *gateList) leave(key any) {
 	}
 }
 
-// gateKey is the same for Hosts that use the same libvirt. Nobody knows where the user's own
-// dialer leads.
+// gateKey returns the same for Hosts that use the same libvirt. A Host with a dialer of the user's
+// has a key of its own, since it is not known where the dialer connects to.
 func (h *Host) gateKey() any {
 	if h.opts.dial != nil {
 		return h

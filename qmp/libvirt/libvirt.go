@@ -15,8 +15,8 @@ import (
 )
 
 // A Host is a libvirt on this host or another, to which connections are made when they are
-// needed. When one is lost, the streams of its domains end, and what dials next makes
-// another. Its methods may be called by any number of goroutines.
+// needed. When one is lost, the streams of its domains end, and the next dial makes a
+// new one. The methods of a Host may be called by any number of goroutines.
 type Host struct {
 	at   *endpoint
 	opts options
@@ -52,9 +52,9 @@ type options struct {
 // sooner.
 func WithCallTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
-// WithDialer makes connections to libvirt with dial and not as the URI says, of which only
-// the path counts then, as in "qemu:///system": for example through an SSH client of the
-// program's own to the socket /run/libvirt/libvirt-sock. dial is to return when ctx ends.
+// WithDialer makes connections to libvirt with dial, for example through an SSH client in your
+// program to the socket /run/libvirt/libvirt-sock. Of the URI only the path is used then, as in
+// "qemu:///system". dial must return when ctx ends.
 func WithDialer(dial func(ctx context.Context) (io.ReadWriteCloser, error)) Option {
 	return func(o *options) { o.dial = dial }
 }
@@ -71,10 +71,10 @@ func WithTLSDialer(dial func(ctx context.Context, uri *url.URL) (io.ReadWriteClo
 // without this option.
 func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = max(n, 1) } }
 
-// Dial connects to a libvirt. uri is one of libvirt's for its QEMU driver:
+// Dial connects to a libvirt. uri is written as for libvirt's own clients and its QEMU driver:
 //
-//	qemu:///system                  the libvirt of this host: virtqemud, or else libvirtd
-//	qemu:///session                 that of this user
+//	qemu:///system                  the libvirt of this host: virtqemud, otherwise libvirtd
+//	qemu:///session                 the libvirt of this user
 //	qemu:///system?socket=/path     a socket elsewhere
 //	qemu+ssh://user@host:22/system  runs ssh, with the user's configuration of it
 //	qemu+tls://host/system          port 16514, or qemu://host/system; needs libvirttls.WithTLS
@@ -82,9 +82,9 @@ func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = m
 //
 // These parameters are known: socket, mode (auto, legacy, direct); for ssh also command,
 // keyfile, no_tty, no_verify, proxy (auto, native, netcat) and netcat; for TLS pkipath and
-// no_verify. Another one is an error. ssh never asks for a password.
+// no_verify. Any other is an error. ssh never asks for a password.
 //
-// ctx bounds the first connection only.
+// ctx limits only the first connection.
 func Dial(ctx context.Context, uri string, opts ...Option) (*Host, error) {
 	o := options{timeout: time.Minute, eventBuffer: 16384, keepalive: keepaliveInterval}
 	for _, opt := range opts {
@@ -139,7 +139,7 @@ var errClosed = errors.New("the libvirt.Host is closed")
 type Domain struct {
 	Name  string
 	UUID  string // such as "c7a5fdbd-cdaf-9455-926a-d65c16db1809"
-	ID    int    // of the present run; -1: it does not run
+	ID    int    // libvirt's number for the present run; -1: it does not run
 	State State
 }
 
@@ -154,7 +154,7 @@ type State string
 const (
 	StateUnknown      State = ""
 	StateRunning      State = "running"
-	StateBlocked      State = "blocked" // on something of the host
+	StateBlocked      State = "blocked" // it waits for something of the host, such as a disk
 	StatePaused       State = "paused"
 	StateShuttingDown State = "shutting down"
 	StateShutOff      State = "shut off" // it does not run
@@ -173,8 +173,8 @@ func newState(n int32) State {
 	return states[n]
 }
 
-// Domains returns the domains that libvirt knows, sorted by name, also those that do not
-// run. QEMUs are not asked.
+// Domains returns the domains that libvirt knows, also those that do not run, sorted by name.
+// Only libvirt is asked, and no QEMU.
 func (h *Host) Domains(ctx context.Context) ([]Domain, error) {
 	var e virrpc.Encoder
 	e.Uint(0) // all domains

@@ -27,7 +27,7 @@ type line struct {
 	since    time.Time // when conn was made, or the last attempt failed
 }
 
-// An attempt makes a connection for all who wait for one.
+// An attempt makes a connection, for all callers that wait for it.
 type attempt struct {
 	done chan struct{}
 	conn *conn
@@ -104,7 +104,7 @@ func (h *Host) newLine(ctx context.Context, i int) (*conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.mu.Lock()
-	err = c.err // it may be lost already, and then nobody says so again
+	err = c.err // it may be lost already: lost was called before conn was set
 	c.mu.Unlock()
 	if err == nil && h.closed {
 		err = errClosed
@@ -127,7 +127,7 @@ func (h *Host) lost(i int, c *conn, err error) {
 		return
 	}
 	l.conn = nil
-	if time.Since(l.since) < maxPause { // so that one that is lost at once is not made all the time
+	if time.Since(l.since) < maxPause { // a connection that is lost at once is not made again without a pause
 		l.pause = min(max(2*l.pause, minPause), maxPause)
 	} else {
 		l.pause = 0

@@ -35,8 +35,8 @@ func sshArgs(e *endpoint) []string {
 	return append(args, "--", e.host, "sh -c "+quote(remoteScript(e)))
 }
 
-// remoteScript is what the host executes: libvirt's helper, which finds the socket, or
-// else netcat, which must be told.
+// remoteScript returns what the host executes: libvirt's helper, which finds the socket itself, or
+// netcat, which must be given the socket.
 func remoteScript(e *endpoint) string {
 	native := "virt-ssh-helper " + quote(e.name())
 	netcat := e.params["netcat"]
@@ -71,8 +71,8 @@ func remoteRuntime(e *endpoint) string {
 // quote makes one word of a text for a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// dialSSH runs ssh. ctx bounds the start of the program only, since only the first answer
-// of libvirt shows that there is a connection.
+// dialSSH runs ssh. ctx limits only the start of the program: it is libvirt's first answer that
+// shows whether there is a connection.
 func dialSSH(ctx context.Context, e *endpoint) (io.ReadWriteCloser, error) {
 	program := e.params["command"]
 	if program == "" {
@@ -114,7 +114,7 @@ func startProgram(cmd *exec.Cmd) (*program, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // Read says what it printed
+		_ = cmd.Wait() // Read returns what it printed
 	}()
 	return p, nil
 }
@@ -122,7 +122,7 @@ func startProgram(cmd *exec.Cmd) (*program, error) {
 func (p *program) Write(b []byte) (int, error)        { return p.in.Write(b) }
 func (p *program) SetWriteDeadline(t time.Time) error { return p.in.SetWriteDeadline(t) }
 
-// Read says at the end what the program has said.
+// Read returns, at the end, an error with what the program wrote to its standard error.
 func (p *program) Read(b []byte) (int, error) {
 	n, err := p.out.Read(b)
 	if err == io.EOF {

@@ -41,7 +41,7 @@ func (h *Host) Agent(name string) func(context.Context) (io.ReadWriteCloser, err
 	}
 }
 
-// A stream is a connection to a monitor or an agent, as package qmp has them: a [qmp.Relay].
+// A stream is a connection to a monitor or an agent, for package qmp: a [qmp.Relay].
 // It ends when the domain does, and when the connection to libvirt is lost.
 type stream struct {
 	h      *Host
@@ -201,7 +201,7 @@ func (s *stream) event(text []byte) {
 }
 
 // end ends the stream: what was pushed before is read before err. A command that has not been
-// sent is answered with that.
+// sent yet is answered with err.
 func (s *stream) end(err error) {
 	s.mu.Lock()
 	if s.err == nil {

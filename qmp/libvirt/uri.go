@@ -17,7 +17,7 @@ type endpoint struct {
 	transport string // unix, ssh, tls or tcp
 	user      string
 	host      string
-	port      string // "": the usual one
+	port      string // "": the default of the transport
 	session   bool   // the libvirt of a user
 	params    map[string]string
 }
@@ -30,7 +30,7 @@ var parameters = map[string][]string{
 	"tcp":  {},
 }
 
-// allowed are the values of the parameters that do not take any.
+// allowed lists the values of parameters that accept only certain values.
 var allowed = map[string][]string{
 	"mode":      {"auto", "legacy", "direct"},
 	"proxy":     {"auto", "native", "netcat"},
@@ -149,7 +149,8 @@ func (e *endpoint) name() string {
 	return "qemu:///system"
 }
 
-// sockets are where a libvirt listens on its own host, the first that exists is the one.
+// sockets returns the paths at which a libvirt may listen on its own host. The first that exists is
+// used.
 func (e *endpoint) sockets(runtime string) []string {
 	if s := e.params["socket"]; s != "" {
 		return []string{s}

@@ -93,7 +93,7 @@ type pulse struct {
 	mu      sync.Mutex
 	resumed chan struct{} // closed when it goes on; nil: it runs
 	stopped bool
-	lives   int // how often it was stopped
+	lives   int // how often it was stopped: the number of the agent's present life, from a start to a stop
 }
 
 // PauseGuest makes the server execute nothing until resume is called, like a guest agent whose
@@ -127,10 +127,10 @@ func (p *pulse) resume() {
 	p.resumed, p.stopped = nil, false
 }
 
-// lost is the life of a request that does not reach an agent.
+// lost is used in place of the number of a life, for a request that does not reach an agent.
 const lost = -1
 
-// current returns the life of the agent that gets a request which is written now.
+// current returns the number of the agent's life that gets a request written now, or lost.
 func (p *pulse) current() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -34,7 +34,7 @@
 // nodes, devices that are plugged and unplugged, the tray, jobs of every type that run and
 // conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character
 // devices, network backends and files that are passed through Unix sockets. No guest runs in it; the
-// machine acts as if one did at once what it is asked, or as [Server.Guest] says. Every file exists,
+// machine behaves as if a guest did at once what it is asked to do, or what [Server.Guest] says. Every file exists,
 // and every address can be reached.
 //
 // A job has done its work right after the reply to the command that starts it. A job that takes
@@ -52,7 +52,8 @@
 // runs. Before 9.2 it takes "2" for 2 and "on" for true, and ignores null and lists,
 // as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports,
 // [RootPorts] makes the machine a q35, [CPUs] and [MemorySlots] limit how much fits in. Without
-// them, any number of processors and any memory do; audiodevs and devices of the host exist.
+// them, any number of processors and any amount of memory fit; all audiodevs and all devices of the
+// host exist.
 // [Bare] leaves the machine out.
 //
 // [Server.GuestReads], [Server.GuestWrites] and the command qemu-io of the human monitor make the

@@ -126,7 +126,7 @@ func (p *parser) typeWord(t *Type, word string) (err error) {
 	case name == "unasked":
 		t.Unasked, err = p.targets(value, p.list.Targets())
 	default:
-		return fmt.Errorf("a type has no word %q=", name)
+		return fmt.Errorf("the word %q is not known in the line of a type", name+"=")
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func TestParseErrors(t *testing.T) {
 		{head + "t abstract no-user abstract", "x:4: type t: abstract is there twice"},
 		{head + "t bus=a bus=b", "x:4: type t: bus is there twice"},
 		{head + "t really", `x:4: type t: the word "really" is not known`},
-		{head + "t color=red", `x:4: type t: a type has no word "color"=`},
+		{head + "t color=red", `x:4: type t: the word "color=" is not known in the line of a type`},
 		{head + "t on=a,c", `x:4: type t: the target "c" is not one of a, b`},
 		{head + "t on=b,a", "x:4: type t: the target a is there twice, or out of order"},
 		{head + "t on=a\nu < t on=b", "x:5: type u: its parent is not on the target b"},

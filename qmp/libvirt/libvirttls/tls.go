@@ -85,7 +85,7 @@ func files(uri *url.URL) certFiles {
 	}
 	f := certFiles{"/etc/pki/CA/cacert.pem", "/etc/pki/libvirt/clientcert.pem", "/etc/pki/libvirt/private/clientkey.pem"}
 	home, err := os.UserHomeDir()
-	if err != nil || os.Geteuid() == 0 { // libvirt ignores root's own
+	if err != nil || os.Geteuid() == 0 { // libvirt does not use files in the home of root
 		return f
 	}
 	own := in(filepath.Join(home, ".pki", "libvirt"))

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// An answer is what a command is answered from a release on: with a reply, or an error.
+// An answer is the reply or the error that a command gets from a certain release on.
 type answer struct {
 	since string
 	reply string
@@ -117,7 +117,7 @@ func (m *Machine) answered(list []answer) (any, error) {
 	return jsontext.Value(now.reply), nil
 }
 
-// setReplication does nothing, but what cannot be asked for is refused.
+// setReplication does nothing, except that it refuses what cannot be asked for.
 func (m *Machine) setReplication(args qapi.XenSetReplicationArgs, _ Request) error {
 	if args.Enable && args.Failover != nil {
 		return generic("Parameter 'failover' can't be set when enabling")

@@ -13,13 +13,13 @@ import (
 type bitmap struct {
 	name                            string
 	granularity                     uint32
-	disabled, persistent, unwelcome bool // the last: it is about to be removed
+	disabled, persistent, unwelcome bool // unwelcome: it is about to be removed
 
 	dirty extents // what it marks
 	later extents // what was written while a job used it
 }
 
-// all returns what it marks, when no job uses it any longer.
+// all returns what the bitmap marks after a job that uses it has ended.
 func (b bitmap) all() extents { return b.dirty.and(b.later, int64(b.granularity)) }
 
 func (m *Machine) bitmapCommands() map[string]Handler {
@@ -164,7 +164,7 @@ func (m *Machine) mergeBitmaps(args qapi.BlockDirtyBitmapMerge, _ Request) (step
 	return target.withBitmaps(list), nil
 }
 
-// saved leaves of what a bitmap marks only what was written since a job has begun to use it.
+// saved removes all marks of a bitmap, except those for what was written after a job began to use it.
 func (n *node) saved(name string) {
 	list := slices.Clone(n.bitmaps)
 	for i := range list {

@@ -32,7 +32,7 @@ func (m *Machine) blockJob(id string) (*job, error) {
 	return nil, noBlockJob(id)
 }
 
-// onBlockJob makes a command for block jobs of a function for any job.
+// onBlockJob makes a command for block jobs from a function for any job.
 func onBlockJob[A any](m *Machine, id func(A) string, f func(*job, Request) error) func(A, Request) error {
 	return func(args A, req Request) error {
 		j, err := m.blockJob(id(args))

@@ -90,8 +90,9 @@ func (m *Machine) busName(typ string) string {
 	}
 }
 
-// busOf returns the first bus for which is returns true, in the order in which QEMU looks for one: those
-// of the newest devices are before those of older ones, after the one on which all are.
+// busOf returns the first bus for which is returns true, in the order in which QEMU looks for one:
+// first two buses of the machine's own, then the buses of devices, the newest device first, and then the
+// other buses of the machine's own.
 func (m *Machine) busOf(is func(b *bus) bool) *bus {
 	all := slices.Clone(board[:2])
 	for _, d := range slices.Backward(m.devices) {
@@ -196,7 +197,7 @@ func (m *Machine) place(d *device) error {
 	if at, given := d.props["addr"].(int64); given {
 		d.slot = slot(at)
 	}
-	// The function 0 of a port's slot is told to the guest, and then nothing more.
+	// The guest looks at a port's slot when function 0 is plugged in, so QEMU refuses functions that come later.
 	if first, _ := m.holder(d.bus, 0); d.bus.port && first != "" && m.since("8.0") {
 		return generic("PCI: slot 0 function 0 already occupied by %s, new func %s cannot be exposed to guest.", first, d.driver)
 	}

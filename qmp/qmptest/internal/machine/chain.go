@@ -80,7 +80,7 @@ func oneOf(aName string, a *string, bName string, b *string) error {
 }
 
 // inChain finds a node among another and its backing nodes, by its name or its
-// file's. nil is none asked for.
+// file's. It returns nil if no node was asked for.
 func (m *Machine) inChain(n *node, name, file *string) (*node, error) {
 	for below := n; below != nil; below = below.backing() {
 		if name != nil && below.name == *name || file != nil && below.filename == *file {

@@ -16,7 +16,7 @@ type chardev struct {
 	filename string
 
 	ring bool  // it is a ring buffer
-	size int64 // of that
+	size int64 // of the ring buffer
 	text []byte
 }
 

@@ -30,7 +30,7 @@ var constants = map[string]string{
 	"query-xen-replication-status": `{"error": false}`,
 }
 
-// missing is why commands fail that need what the machine does not have.
+// missing has, by command, the error of commands that need something the machine does not have.
 var missing = map[string]string{
 	"query-gic-capabilities": "GIC hardware is not available on this target",
 	"query-sev-capabilities": "KVM not enabled",

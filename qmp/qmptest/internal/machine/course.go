@@ -8,9 +8,9 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A course is how far the memory is on its way.
+// A course shows how much of the memory has been sent in a migration.
 type course struct {
-	sent, left int64 // bytes: in all, and of this pass
+	sent, left int64 // bytes: sent in all passes; left in this pass
 	dirty      int64 // bytes that have changed meanwhile
 	passes     int64
 	split      bool // the guest runs at the other side
@@ -20,7 +20,7 @@ func begin() course { return course{left: memory, passes: 1} }
 
 // speed returns a limit of speed, in bytes per second; 0: there is none.
 func (m *Machine) speed(parameter string) (n int64) {
-	_ = json.Unmarshal(m.migration.params[parameter], &n) // what cannot be is not kept
+	_ = json.Unmarshal(m.migration.params[parameter], &n) // parameters that are not valid have not been stored
 	return n
 }
 
@@ -130,7 +130,7 @@ func (m *Machine) stopMigration(why string) {
 	}
 }
 
-// stayHere lets the guest run on that was to leave.
+// stayHere lets the guest run again after a migration that has failed or was cancelled.
 func (m *Machine) stayHere() {
 	if m.status != qapi.RunStateFinishMigrate {
 		return

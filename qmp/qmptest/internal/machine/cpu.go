@@ -127,8 +127,8 @@ type oldCPU struct {
 	Arch     string                      `json:"arch"`
 }
 
-// acpiSlots returns the places as ACPI has them. Before 11.1 processors are there when the guest has
-// shown that it knows about them, as by letting one go.
+// acpiSlots returns the places as ACPI has them. Before 11.1 the list is empty until the
+// guest has shown that it knows about processors, for example by releasing one.
 func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
 	all := []qapi.ACPIOSTInfo{}
 	if !m.since("11.1") && len(m.ejected) == 0 {

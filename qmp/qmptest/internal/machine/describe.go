@@ -86,7 +86,7 @@ func (d *device) infos() []qapi.ObjectPropertyInfo {
 	return describe(append(slices.Clip(everyDevice), d.model.props...), false)
 }
 
-// get returns the value of a property of a device: what it was set to, or else the default of its type.
+// get returns the value of a property of a device: what it was set to, otherwise the default of its type.
 func (m *Machine) get(d *device, p *devices.Prop) any {
 	switch p.Name {
 	case "size":
@@ -126,7 +126,7 @@ func (m *Machine) get(d *device, p *devices.Prop) any {
 	return ""
 }
 
-// live are the properties that can be set while a device is in use, and change nothing else here.
+// live lists the properties that can be set while a device is in use. Here they change nothing else.
 var live = []string{"bootindex", "requested-size"}
 
 // setLate sets a property of a device that is in use.
@@ -144,7 +144,7 @@ func (m *Machine) setLate(d *device, p *devices.Prop, req Request) error {
 		return generic("Attempt to set property '%s' on device '%s' (type '%s') after it was realized", p.Name, d.name(), d.driver)
 	}
 	r := m.rules()
-	r.Lenient = false // only device_add is
+	r.Lenient = false // only device_add is lenient
 	v, _, refusal := r.Take(*p, given.Value)
 	if refusal != nil {
 		return m.refuse(d, *p, given.Value, refusal)

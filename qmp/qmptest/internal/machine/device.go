@@ -16,7 +16,7 @@ type device struct {
 	props      map[string]any // those that were set, as [rules.Rules.Take] has them
 	bus        *bus           // nil: it is on none
 	slot       slot           // on a PCI bus
-	buses      []*bus         // that it has brought along
+	buses      []*bus         // the buses of its own
 	fixed      bool           // it cannot be unplugged
 	hotplugged bool           // by device_add
 	node       *node          // of a drive; nil: empty
@@ -25,15 +25,15 @@ type device struct {
 	failed     bool                  // the machine has stopped for an error of the drive
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
-	asked  bool  // the guest is to let go of it, and has not answered
-	waits  bool  // until the guest is no longer silent
+	asked  bool  // the guest was asked to release it, and has not answered
+	waits  bool  // the guest is silent: it answers when it is no longer so
 	place  int   // of a processor or a memory module
 	thread int64 // of a processor, after the first of the machine's
 
-	// Bytes of memory that a balloon has left the guest, or that a memory device has given it,
-	// that it should be, and that a memory device can give at most.
+	// Bytes of memory, of a balloon or a memory device: has is what the guest has, wanted what it
+	// should have, most what a memory device can give.
 	has, wanted, most int64
-	polling           int64 // seconds between its statistics
+	polling           int64 // of a balloon: seconds between its statistics
 }
 
 const (

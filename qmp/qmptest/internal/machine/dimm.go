@@ -43,7 +43,7 @@ func (m *Machine) plugMemory(d *device) error {
 // memoryBlock is the size in which virtio-mem gives memory.
 const memoryBlock = 2 << 20
 
-// want sets how much of a virtio-mem device the guest is to have.
+// want sets how much memory of a virtio-mem device the guest should have.
 func (m *Machine) want(d *device, size int64) error {
 	switch {
 	case size%memoryBlock != 0:
@@ -56,7 +56,7 @@ func (m *Machine) want(d *device, size int64) error {
 	return nil
 }
 
-// setWanted returns qom-set of requested-size.
+// setWanted executes qom-set of requested-size.
 func (m *Machine) setWanted(d *device, req Request) error {
 	var v struct {
 		Value int64 `json:"value"`
@@ -71,7 +71,7 @@ func (m *Machine) setWanted(d *device, req Request) error {
 	return nil
 }
 
-// memoryMoves has a guest that obeys take and give back memory of virtio-mem devices.
+// memoryMoves makes a guest that obeys take memory of virtio-mem devices, or give it back.
 func (m *Machine) memoryMoves(guest Guest) {
 	for _, d := range m.devices {
 		if !d.isVirtioMem() || guest != Obeys || !m.running() || d.has == d.wanted {
@@ -86,7 +86,7 @@ func (m *Machine) memoryMoves(guest Guest) {
 	}
 }
 
-// isEmpty returns why a virtio-mem device cannot be unplugged.
+// isEmpty returns why a virtio-mem device cannot be unplugged; nil if it can, since it is empty.
 func (m *Machine) isEmpty(d *device) error {
 	switch {
 	case !m.since("8.2"):

@@ -8,10 +8,10 @@ import (
 // An extent is from one byte up to another.
 type extent struct{ from, to int64 }
 
-// extents are some that neither meet nor overlap, in order. They are never changed.
+// extents are sorted, and neither touch nor overlap each other. A list is never changed.
 type extents []extent
 
-// with has another extent as well, made as large as the blocks that it touches.
+// with returns the extents together with another one, which is extended to whole blocks.
 func (s extents) with(from, to, block int64) extents {
 	if from >= to {
 		return s
@@ -30,7 +30,7 @@ func (s extents) with(from, to, block int64) extents {
 	return joined
 }
 
-// and has those of others as well.
+// and returns the extents of both, those of others extended to whole blocks.
 func (s extents) and(others extents, block int64) extents {
 	for _, other := range others {
 		s = s.with(other.from, other.to, block)

@@ -57,7 +57,7 @@ func (m *Machine) stopNBD(struct{}, Request) error {
 	return nil
 }
 
-// exportArgs are those arguments of block-export-add that something depends on.
+// exportArgs are the arguments of block-export-add that have an effect here.
 type exportArgs struct {
 	Type     qapi.BlockExportType `json:"type"`
 	ID       string               `json:"id"`
@@ -67,7 +67,7 @@ type exportArgs struct {
 	Bitmaps  []bitmapName         `json:"bitmaps"`
 }
 
-// A bitmapName is that of a bitmap of the same node, or has the node as well.
+// A bitmapName is the name of a bitmap, without or with that of its node.
 type bitmapName string
 
 func (b *bitmapName) UnmarshalJSONFrom(dec *jsontext.Decoder) error {

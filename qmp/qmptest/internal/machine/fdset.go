@@ -18,10 +18,10 @@ type fdset struct {
 }
 
 type fdsetFile struct {
-	number  int64 // that QEMU calls it by
+	number  int64 // QEMU's number for it
 	opaque  *string
 	file    *os.File
-	removed bool // as soon as the machine runs
+	removed bool // it goes away as soon as the machine runs
 }
 
 func (m *Machine) fileCommands() map[string]Handler {
@@ -200,7 +200,7 @@ func (m *Machine) MonitorsLeft() {
 	}
 }
 
-// Close closes the files that the machine was passed, and has it wait for no other.
+// Close closes the files that the machine was passed, and ends its wait for another machine.
 func (m *Machine) Close() {
 	m.ended.Store(true)
 	m.mu.Lock()

@@ -13,8 +13,8 @@ import (
 //go:embed hmp.txt
 var hmpNames string
 
-// hmpKnown are the commands that the human monitor of any release has; those of info have
-// it in front.
+// hmpKnown has the commands of the human monitors of all releases; commands of info begin with
+// "info ".
 var hmpKnown = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	for name := range strings.FieldsSeq(hmpNames) {
@@ -75,7 +75,7 @@ func (m *Machine) hmpBalloon() string {
 
 // humanMonitor executes a line of the human monitor, if it is one of few.
 func (m *Machine) humanMonitor(args qapi.HumanMonitorCommandArgs, req Request) (any, error) {
-	if int32(value(args.CPUIndex)) != 0 { // QEMU takes the rest for nothing
+	if int32(value(args.CPUIndex)) != 0 { // QEMU looks only at the lower 32 bits
 		return nil, generic("Parameter 'cpu-index' expects a CPU number")
 	}
 	words := strings.Fields(args.CommandLine)

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A line of the human monitor that takes words after its name.
+// A line is a command of the human monitor that takes words after its name.
 type line struct {
 	words int // at least
 	most  int
@@ -23,7 +23,7 @@ func does(f func(word string) error) line {
 	return line{1, 1, func(words []string) (string, error) { return "", f(words[0]) }}
 }
 
-// lines returns those that take words, by name.
+// lines returns the commands that take words, by name.
 func (m *Machine) lines(req Request) map[string]line {
 	return map[string]line{
 		"chardev-remove": does(func(w string) error { return m.chardevRemove(qapi.ChardevRemoveArgs{ID: w}, req) }),
@@ -166,8 +166,8 @@ func insertedText(name string, info qapi.BlockDeviceInfo, place string) string {
 	return text
 }
 
-// hmpIO has a node, or with -d a drive, written or read, as a guest would do it. What comes of it
-// QEMU prints elsewhere. Only what is asynchronous counts as the drive's.
+// hmpIO reads or writes a node, or with -d a drive, as a guest would. QEMU prints the outcome
+// elsewhere. Only asynchronous requests count in the statistics of the drive.
 func (m *Machine) hmpIO(w []string) (string, error) {
 	var d *device
 	var n *node
@@ -199,7 +199,7 @@ func (m *Machine) noNode(name string) error {
 	return generic("Cannot find device= nor node_name=%s", name)
 }
 
-// sharedText returns why a node cannot be written to: a device does it.
+// sharedText returns why a node cannot be written to: a device uses it.
 func (m *Machine) sharedText(n *node) string {
 	user := m.deviceOf(n).name()
 	if !m.since("6.1") {

@@ -33,7 +33,8 @@ func (m *Machine) migrateIncoming(args migrateArgs, _ Request) error {
 	return nil
 }
 
-// expect has the machine know where it is coming from. The other machine has itself to itself.
+// expect begins an incoming migration from another machine. The caller holds the lock of the other
+// machine.
 func (m *Machine) expect(from *Machine) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,7 +57,7 @@ func (m *Machine) arrive(state qapi.RunState) {
 	}
 }
 
-// allHere says that the machine is here as a whole.
+// allHere ends an incoming migration: all of the machine has arrived.
 func (m *Machine) allHere() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,7 +65,8 @@ func (m *Machine) allHere() {
 	m.migration.incoming, m.migration.arrived = false, true
 }
 
-// abandoned ends a machine that waits for one that does not come any more, or returns why it cannot end it.
+// abandoned fails an incoming migration that cannot complete any more. This ends the machine, unless
+// it was started to stay.
 func (m *Machine) abandoned() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +83,7 @@ func (m *Machine) notComing() {
 	m.exit()
 }
 
-// awaitOn looks whether the machine that is on its way here is still there.
+// awaitOn fails or interrupts an incoming migration if the other machine has ended.
 func (m *Machine) awaitOn() {
 	g := &m.migration
 	if g.from == nil || !g.from.ended.Load() {

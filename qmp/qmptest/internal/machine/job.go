@@ -26,9 +26,9 @@ type job struct {
 	completing   bool // asked to complete
 	err          string
 
-	nodes     []*node // those that others cannot use because of it
-	target    *node   // the one of them to which only this job writes; nil: none
-	bitmap    string  // the bitmap of the first of them that it uses; "": none
+	nodes     []*node // the nodes that nothing else can use while the job runs
+	target    *node   // the one of nodes to which only this job writes; nil: none
+	bitmap    string  // the bitmap of the first of nodes that the job uses; "": none
 	group     int     // of jobs that succeed or fail together; 0: it is not in a group
 	bad       int64   // the errno with which reading its source, or otherwise writing to its target, fails; 0: neither fails
 	untilTold bool    // after its work it goes on until the command to complete it comes
@@ -195,7 +195,7 @@ func description(err error) string {
 	return err.Error()
 }
 
-// secondPasses for the jobs that need time.
+// secondPasses lets the jobs that need time do the work of one second.
 func (m *Machine) secondPasses(req Request) {
 	m.after(req, func() {
 		for _, j := range slices.Clone(m.jobs) {
@@ -240,10 +240,10 @@ func (m *Machine) abort(j *job, why string) {
 	m.fall(j, false)
 }
 
-// cancelled is the error of jobs that were.
+// cancelled is the error of jobs that were cancelled.
 const cancelled = "Operation canceled"
 
-// abandon ends a job because somebody wants it.
+// abandon cancels a job, because a client asks for it or another job of its group has ended.
 func (m *Machine) abandon(j *job) {
 	if j.paused {
 		m.unpause(j)

@@ -69,20 +69,20 @@ type Machine struct {
 	nodes     []*node                        // the newest first, parents before their children
 	disks     map[string]*disk
 	devices   []*device
-	ran       bool         // it has, at some time
+	ran       bool         // it has run at some time
 	guest     Guest        // what it does when it is asked for something
 	q35       bool         // its own PCI bus is one of PCI Express
 	places    int          // for processors; 0: as many as are asked for
 	slots     int          // for memory modules; 0: as many as are asked for
-	goneCPUs  []*device    // of which something is still to be said
-	ejected   map[int]bool // places that the guest has let go of a processor of
+	goneCPUs  []*device    // processors that are gone; the last event about them is still to be sent
+	ejected   map[int]bool // places whose processor the guest has released
 	netdevs   []netdev
 	objects   []*object
 	chardevs  []*chardev
 	jobs      []*job
 	nbd       bool // its server runs
 	exports   []*export
-	files     map[string]*os.File // of getfd
+	files     map[string]*os.File // passed with getfd, by name
 	fdsets    []*fdset            // by their numbers
 	migration migration
 	traced    map[string]bool           // trace events that are on
@@ -137,8 +137,8 @@ func (m *Machine) Commands() map[string]Handler {
 	return all
 }
 
-// handle makes a handler of a function that gets the arguments, and has the machine
-// to itself.
+// handle makes a handler from a function that gets the arguments. The machine is locked while it
+// runs.
 func handle[A any](m *Machine, f func(args A, req Request) (any, error)) Handler {
 	return func(_ context.Context, req Request) (any, error) {
 		var args A

@@ -10,27 +10,27 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A migration is how far the machine is on its way, or its way in.
+// A migration is the state of the machine's migration, outgoing or incoming.
 //
-// One that takes no second at its limit of speed has arrived right after the reply of
-// the command that has started it. Of another each query-migrate is a second later than
-// the last, in which the guest may change memory again. It arrives at the machine that
-// waits at its address, or, if there is none, somewhere out of sight. That the other
-// machine has ended is seen a second later, too.
+// If it takes less than a second at its limit of speed, it has arrived right after the reply to
+// the command that has started it. Otherwise a second passes with each query-migrate, in which
+// the guest may change memory again. It arrives at the machine that waits at its address; if
+// none does, it arrives, too, but nothing can be seen there. If the other machine ends, this is
+// also noticed at the next query-migrate.
 type migration struct {
 	status qapi.MigrationStatus // "": there has been none
-	why    string               // it has failed
+	why    string               // why it has failed
 	course
-	to         *Machine // nil: nobody here
+	to         *Machine // the machine it goes to; nil: none of this program
 	wasRunning bool
 	before     qapi.RunState
 
 	incoming bool     // the machine waits for one
 	at       string   // where it listens; "": nowhere yet
-	starts   bool     // it is to run afterwards
-	stays    bool     // if that fails
-	from     *Machine // it is on its way from there
-	arrived  bool     // from elsewhere; there has been none from here since
+	starts   bool     // the machine runs after it has arrived
+	stays    bool     // the machine stays, and does not exit, if that fails
+	from     *Machine // the machine that is migrating to this one
+	arrived  bool     // the last migration was an incoming one, and has completed
 
 	caps   map[qapi.MigrationCapability]bool
 	params map[string]jsontext.Value
@@ -38,10 +38,10 @@ type migration struct {
 	plan
 }
 
-// A plan is what a test has in mind for a migration. Commands take it as it was when they came, since
-// what they start goes on after their reply, when the test may have set another.
+// A plan is what a test has set for a migration. A command uses the plan of the time when it came,
+// since its work goes on after its reply, when the test may have set another plan.
 type plan struct {
-	fails   string // the migration is to, for this reason
+	fails   string // the reason for which the migration must fail; "": it does not fail
 	dirties int64  // how many bytes the guest changes each second
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// target is the one whose devices the machine has.
+// target is the target whose devices the machine has.
 const target = "x86_64"
 
 // A catalog knows the devices of a release.
@@ -20,8 +20,8 @@ type catalog struct {
 	rules rules.Rules
 	rel   *release.Release
 
-	// lists are the facts of the release; or, if there are none, of those before and after it, whose
-	// devices and properties it then has all.
+	// lists has the facts of the release. If there are none, it has those of the releases before and
+	// after it: then the release has the devices and properties of both.
 	lists  []*devices.List
 	models sync.Map // *model by name: each is made once
 }

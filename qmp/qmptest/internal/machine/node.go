@@ -22,7 +22,7 @@ type node struct {
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
 	errno        int64  // the error of reading, if it is a faulty disk; otherwise 0
-	full         int64  // what writing fails with
+	full         int64  // the error of writing, if it is a faulty disk; otherwise 0
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
 	opened       options
@@ -40,16 +40,16 @@ type child struct {
 // A disk is a file, or something else that holds the data of nodes.
 type disk struct {
 	size    int64
-	format  string // that blockdev-create has given it
+	format  string // the format that blockdev-create has given it
 	virtual int64  // size of the disk in that format
-	foreign bool   // it has been there before: any format is right
+	foreign bool   // it existed before: any format is right
 	bitmaps []bitmap
 
 	snapshots []qapi.SnapshotInfo // inside it
-	made      int                 // how many there have been
+	made      int                 // how many snapshots were made in all
 }
 
-// foreignSize is that of files of which only the name is known.
+// foreignSize is the size of files of which only the name is known.
 const foreignSize = 1 << 30
 
 // fileAt returns the disk with a name.
@@ -169,7 +169,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 	return n, m.measure(n, o)
 }
 
-// checkQuorum returns why a quorum cannot be; nil if it can, or the node is none.
+// checkQuorum returns what is wrong with a quorum; nil if nothing is, or the node is not a quorum.
 func checkQuorum(n *node, o options) error {
 	threshold := member[int64](o, "vote-threshold")
 	switch {
@@ -236,8 +236,8 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 // voter returns the role of a child of a quorum.
 func voter(i int) string { return fmt.Sprintf("children.%d", i) }
 
-// openRef finds the node that is named, or opens the one that is described. nil is
-// none.
+// openRef finds the node that is named, or opens the one that is described. It
+// returns nil for none.
 func (m *Machine) openRef(ref jsontext.Value) (*node, error) {
 	switch ref.Kind() {
 	case '"':

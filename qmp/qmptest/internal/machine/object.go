@@ -16,8 +16,8 @@ import (
 // An object was made by a user. Its properties are not kept, since they may be secrets.
 type object struct {
 	id, kind string
-	iothread *qapi.IOThreadInfo // what it is, if it is one
-	memdev   *qapi.Memdev       // so is this
+	iothread *qapi.IOThreadInfo // what queries show of an I/O thread; nil: it is not one
+	memdev   *qapi.Memdev       // what queries show of a memory backend; nil: it is not one
 }
 
 func (m *Machine) objectCommands() map[string]Handler {
@@ -102,8 +102,8 @@ func isBase64(text string) bool {
 	return err == nil
 }
 
-// unfold puts what QEMU 5.2 takes in a member props, as its predecessors did, next to the
-// other members.
+// unfold moves what is in the member props next to the other members. QEMU 5.2 still accepts
+// props, as earlier releases did.
 func unfold(args qapi.ObjectOptions, req Request) (qapi.ObjectOptions, Request, error) {
 	var given, props map[string]jsontext.Value
 	if err := req.Decode(&given); err != nil || given["props"] == nil {
@@ -122,7 +122,7 @@ func unfold(args qapi.ObjectOptions, req Request) (qapi.ObjectOptions, Request, 
 	return args, req, req.Decode(&args)
 }
 
-// An unfolded request has other arguments than those that came.
+// An unfolded request has the arguments that unfold has made from those of the client.
 type unfolded struct {
 	Request
 	text []byte

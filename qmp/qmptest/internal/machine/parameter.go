@@ -119,7 +119,7 @@ func (m *Machine) setParameters(given map[string]jsontext.Value, _ Request) erro
 		if !ok {
 			continue
 		}
-		if v.Kind() == 'n' { // null clears what is text
+		if v.Kind() == 'n' { // null clears a text parameter
 			given[p.name] = jsontext.Value(`""`)
 		}
 		if p.most == 0 {

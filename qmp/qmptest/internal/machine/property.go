@@ -68,7 +68,7 @@ func (m *Machine) property(path, name string) (any, bool) {
 	return nil, false
 }
 
-// cpuStates are properties of the processor that is there, in which it differs from its model.
+// cpuStates are the properties in which the machine's processor differs from its model.
 var cpuStates = map[string]string{
 	"apic-id": "0", "core-id": "0", "die-id": "0", "hotpluggable": "true", "hotplugged": "false", "parent_bus": `""`,
 	"phys-bits": "40", "realized": "true", "ucode-rev": "16777317", "socket-id": "0", "thread-id": "0", "unavailable-features": "[]",

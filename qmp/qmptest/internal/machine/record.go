@@ -6,18 +6,18 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A record is a line of one of the lists of facts in this folder: a name, and words that say
-// something of it, some of them with a value after "=".
+// A record is a line of one of the lists of facts in this folder: a name, and words about it, some
+// of them with a value after "=".
 type record struct {
 	name  string
 	words map[string]string
 	parts []record // the indented lines below
 }
 
-// records reads a list of facts, as far as it is about the release. A record may say since and
-// before which it holds. Lines that begin with # are for people.
+// records reads the records of a list of facts that are true for the release. The words since and
+// before of a record limit the releases. Lines that begin with # are comments.
 func (m *Machine) records(text string) (all []record) {
-	skipped := false // the record above, so its parts are, too
+	skipped := false // the record above is skipped, so its parts are, too
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		if len(words) == 0 || words[0] == "#" {
@@ -47,13 +47,13 @@ func (m *Machine) has(since, before string) bool {
 	return (since == "" || m.since(since)) && (before == "" || qemu.Compare(m.host.Release(), before) < 0)
 }
 
-// is reports whether a word is said of the thing.
+// is reports whether the record has a word.
 func (r record) is(word string) bool {
 	_, ok := r.words[word]
 	return ok
 }
 
-// text returns the value of a word; nil if it is not said.
+// text returns the value of a word; nil if the record does not have the word.
 func (r record) text(word string) *string {
 	if v, ok := r.words[word]; ok {
 		return &v

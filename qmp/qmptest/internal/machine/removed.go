@@ -24,7 +24,7 @@ func (m *Machine) removedCommands() map[string]Handler {
 }
 
 // changeNamed puts a medium into a drive by the drive's name, which none has here, or changes
-// something of the VNC display, which there is not.
+// something of the VNC display, which the machine does not have.
 func (m *Machine) changeNamed(args qapi.ChangeArgs, _ Request) error {
 	switch {
 	case args.Device != "vnc":
@@ -65,7 +65,8 @@ func (m *Machine) setParameter(name string, value any, req Request) error {
 	return m.setParameters(map[string]jsontext.Value{name: text}, req)
 }
 
-// An interruptedCPU is a processor, as QEMU showed it that interrupted it for that.
+// An interruptedCPU is an element of the reply to query-cpus, for which QEMU interrupted the
+// processors.
 type interruptedCPU struct {
 	CPU      int64                       `json:"CPU"`
 	Current  bool                        `json:"current"`

@@ -106,7 +106,7 @@ func (m *Machine) shutDown(req Request, e qapi.ShutdownEvent) {
 	m.isDown(func() { m.after(req, m.exit) })
 }
 
-// isDown ends QEMU by stop, or leaves it with a machine that stands still.
+// isDown calls stop to end QEMU or, if set-action has asked for that, only stops the machine.
 func (m *Machine) isDown(stop func()) {
 	switch {
 	case !m.action.stays:

@@ -23,7 +23,7 @@ func limitsOf(a qapi.BlockIOThrottle) [2][3]limit {
 // fastest is the highest limit that there can be.
 const fastest = 1_000_000_000_000_000
 
-// check returns why a limit cannot be; nil if it can.
+// check returns what is wrong with a limit; nil if nothing is.
 func (l limit) check() error {
 	burst := value(l.burst)
 	switch {

@@ -16,7 +16,7 @@ type step struct {
 	work   func() // what goes on after the reply; nil: nothing
 }
 
-// command makes a command of a step.
+// command makes a command from a function that does a step.
 func command[A any](m *Machine, f func(A, Request) (step, error)) func(A, Request) error {
 	return func(args A, req Request) error {
 		s, err := f(args, req)
@@ -27,7 +27,8 @@ func command[A any](m *Machine, f func(A, Request) (step, error)) func(A, Reques
 	}
 }
 
-// carryOut does the rest of some steps. The last that begins works first.
+// carryOut completes steps: it commits them, and starts their work after the reply, that of the
+// last step first.
 func (m *Machine) carryOut(done []step, req Request) {
 	for _, s := range done {
 		if s.commit != nil {

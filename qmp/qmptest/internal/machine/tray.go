@@ -52,7 +52,7 @@ func (m *Machine) cdDrive(args driveArgs) (*device, error) {
 	return d, err
 }
 
-// moveTray opens or closes a tray, unless that is what it is.
+// moveTray opens or closes a tray, unless it is open or closed already.
 func (m *Machine) moveTray(d *device, open bool) {
 	if d.trayOpen != open {
 		d.trayOpen = open

@@ -57,9 +57,9 @@ func (m *Machine) unplug(d *device, req Request) error {
 	return nil
 }
 
-// asksGuestAfter calls f after the reply with what the guest does. That is what it did when the command
-// came, whatever a test has set since, so that the outcome does not depend on which of the two was
-// faster; a silent guest answers as soon as it does anything.
+// asksGuestAfter calls f, after the reply, with the kind of guest that the machine had when the command
+// came. A test may have set another kind since; the outcome must not depend on which was faster. Only
+// if the guest was silent, the new kind counts.
 func (m *Machine) asksGuestAfter(req Request, f func(Guest)) {
 	guest := m.guest
 	m.after(req, func() {
@@ -75,7 +75,7 @@ func (m *Machine) asksGuest(d *device) bool {
 	return d.isProcessor() || d.isDIMM() || d.onPCIBus()
 }
 
-// answer is what the guest says when it is asked to let go of a device.
+// answer does what the guest does when it is asked to release a device.
 func (m *Machine) answer(d *device, guest Guest) {
 	if !slices.Contains(m.devices, d) { // another monitor was faster
 		return
@@ -90,7 +90,8 @@ func (m *Machine) answer(d *device, guest Guest) {
 	}
 }
 
-// ACPI's numbers for a request to eject something, and for the answer that it is busy, the only one of Linux.
+// ACPI's numbers for a request to eject something, and for the answer that it is busy, which is the only
+// answer that Linux gives.
 const ejectRequest, ejectBusy = 3, 0x82
 
 func (m *Machine) guestRefuses(d *device) {
@@ -123,7 +124,7 @@ func (m *Machine) goneCPU(d *device) {
 	m.ejected[d.place] = true
 }
 
-// beforeAdd does what waits for the next device_add.
+// beforeAdd does what was put off until the next device_add.
 func (m *Machine) beforeAdd() {
 	gone := m.goneCPUs
 	m.goneCPUs = nil

@@ -18,7 +18,7 @@ var queueSizes = map[string][]uint32{
 	"virtio-scsi":    {256, 256, 256},
 }
 
-// virtioKinds are the kinds of devices whose names are others.
+// virtioKinds has the kinds of those devices whose kind is not their name.
 var virtioKinds = map[string]string{
 	"virtio-keyboard": "virtio-input", "virtio-mouse": "virtio-input", "virtio-tablet": "virtio-input",
 }
@@ -32,7 +32,7 @@ func (m *Machine) virtioCommands() map[string]Handler {
 	}
 }
 
-// virtioKind is what a virtio device is.
+// virtioKind returns the kind of a virtio device, such as virtio-blk.
 func (d *device) virtioKind() string {
 	name := strings.TrimSuffix(d.class(), "-device")
 	if kind := virtioKinds[name]; kind != "" {

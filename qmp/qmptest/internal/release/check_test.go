@@ -61,7 +61,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// What the bindings say is cut to what a release has.
+// Members that a release does not have are left out of values of the bindings.
 func TestTypedValuesAreCut(t *testing.T) {
 	for _, c := range []struct{ release, command, typed, want string }{
 		{"5.2", "query-status", `{"status":"running","running":true,"singlestep":false}`, `{"running":true,"singlestep":false,"status":"running"}`},
@@ -136,7 +136,7 @@ func TestCapturesFit(t *testing.T) {
 	}
 }
 
-// An agent's interface is one as well.
+// A guest agent's interface can be loaded and checked, too.
 func TestAgentsCapturesFit(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		r, err := Load(name, qemu.QGA)
@@ -160,7 +160,7 @@ func TestAgentsCapturesFit(t *testing.T) {
 	}
 }
 
-// Arguments that the documentation of QEMU has as good are taken. The rest of the
+// Arguments that QEMU's documentation shows in examples are accepted. The rest of the
 // examples are those of TestQEMURefuses in package qmptest.
 func TestDocumentedArgumentsAreTaken(t *testing.T) {
 	r := loadQMP(t, "10.0")

@@ -138,7 +138,7 @@ func TestIntrospectionIsQEMUs(t *testing.T) {
 	}
 }
 
-// TestQEMUIntrospects compares with what each release says itself.
+// TestQEMUIntrospects compares our reply to query-qmp-schema with that of each real release.
 func TestQEMUIntrospects(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp"))

@@ -124,7 +124,7 @@ func (r *Release) CheckClass(class string) error {
 }
 
 // absent are the conditions that do not hold in the builds for x86-64 that Linux
-// distributions ship, or only from a release on; all others do.
+// distributions ship, or only from a release on; all other conditions hold.
 var absent = map[string]string{
 	"CONFIG_WIN32":               never,
 	"CONFIG_FREEBSD":             never,
@@ -147,7 +147,7 @@ var absent = map[string]string{
 
 const never = "999"
 
-// holds reports whether a condition does.
+// holds reports whether a condition is true.
 func (r *Release) holds(c *schema.Cond) bool {
 	switch {
 	case c == nil:
