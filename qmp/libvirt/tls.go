@@ -33,6 +33,9 @@ func dialTLS(ctx context.Context, e *endpoint) (io.ReadWriteCloser, error) {
 	}
 	if err := awaitWelcome(c); err != nil {
 		raw.Close()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("TLS: waiting for libvirt: %w", contextError(ctx))
+		}
 		return nil, err
 	}
 	return c, nil
