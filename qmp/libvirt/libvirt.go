@@ -125,8 +125,8 @@ func (h *Host) Close() error {
 	for _, c := range conns {
 		c.fail(errClosed)
 	}
+	h.endStreams(errClosed) // one may wait for its turn
 	h.wait.Wait()
-	h.endStreams(errClosed)
 	h.endFeeds(errClosed)
 	gates.leave(h.gateKey())
 	return nil

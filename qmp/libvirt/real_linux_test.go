@@ -75,7 +75,7 @@ func TestLibvirtFiles(t *testing.T) {
 // A QEMU that stands still does not disturb the others, and its calls end in time.
 func TestLibvirtStopped(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
-	h := dialReal(t, l, libvirt.WithCallTimeout(3*time.Second))
+	h := dialReal(t, l, libvirt.WithCallTimeout(10*time.Second)) // the others answer sooner, also on a busy machine
 	l.Create(t, newest(t), "stuck")
 	l.Create(t, newest(t), "well")
 	stuck, well := dialDomain(t, h, "stuck"), dialDomain(t, h, "well")
