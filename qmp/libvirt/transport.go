@@ -60,6 +60,9 @@ func (h *Host) dialTLS(ctx context.Context) (io.ReadWriteCloser, error) {
 	defer stop()
 	if err := awaitWelcome(rw); err != nil {
 		rw.Close()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("TLS: waiting for libvirt: %w", contextError(ctx))
+		}
 		return nil, err
 	}
 	return rw, nil

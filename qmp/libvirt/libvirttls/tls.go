@@ -47,16 +47,6 @@ func dial(ctx context.Context, uri *url.URL) (io.ReadWriteCloser, error) {
 		raw.Close()
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
-<<<<<<< HEAD:qmp/libvirt/libvirttls/tls.go
-=======
-	if err := awaitWelcome(c); err != nil {
-		raw.Close()
-		if ctx.Err() != nil {
-			err = fmt.Errorf("TLS: waiting for libvirt: %w", contextError(ctx))
-		}
-		return nil, err
-	}
->>>>>>> revlib:qmp/libvirt/tls.go
 	return c, nil
 }
 

@@ -1,4 +1,4 @@
-package libvirt
+package libvirttls_test
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp/libvirt"
+	"github.com/goqapi/goqapi/qmp/libvirt/libvirttls"
 )
 
 // When the time is over, a certificate that nobody has refused is not blamed.
@@ -31,9 +34,8 @@ func TestNoWelcome(t *testing.T) {
 		cancel()
 		<-over
 	}()
-	e, err := parseURI("qemu+tls://" + l.Addr().String() + "/system?no_verify=1&pkipath=" + t.TempDir())
-	require.NoError(t, err)
-	_, err = dialTLS(ctx, e)
+	uri := "qemu+tls://" + l.Addr().String() + "/system?no_verify=1&pkipath=" + t.TempDir()
+	_, err = libvirt.Dial(ctx, uri, libvirttls.WithTLS())
 	require.ErrorIs(t, err, context.Canceled)
 	assert.NotContains(t, err.Error(), "certificate")
 }
