@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/redact"
@@ -311,11 +312,15 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.error }
 
-// guessCommand adds a similar command to the error of a command that the server does not know.
+// guessCommand adds to the error of a command that the server does not know which releases know it, or a
+// similar command.
 func guessCommand(err error, s *schema.Schema) error {
 	e, refused := errors.AsType[*qmp.Error](err)
 	if !refused || e.Class != qmp.ClassCommandNotFound {
 		return err
+	}
+	if in := describe.In(e.Command); in != "" {
+		return fmt.Errorf("%w; it is in %s", err, in)
 	}
 	var names []string
 	for _, c := range s.Commands() {
