@@ -75,8 +75,8 @@ as they are. If ADDR names several machines, each line has the name of its machi
 
 func (a *app) call(ctx context.Context, addr, command string, words []string, flags callFlags) (err error) {
 	c := call{command: command, oob: flags.oob, several: strings.HasPrefix(addr, "@")}
-	if c.words, err = arguments.Read(command, words, a.sources()); err != nil {
-		return exit.With(exit.Usage, err)
+	if c.words, err = arguments.Read(command, words, a.sources(ctx)); err != nil {
+		return badWords(err)
 	}
 	if flags.wait != "" {
 		m, err := parseMatcher(flags.wait)

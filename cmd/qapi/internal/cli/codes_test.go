@@ -213,3 +213,10 @@ func TestInterrupted(t *testing.T) {
 		assert.Equal(t, exit.Interrupted, code, "%s: %s", line, errs)
 	}
 }
+
+// A misspelt event is not waited for in the shell, either.
+func TestMisspeltEventInShell(t *testing.T) {
+	code, _, errs := newWorld(t).run(":wait SOTP\n", "shell", "web01")
+	assert.Equal(t, exit.Usage, code)
+	assert.Contains(t, errs, "line 1: there is no event SOTP: did you mean STOP?\n")
+}
