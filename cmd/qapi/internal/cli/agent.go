@@ -304,7 +304,7 @@ func (a *app) agentCallCommand() *cobra.Command {
 	jq := cmd.Flags().String("jq", "", "a jq `expression` that chooses what is printed of the result")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, r, s, err := a.agentRequest(args[1], args[2:], *jq)
+		c, r, s, err := a.agentRequest(cmd.Context(), args[1], args[2:], *jq)
 		if err != nil {
 			return err
 		}
@@ -316,12 +316,12 @@ func (a *app) agentCallCommand() *cobra.Command {
 }
 
 // agentRequest makes the request for the agent's command.
-func (a *app) agentRequest(command string, words []string, jq string) (*call, request, *schema.Schema, error) {
+func (a *app) agentRequest(ctx context.Context, command string, words []string, jq string) (*call, request, *schema.Schema, error) {
 	c := &call{command: command}
 	r := request{command: command}
 	var err error
-	if c.words, err = arguments.Read(command, words, a.sources()); err != nil {
-		return nil, r, nil, exit.With(exit.Usage, err)
+	if c.words, err = arguments.Read(command, words, a.sources(ctx)); err != nil {
+		return nil, r, nil, badWords(err)
 	}
 	if c.filter, err = parseFilter(jq); err != nil {
 		return nil, r, nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/redact"
@@ -74,8 +75,8 @@ as they are. If ADDR names several machines, each line has the name of its machi
 
 func (a *app) call(ctx context.Context, addr, command string, words []string, flags callFlags) (err error) {
 	c := call{command: command, oob: flags.oob, several: strings.HasPrefix(addr, "@")}
-	if c.words, err = arguments.Read(command, words, a.sources()); err != nil {
-		return exit.With(exit.Usage, err)
+	if c.words, err = arguments.Read(command, words, a.sources(ctx)); err != nil {
+		return badWords(err)
 	}
 	if flags.wait != "" {
 		m, err := parseMatcher(flags.wait)
@@ -311,11 +312,15 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.error }
 
-// guessCommand adds a similar command to the error of a command that the server does not know.
+// guessCommand adds to the error of a command that the server does not know which releases know it, or a
+// similar command.
 func guessCommand(err error, s *schema.Schema) error {
 	e, refused := errors.AsType[*qmp.Error](err)
 	if !refused || e.Class != qmp.ClassCommandNotFound {
 		return err
+	}
+	if in := describe.In(e.Command); in != "" {
+		return fmt.Errorf("%w; it is in %s", err, in)
 	}
 	var names []string
 	for _, c := range s.Commands() {

@@ -30,6 +30,7 @@ func TestExitCodes(t *testing.T) {
 		{"QEMU refuses", nil, "call web01 eject id=nope", exit.Failed, "qapi: eject: Device 'nope' not found"},
 		{"one of several refuses", func(w *world) { w.old.Fail("stop", "GenericError", "no") }, "call @web* stop", exit.Failed, `{"vm":"web02","error":"stop: no"}`},
 		{"an unknown command", nil, "call web01 query-statsu", exit.Failed, "did you mean query-status?"},
+		{"a command of a later release", nil, "call web02 query-stats target=vm", exit.Failed, "(CommandNotFound); it is in QEMU 7.1 and later\n"},
 		{"not supported", nil, "supports web02 blockdev-add/driver=nvme-io_uring", exit.Failed, `no   "blockdev-add/driver=nvme-io_uring": driver has no value`},
 		{"supported", nil, "supports web01 blockdev-add/driver=nvme-io_uring", exit.OK, "yes  blockdev-add/driver=nvme-io_uring"},
 		{"HMP fails", nil, "hmp web01 nonsense", exit.Failed, "unknown command"},
@@ -59,7 +60,7 @@ func TestExitCodes(t *testing.T) {
 		{"a bad migration", nil, "migrate web01 nope:x", exit.Usage, "nope"},
 		{"a bad time", nil, "call web01 stop --timeout soon", exit.Usage, "soon"},
 
-		{"nobody listens", nil, "call /none/m.sock stop", exit.NoConnection, "connect to /none/m.sock: "},
+		{"nobody listens", nil, "call /none/m.sock stop", exit.NoConnection, "qapi: connect to /none/m.sock: dial unix:/none/m.sock: no such file or directory\n"},
 		{"no such machine", nil, "call web1 stop", exit.NoConnection, `no machine is named "web1"; did you mean "web01"?`},
 		{"no such machines", nil, "call @db* stop", exit.NoConnection, "no machine's name matches"},
 		{"no such process", nil, "call PID:3 stop", exit.NoConnection, "process 3 is not a QEMU"},
@@ -211,4 +212,11 @@ func TestInterrupted(t *testing.T) {
 		code, _, errs := w.runCtx(ctx, "", words(line)...)
 		assert.Equal(t, exit.Interrupted, code, "%s: %s", line, errs)
 	}
+}
+
+// A misspelt event is not waited for in the shell, either.
+func TestMisspeltEventInShell(t *testing.T) {
+	code, _, errs := newWorld(t).run(":wait SOTP\n", "shell", "web01")
+	assert.Equal(t, exit.Usage, code)
+	assert.Contains(t, errs, "line 1: there is no event SOTP: did you mean STOP?\n")
 }

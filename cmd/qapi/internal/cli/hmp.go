@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"strings"
@@ -31,7 +32,7 @@ LINE is -, it is read from standard input. The exit code is 1 for what is known 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := withTimeout(cmd.Context(), *timeout)
 		defer cancel()
-		line, isPrivate, err := a.hmpLine(args[1:])
+		line, isPrivate, err := a.hmpLine(ctx, args[1:])
 		if err != nil {
 			return err
 		}
@@ -57,10 +58,10 @@ LINE is -, it is read from standard input. The exit code is 1 for what is known 
 
 // hmpLine returns the line that the words are; private reports that it was read from
 // standard input. In arguments a secret is refused.
-func (a *app) hmpLine(words []string) (line string, private bool, err error) {
+func (a *app) hmpLine(ctx context.Context, words []string) (line string, private bool, err error) {
 	line = strings.Join(words, " ")
 	if line == "-" {
-		text, err := io.ReadAll(a.private())
+		text, err := io.ReadAll(a.private(ctx))
 		return strings.TrimSpace(string(text)), true, err
 	}
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,23 +10,35 @@ import (
 	xterm "golang.org/x/term"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 )
 
 // sources returns what the words of a command can refer to.
-func (a *app) sources() arguments.Sources { return arguments.Sources{Stdin: a.private()} }
+func (a *app) sources(ctx context.Context) arguments.Sources {
+	return arguments.Sources{Stdin: a.private(ctx)}
+}
+
+// badWords returns the error of words that are wrong, or of a user who did not want to type one.
+func badWords(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return exit.With(exit.Usage, err)
+}
 
 // private returns standard input. At a terminal it is one line that is not shown, since it is
 // likely to be a secret.
-func (a *app) private() io.Reader {
+func (a *app) private(ctx context.Context) io.Reader {
 	file, ok := a.in.(*os.File)
 	if !ok || !xterm.IsTerminal(int(file.Fd())) {
 		return a.in
 	}
-	return &hiddenLine{file: file, prompt: a.errOut}
+	return &hiddenLine{ctx: ctx, file: file, prompt: a.errOut}
 }
 
 // A hiddenLine reads a line from a terminal, which does not show it.
 type hiddenLine struct {
+	ctx    context.Context
 	file   *os.File
 	prompt io.Writer
 	line   []byte
@@ -35,7 +49,7 @@ func (h *hiddenLine) Read(p []byte) (int, error) {
 	if !h.isRead {
 		h.isRead = true
 		fmt.Fprint(h.prompt, "qapi: type it, it is not shown: ")
-		line, err := xterm.ReadPassword(int(h.file.Fd()))
+		line, err := h.read()
 		fmt.Fprintln(h.prompt)
 		if err != nil {
 			return 0, err
@@ -48,4 +62,28 @@ func (h *hiddenLine) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// read reads the line until the context ends. The terminal is as before then: it shows what is typed.
+func (h *hiddenLine) read() ([]byte, error) {
+	fd := int(h.file.Fd())
+	before, err := xterm.GetState(fd)
+	if err = errors.Join(err, h.ctx.Err()); err != nil {
+		return nil, err
+	}
+	type result struct {
+		line []byte
+		err  error
+	}
+	typed := make(chan result, 1)
+	go func() {
+		line, err := xterm.ReadPassword(fd)
+		typed <- result{line, err}
+	}()
+	select {
+	case r := <-typed:
+		return r.line, r.err
+	case <-h.ctx.Done():
+		return nil, errors.Join(h.ctx.Err(), xterm.Restore(fd, before))
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -98,7 +99,7 @@ func (a *app) session(ctx context.Context, c *qapi.Client, name string, notes *s
 		Client: c, Name: name, Notes: notes,
 		In: a.in, Out: term.New(a.out, a.env), Err: a.errOut,
 		Release: known, Devices: func() []*devices.List { return shellDevices(v) },
-		HistoryFile: a.stateFile("history"), Create: createPrivate, Match: matchEvent, Describe: describeTo,
+		HistoryFile: a.stateFile("history"), Create: createPrivate, Match: matching(known), Describe: describeTo,
 	})
 }
 
@@ -114,9 +115,15 @@ func describeTo(out *term.Output, name string) error {
 	return entry.Print(out)
 }
 
-func matchEvent(text string) (func(qmp.Event) bool, error) {
-	m, err := parseMatcher(text)
-	return m.matches, err
+// matching returns a function that reads which events are meant, by the names that are known.
+func matching(known *schema.Schema) func(text string) (func(qmp.Event) bool, error) {
+	return func(text string) (func(qmp.Event) bool, error) {
+		m, err := parseMatcher(text)
+		if err == nil {
+			err = m.check(known)
+		}
+		return m.matches, err
+	}
 }
 
 // neighbours returns the release of that name or, if there is none, the newest older one and the oldest

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -18,6 +19,12 @@ import (
 func inTerminal(t *testing.T, args ...string) *tmuxtest.Terminal {
 	t.Helper()
 	return tmuxtest.Start(t, tmuxtest.Options{Width: 100, Env: []string{asProgram + "=1"}}, append([]string{os.Args[0]}, args...)...)
+}
+
+// inShell runs a line of sh, which goes on after an interrupt, in a terminal.
+func inShell(t *testing.T, line string) *tmuxtest.Terminal {
+	t.Helper()
+	return tmuxtest.Start(t, tmuxtest.Options{Width: 100, Env: []string{asProgram + "=1"}}, "sh", "-c", "trap : INT; "+line)
 }
 
 // An interrupt asks before it cancels a migration.
@@ -56,6 +63,15 @@ func TestSecretInTerminal(t *testing.T) {
 	assert.Zero(t, term.Exit())
 	assert.NotContains(t, term.Screen(), "Geheim")
 	assert.Contains(t, string(w.vm.Calls()[0].Arguments), `"password":"Geheim123"`)
+}
+
+// An interrupt ends what waits for a secret, and the terminal shows again what is typed.
+func TestNoSecretInTerminal(t *testing.T) {
+	w := newWorld(t)
+	command := "%s call %s set_password protocol=vnc password=-; echo code $?; stty -a | grep -o ' echo '"
+	term := inShell(t, fmt.Sprintf(command, os.Args[0], w.found[0].Address))
+	term.Wait("not shown:").Press("C-c").WaitFor(`code 130\n echo`)
+	assert.Empty(t, w.vm.Calls())
 }
 
 // TestCallInTerminal indents what is long, and shows nothing that a terminal obeys.

@@ -96,6 +96,17 @@ func (l *Library) Lookup(name string) (*Entry, error) {
 	return nil, l.unknown(head)
 }
 
+// In returns which releases have a command that not all of them have, such as "QEMU 7.1 and later", or "".
+func In(command string) string {
+	for _, target := range []string{"qmp", "qga"} {
+		releases, err := descriptions.LoadReleases(texts(target))
+		if in := releases[command].In; err == nil && in != "" {
+			return in
+		}
+	}
+	return ""
+}
+
 // unknown returns the error for a name that the release does not have.
 func (l *Library) unknown(name string) error {
 	for _, b := range l.books {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	about "github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/redact"
@@ -201,8 +202,13 @@ type guessed struct {
 
 func (g *guessed) Unwrap() error { return g.error }
 
-// guess returns "; did you mean …?", if a command has a similar name.
+// guess returns "; it is in QEMU …" for a command of other releases, or "; did you mean …?", if a command
+// has a similar name.
 func (s *session) guess(name string) string {
+	_, known := s.server.Lookup(name).(*schema.Command)
+	if in := about.In(name); in != "" && !known {
+		return "; it is in " + in
+	}
 	var names []string
 	for _, c := range s.engine.Interface.Commands() {
 		names = append(names, c.Name)

@@ -281,6 +281,15 @@ func TestFork(t *testing.T) {
 	assert.Subset(t, sent, []string{`fork-it{"n":1024}`, `fork-secret{"n":"1"}`})
 }
 
+// A command that only other releases have says which; one that cannot be in a transaction is not such a one.
+func TestCommandOfOtherReleases(t *testing.T) {
+	_, errOut, err := run(t, options(t, qmptest.Start(t, qmptest.Release("5.2")), "query-stats target=vm\n"))
+	assert.Equal(t, exit.Failed, exit.Code(err))
+	assert.Contains(t, errOut, "query-stats has not been found; it is in QEMU 7.1 and later\n")
+	_, errOut, _ = run(t, options(t, qmptest.Start(t), ":transaction\nquery-stats target=vm\n"))
+	assert.Contains(t, errOut, "query-stats cannot be in a transaction\n")
+}
+
 // Another program's notes are shown, a line at a time.
 func TestNotes(t *testing.T) {
 	n := &Notes{Name: "qemu"}

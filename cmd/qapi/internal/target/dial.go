@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -36,7 +38,14 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Machine, e.Err) }
+func (e *ConnectError) Error() string {
+	text := e.Err.Error()
+	op, isOp := errors.AsType[*net.OpError](e.Err)
+	if reason, ok := errors.AsType[syscall.Errno](e.Err); isOp && ok {
+		text = strings.Replace(text, op.Error(), reason.Error(), 1) // which has the address once more
+	}
+	return fmt.Sprintf("connect to %s: %s", e.Machine, text)
+}
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Dial connects to the monitor. Its errors are of the type *ConnectError.
