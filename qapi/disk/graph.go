@@ -117,9 +117,12 @@ func (s snapshot) build() *Graph {
 // vertices are those of the graph, with their edges.
 func (s snapshot) vertices() []*Vertex {
 	var list []*Vertex
-	byID := map[uint64]*Vertex{}
+	byID, byName := map[uint64]*Vertex{}, map[string]*qapi.BlockDeviceInfo{}
+	for i := range s.nodes {
+		byName[s.nodes[i].NodeName] = &s.nodes[i]
+	}
 	for _, n := range s.graph.Nodes {
-		v := s.vertex(n)
+		v := s.vertex(n, byName)
 		byID[n.ID] = v
 		list = append(list, v)
 	}
@@ -136,17 +139,14 @@ func (s snapshot) vertices() []*Vertex {
 	return list
 }
 
-// vertex is a vertex without its edges. An export has no name yet, and is an Other.
-func (s snapshot) vertex(n qapi.XDbgBlockGraphNode) *Vertex {
+// vertex is a vertex without its edges; nodes are all block nodes, by their names. An export has no name
+// yet, and is an Other.
+func (s snapshot) vertex(n qapi.XDbgBlockGraphNode, nodes map[string]*qapi.BlockDeviceInfo) *Vertex {
 	switch n.Type {
 	case qapi.XDbgBlockGraphNodeTypeBlockJob:
 		return &Vertex{Kind: Job, Name: n.Name}
 	case qapi.XDbgBlockGraphNodeTypeBlockDriver:
-		v := &Vertex{Kind: Node, Name: n.Name}
-		if i := slices.IndexFunc(s.nodes, func(info qapi.BlockDeviceInfo) bool { return info.NodeName == n.Name }); i >= 0 {
-			v.Node = &s.nodes[i]
-		}
-		return v
+		return &Vertex{Kind: Node, Name: n.Name, Node: nodes[n.Name]}
 	}
 	for _, d := range s.drives {
 		if qdev := qapi.Value(d.Qdev); n.Name != "" && qdev != "" && (n.Name == qdev || n.Name == d.Device) {
@@ -196,6 +196,10 @@ func withoutJobsOwn(list []*Vertex) []*Vertex {
 
 func (v *Vertex) nameless() bool { return v.Kind == Other && v.Name == "" }
 
+// maxIndent is how many levels of a tree are indented: a server can have a chain of any length, and the
+// text should be of its order.
+const maxIndent = 64
+
 // String returns the graph as text for people: a tree for each root, one line for each vertex. What
 // lies below a node is shown where the node comes first.
 func (g *Graph) String() string {
@@ -203,7 +207,7 @@ func (g *Graph) String() string {
 	shown := map[*Vertex]bool{}
 	var show func(v *Vertex, role string, depth int)
 	show = func(v *Vertex, role string, depth int) {
-		text.WriteString(strings.Repeat("    ", depth) + role + v.String())
+		text.WriteString(strings.Repeat("    ", min(depth, maxIndent)) + role + v.String())
 		if shown[v] && len(v.Uses) > 0 {
 			text.WriteString(", see above\n")
 			return

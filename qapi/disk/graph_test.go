@@ -200,3 +200,15 @@ func TestGraphOfManyPaths(t *testing.T) {
 	}
 	assert.Equal(t, 199, strings.Count(fakeGraph(t, graph, nil).String(), "\n"))
 }
+
+// A chain is as long as a server likes; its text grows with it, and not with its square.
+func TestGraphOfALongChain(t *testing.T) {
+	g := &disk.Graph{Roots: []*disk.Vertex{{Kind: disk.Node, Name: "n"}}}
+	const length = 10_000
+	for last, i := g.Roots[0], 0; i < length; i++ {
+		next := &disk.Vertex{Kind: disk.Node, Name: "n"}
+		last.Uses = []disk.Edge{{Role: "backing", To: next}}
+		last = next
+	}
+	assert.Less(t, len(g.String()), 300*length)
+}
