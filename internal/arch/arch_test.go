@@ -54,7 +54,7 @@ var arrows = []arrow{
 	{"qmp/internal/wire/streams", nil},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
-	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
+	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "internal/wirejson", "qmp"}},
 	{"qmp/libvirt/libvirttls", []string{"qmp/libvirt"}},
 	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},

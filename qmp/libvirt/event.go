@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/virrpc"
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -107,7 +108,7 @@ func (h *Host) resumeLocked() {
 // monitorEvent passes on an event of a QEMU.
 func (h *Host) monitorEvent(e virrpc.Event) {
 	data := jsontext.Value(e.Data)
-	if !e.HasData || !data.IsValid(lenient) {
+	if !e.HasData || !data.IsValid(wirejson.Lenient()) {
 		data = nil
 	}
 	if streams := h.streamsOf(e.Domain.UUID); len(streams) > 0 {

@@ -33,7 +33,7 @@ func (s *stream) executeAll(b []byte, fds []int) error {
 	}
 	defer func() { _ = s.setWriting(false) }()
 	b = bytes.ReplaceAll(b, []byte{0xFF}, nil) // the mark of a synchronisation
-	for d := jsontext.NewDecoder(bytes.NewReader(b), lenient); ; {
+	for d := jsontext.NewDecoder(bytes.NewReader(b), jsontext.AllowDuplicateNames(true)); ; {
 		text, err := d.ReadValue()
 		if err == io.EOF {
 			return nil

@@ -54,3 +54,15 @@ func TestGapComesFirst(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "NEXT", e.QMP.Name)
 }
+
+// File names need not be valid UTF-8: QEMU sends them as they are, and so do events.
+func TestEventWithInvalidUTF8(t *testing.T) {
+	f := newFeed()
+	h := &Host{streams: map[virrpc.UUID][]*stream{}, feeds: []*feed{f}}
+	const data = `{"file":"` + "\xff" + `"}`
+	h.monitorEvent(virrpc.Event{Name: "E", HasData: true, Data: data})
+	e, _, err, ok := f.take()
+	require.True(t, ok)
+	require.NoError(t, err)
+	assert.Equal(t, data, string(e.QMP.Data))
+}

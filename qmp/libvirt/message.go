@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A message is a command or a reply: a JSON object.
@@ -17,14 +19,11 @@ type member struct {
 	value jsontext.Value
 }
 
-// lenient are options for texts that others judge.
-var lenient = jsontext.AllowDuplicateNames(true)
-
 var errNotObject = errors.New("it is not a JSON object")
 
 // parseMessage reads an object, and nothing but one.
 func parseMessage(text []byte) (*message, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(text), lenient, jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewReader(text), wirejson.Lenient())
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return nil, errors.Join(errNotObject, err)
 	}
