@@ -27,7 +27,7 @@ func TestReleasesCompile(t *testing.T) {
 			root := map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}[target]
 			pkg := target + strings.ReplaceAll(release, ".", "_")
 			files, err := generate(config{
-				schemas: list{filepath.Join("..", "schema", "qemu", release, root)}, root: filepath.Join("..", "schema", "qemu", release),
+				schemas: list{filepath.Join("..", "..", "schema", "qemu", release, root)}, root: filepath.Join("..", "..", "schema", "qemu", release),
 				target: target, pkg: pkg,
 			})
 			require.NoError(t, err)
