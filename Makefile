@@ -11,7 +11,8 @@ TESTGOGC ?= 400
 ALL := ./... ./cmd/qapi/...
 
 # What has goroutines, and what reads or writes JSON or compiles what does.
-CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... ./cmd/qapi/...
+CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... \
+	$(addprefix ./cmd/qapi/internal/,cli live shell target top)
 JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/qapi/... ./examples/...
 # The modules of examples that have requirements of their own.
 MODULES    := examples/otel examples/ssh
@@ -53,9 +54,10 @@ cross: ## compile everything, tests too, for other systems and processors
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet $(ALL) || exit 1; \
 	done
 
+# Tests with a real QEMU wait most of the time, so that more of them run at a time.
 .PHONY: test-qemu
 test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
-	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' $(ALL)
+	QAPI_REQUIRE_QEMU=1 $(GO) test -p 4 -race -count=1 -timeout 20m -run '^TestQEMU' $(ALL)
 
 .PHONY: test-libvirt
 test-libvirt: ## run the tests that need libvirtd and a real QEMU (as for test-qemu), with the race detector

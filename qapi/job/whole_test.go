@@ -93,7 +93,8 @@ func runWithSnapshot(t *testing.T, c *qapi.Client, dir string) {
 // wholeLeft returns what an operation has left, and takes the disk away.
 func wholeLeft(t *testing.T, c *qapi.Client, dir string) (left []string) {
 	t.Helper()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	nodes, err := c.QueryNamedBlockNodes(ctx)
 	require.NoError(t, err)
 	disk := nodes[slices.IndexFunc(nodes, func(n qapi.BlockDeviceInfo) bool { return n.NodeName == "disk" })]
@@ -164,6 +165,9 @@ func TestQEMUWholeMachineWhoseConnectionIsCut(t *testing.T) {
 // ctx ends at each message: it returns soon, with that error unless it is done, and leaves nothing half done.
 func TestQEMUWholeMachineThatIsGivenUp(t *testing.T) {
 	eachWhole(t, func(t *testing.T, q qemutest.QEMU, op wholeOperation) {
+		if op.Name == "background snapshot" && os.Getenv("QAPI_LONG") == "" {
+			t.Skip("a QEMU 7.2 stopped answering after one was cancelled, once in many runs: QAPI_LONG=1 tries it")
+		}
 		machines := newMachines(t, q, op)
 		for n, reached := 1, true; reached && !t.Failed(); n++ {
 			cutter, c := machines()
