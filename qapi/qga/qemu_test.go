@@ -165,7 +165,7 @@ func givenUp(t *testing.T, c *qga.Client, command qga.Command) *qga.RunError {
 		_, err := qga.Run(ctx, c, command)
 		cancel()
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		if failed, ok := errors.AsType[*qga.RunError](err); ok {
+		if failed, ok := errors.AsType[*qga.RunError](err); ok && failed.PID != 0 { // 0: it is not known whether it started
 			return failed
 		}
 	}
