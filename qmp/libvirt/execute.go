@@ -235,7 +235,7 @@ func (s *stream) failed(err error) error {
 	case s.agent:
 		return s.agentFailed(e)
 	case monitorLost(e):
-		s.awaitEnd()
+		s.end(io.EOF)
 		return err
 	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // the domain does not run any more
 		s.end(io.EOF)
@@ -244,19 +244,6 @@ func (s *stream) failed(err error) error {
 		return &failure{unsent, e}
 	}
 	return &failure{unknown, e}
-}
-
-// lastEvents is how long the last events of a QEMU may take after libvirt has said that it is gone.
-const lastEvents = 5 * time.Second
-
-// awaitEnd ends the stream of a QEMU that is gone, after its last events: libvirt sends its answer from
-// another thread than events, and can be faster with it. The event that the domain has stopped, which comes
-// after all others, ends the stream.
-func (s *stream) awaitEnd() {
-	ctx, cancel := context.WithTimeout(s.ctx, lastEvents)
-	defer cancel()
-	<-ctx.Done()
-	s.end(io.EOF)
 }
 
 func (s *stream) agentFailed(e *Error) error {
