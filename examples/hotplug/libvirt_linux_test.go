@@ -33,7 +33,8 @@ func TestLibvirt(t *testing.T) {
 			want, job := lines, "JOB_STATUS_CHANGE"
 			wantEvents := []string{job, job, job, job, job, job, "RESUME", "DEVICE_DELETED", "SHUTDOWN"}
 			if err := play(t.Context(), qapi.NewClient(conn), out); err != nil {
-				// In one of about nine runs the stream ends before SHUTDOWN comes, which is not explained yet.
+				// In one of about nine runs libvirt reads "Connection reset by peer" when QEMU ends, and
+				// never sends SHUTDOWN: it had not come when the domain had stopped, either.
 				require.ErrorIs(t, err, qmp.ErrClosed, "%s", out)
 				require.ErrorContains(t, err, "SHUTDOWN: ")
 				t.Log("the last event, SHUTDOWN, did not come: ", err)
