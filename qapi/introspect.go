@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 )
 
 // Capabilities are what a server supports, according to its reply to query-qmp-schema.
@@ -18,7 +18,7 @@ type Capabilities struct {
 // Introspect asks a server for its capabilities. The answer, some 200 KiB, is
 // fetched once per connection. It works with every release of QEMU.
 func Introspect(ctx context.Context, c *Client) (*Capabilities, error) {
-	return qmp.Once(ctx, c.conn, func(ctx context.Context) (*Capabilities, error) {
+	return bind.Once(ctx, c.conn, func(ctx context.Context) (*Capabilities, error) {
 		list, err := c.QueryQMPSchema(ctx)
 		if err != nil {
 			return nil, err

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 )
 
 // Supports asks a server whether it has something: what [Capabilities.Supports] has paths
@@ -106,7 +106,7 @@ type inventories struct {
 
 // inventory returns the list with a key, and asks for it the first time.
 func inventory(ctx context.Context, c *Client, key string, ask func() (map[string]string, error)) (map[string]string, error) {
-	known, err := qmp.Once(ctx, c.conn, func(context.Context) (*inventories, error) {
+	known, err := bind.Once(ctx, c.conn, func(context.Context) (*inventories, error) {
 		return &inventories{lists: map[string]map[string]string{}}, nil
 	})
 	if err != nil {

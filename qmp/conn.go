@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/goqapi/goqapi/qmp/internal/memo"
 )
 
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
@@ -71,6 +73,10 @@ type kind struct {
 }
 
 func qmpServer() kind { return kind{func(*session) {}, (*session).openQMP} }
+
+func init() {
+	memo.Of = func(conn any) *memo.Memo { return &conn.(*Conn).current().memo }
+}
 
 // current is the session that the connection has, or had last.
 func (c *Conn) current() *session {

@@ -282,7 +282,7 @@ func decodeInt(e Event) (n int, err error) {
 
 func TestStream(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		s := NewStream(p.Subscribe([]string{"N"}), decodeInt)
+		s := &Stream[int]{Events: p.Subscribe([]string{"N"}), Decode: decodeInt}
 		for _, data := range []string{"1", `"x"`, "2", "3"} {
 			p.peer.event("N", data)
 		}
@@ -304,7 +304,7 @@ func TestStream(t *testing.T) {
 		}
 	})
 	bubble(t, func(t *testing.T, p pair) {
-		s := NewStream(p.Subscribe([]string{"N"}), decodeInt)
+		s := &Stream[int]{Events: p.Subscribe([]string{"N"}), Decode: decodeInt}
 		for _, data := range []string{"1", "2", "3", "4", `"x"`} {
 			p.peer.event("N", data)
 		}
@@ -498,12 +498,19 @@ func TestHandlerGone(t *testing.T) {
 	}))
 }
 
-// What a handler loses or cannot decode is reported.
+// What a handler loses is reported, and what it reports itself, for example an event that it cannot decode.
 func TestHandlerErrors(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		var got []int
 		gate := make(chan struct{})
-		On(p.Conn, "N", decodeInt, func(n int) { <-gate; got = append(got, n) })
+		p.OnEvent("N", func(e Event) {
+			<-gate
+			n, err := decodeInt(e)
+			if err == nil {
+				got = append(got, n)
+			}
+			p.ReportError(err)
+		})
 		p.peer.event("N", "1")
 		synctest.Wait()
 		for i := range 5 {

@@ -26,20 +26,13 @@ func (c *Conn) OnEvent(name string, f func(Event)) (stop func()) {
 // Deprecated: use OnEvent.
 func (c *Conn) Handle(name string, f func(Event)) (stop func()) { return c.OnEvent(name, f) }
 
-// On is like [Conn.OnEvent], for events that are decoded into a type. An event that
-// cannot be decoded is reported to [WithEventError]. Bindings use it.
-func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (stop func()) {
-	if f == nil {
-		panic("qmp: the handler of " + name + " is nil")
+// ReportError passes err to the function of [WithEventError], on a worker, as the connection
+// does with an event that it cannot decode. It is for a handler or a callback that finds
+// something wrong and has no caller to whom it could return err. nil is ignored.
+func (c *Conn) ReportError(err error) {
+	if err != nil {
+		c.core.report.add(err)
 	}
-	return c.handle(name, func(e Event) {
-		v, err := decode(e)
-		if err != nil {
-			c.core.report.add(err)
-			return
-		}
-		f(v)
-	})
 }
 
 func (c *Conn) handle(name string, f func(Event)) (stop func()) {

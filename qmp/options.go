@@ -71,8 +71,12 @@ func WithHandshakeTimeout(d time.Duration) Option {
 	return func(o *options) { o.handshakeTimeout = d }
 }
 
-// WithoutHandshake is for a server that neither greets nor negotiates, such as
-// the guest agent.
+// WithoutHandshake is for a stream on which somebody else has negotiated, such as a
+// descriptor that another process hands over: QEMU greets and negotiates once a stream. The
+// connection waits for nothing; its [Greeting] is zero, and [WithOOB] has no effect. Replies to
+// commands of the earlier user are reported ([WithEventError]) and dropped. A new stream to a QEMU
+// refuses all commands without a negotiation: [WithReconnect] helps only where somebody negotiates
+// on each new stream, too.
 func WithoutHandshake() Option { return func(o *options) { o.handshake = false } }
 
 // WithOOB negotiates out-of-band execution, which [OutOfBand] uses. It has a

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,6 +105,43 @@ func TestQEMUTakeoverWithoutHandshake(t *testing.T) {
 			}
 			c.Close()
 		}
+	})
+}
+
+// One process can hand its connection to another, as a descriptor: QEMU does not greet again there.
+func TestQEMUHandedOver(t *testing.T) {
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		stream, err := net.Dial("unix", strings.TrimPrefix(addrs[0], "unix:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := stream.(*net.UnixConn).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := NewConn(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Execute(t.Context(), "query-status", nil, nil); err != nil {
+			t.Error(err)
+		}
+		first.Close()
+
+		fd, err := syscall.Dup(int(file.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		second := dial(t, fmt.Sprintf("fd:%d", fd), WithoutHandshake())
+		if g := second.Greeting(); g.Version != (Version{}) {
+			t.Errorf("greeting %v", g)
+		}
+		if err := second.With(OutOfBand()).Execute(t.Context(), "query-status", nil, nil); !errors.Is(err, ErrNoOOB) {
+			t.Errorf("out of band: %v", err)
+		}
+		converse(t, second)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goqapi/goqapi/qmp/internal/memo"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
@@ -37,7 +38,7 @@ type session struct {
 	*core
 	rw    io.ReadWriteCloser
 	relay relaying // nil: rw is not a Relay
-	memo  memo
+	memo  memo.Memo
 	agent synchroniser // nil: it is QEMU
 
 	in   *wire.Framer // only the reader uses it

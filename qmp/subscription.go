@@ -129,27 +129,24 @@ func (s *Subscription) Close() {
 	s.queue.drop(ErrUnsubscribed)
 }
 
-// A Stream is a [Subscription] whose events are decoded into a type.
+// A Stream is a [Subscription] whose events are decoded into a type. Bindings make one;
+// for an event of your own:
+//
+//	&qmp.Stream[T]{Events: c.Subscribe([]string{"MY_EVENT"}), Decode: decode}
 type Stream[E any] struct {
-	s      *Subscription
-	decode func(Event) (E, error)
-}
-
-// NewStream returns a stream that reads s and decodes its events with decode. It is for
-// generated bindings.
-func NewStream[E any](s *Subscription, decode func(Event) (E, error)) *Stream[E] {
-	return &Stream[E]{s, decode}
+	Events *Subscription          // where the events come from
+	Decode func(Event) (E, error) // decodes an event; called by the goroutine that reads the stream
 }
 
 // Next is like [Subscription.Next]. For an event that cannot be decoded it returns an
 // error; the stream goes on after it.
 func (s *Stream[E]) Next(ctx context.Context) (E, error) {
-	e, err := s.s.Next(ctx)
+	e, err := s.Events.Next(ctx)
 	if err != nil {
 		var none E
 		return none, err
 	}
-	return s.decode(e)
+	return s.Decode(e)
 }
 
 // Find returns the next event for which match is true, and skips others. Any
@@ -166,8 +163,8 @@ func (s *Stream[E]) Find(ctx context.Context, match func(E) bool) (E, error) {
 
 // All is like [Subscription.All], with decoded events.
 func (s *Stream[E]) All(ctx context.Context) iter.Seq2[E, error] {
-	return all(ctx, s.s, s.decode)
+	return all(ctx, s.Events, s.Decode)
 }
 
 // Close is like [Subscription.Close].
-func (s *Stream[E]) Close() { s.s.Close() }
+func (s *Stream[E]) Close() { s.Events.Close() }

@@ -49,7 +49,9 @@ var arrows = []arrow{
 	{"internal/undo", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule, "internal/wirejson"}},
-	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec", "qmp/internal/wire"}},
+	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec", "qmp/internal/memo", "qmp/internal/wire"}},
+	{"qmp/bind", []string{"internal/poll", "qmp", "qmp/internal/memo"}},
+	{"qmp/internal/memo", nil},
 	{"qmp/internal/wire", []string{jsonModule, "internal/printable", "internal/wirejson", "qmp/codec"}},
 	{"qmp/internal/wire/streams", nil},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
@@ -60,12 +62,12 @@ var arrows = []arrow{
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/virrpc", "internal/wirejson", "qapi/...", "qmp", "qmp/qmptest", "qmp/qmptest/internal/...", "schema/..."}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
-	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "internal/wirejson", "qapi", "qmp", "qmp/codec"}},
+	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "internal/wirejson", "qapi", "qmp", "qmp/bind", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/printable", "internal/redact", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qapi/migration", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
-	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "internal/refusal", "qmp", "qmp/codec"}},
+	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "internal/refusal", "qmp", "qmp/bind", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/edits", "internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"internal/versions", "schema"}},
@@ -158,7 +160,7 @@ func TestUsersCompile(t *testing.T) {
 		standard[p.ImportPath] = p.Standard
 	}
 	ours := []string{
-		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/qmp/internal/wire", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
+		jsonModule, module + "/qmp", module + "/qmp/bind", module + "/qmp/codec", module + "/qmp/internal/...", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
 		module + "/internal/progress", module + "/internal/redact", module + "/internal/refusal", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
 	}
 	for path, std := range standard {

@@ -14,6 +14,7 @@ import (
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -80,7 +81,7 @@ func Check(ctx context.Context, c *qapi.Client, dev qapi.Device) error {
 	if err != nil {
 		return fmt.Errorf("device: checking a %s: %w", args.Driver, err)
 	}
-	known, err := qmp.Once(ctx, c.Conn(), func(ctx context.Context) (*catalogue, error) { return newCatalogue(ctx, c) })
+	known, err := bind.Once(ctx, c.Conn(), func(ctx context.Context) (*catalogue, error) { return newCatalogue(ctx, c) })
 	if err != nil {
 		return fmt.Errorf("device: checking a %s: %w", args.Driver, err)
 	}

@@ -4,11 +4,11 @@ package codec
 // with a package that is too old or too new for it: see [GenerateAgain] and
 // [UpdateGoqapi].
 const (
-	// Version is raised when generated code needs something new from this package.
-	Version = 3
+	// Version is raised when generated code needs something new from this package or from qmp/bind.
+	Version = 4
 	// OldestVersion is the oldest version whose generated code still works; it is raised
 	// when something is removed or changed.
-	OldestVersion = 3
+	OldestVersion = 4
 )
 
 // GenerateAgain is the type in the compiler's error about a constant that overflows, if the

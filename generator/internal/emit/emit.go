@@ -16,6 +16,7 @@ const (
 	pkgJSON     = "encoding/json"
 	pkgJSONText = "github.com/go-json-experiment/json/jsontext"
 	pkgQMP      = "github.com/goqapi/goqapi/qmp"
+	pkgBind     = "github.com/goqapi/goqapi/qmp/bind"
 	pkgCodec    = "github.com/goqapi/goqapi/qmp/codec"
 )
 

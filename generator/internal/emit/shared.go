@@ -46,6 +46,9 @@ func (g *group) events() {
 	decode := jen.Id("decodeEvent").Types(jen.Id("E"), jen.Id("P"))
 	nameOf := jen.Id("P").Call(jen.New(jen.Id("E"))).Dot("EventName").Call()
 	subscribe := jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("..."))
+	stream := func(of, from, decode *jen.Statement) jen.Code {
+		return jen.Op("&").Qual(pkgQMP, "Stream").Types(of).Values(jen.Dict{jen.Id("Events"): from, jen.Id("Decode"): decode})
+	}
 
 	g.comment("// An Event is one of the events of this package, or an [UnknownEvent].")
 	g.Type().Id("Event").Interface(
@@ -75,7 +78,7 @@ func (g *group) events() {
 	g.Func().Id("Subscribe").Types(constraint).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
 		Op("*").Qual(pkgQMP, "Stream").Types(jen.Id("E")).Block(
 		jen.Id("names").Op(":=").Index().String().Values(nameOf.Clone()),
-		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe.Clone(), decode.Clone())),
+		jen.Return(stream(jen.Id("E"), subscribe.Clone(), decode.Clone())),
 	)
 
 	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
@@ -88,13 +91,13 @@ func (g *group) events() {
 		jen.Var().Id("names").Index().String(),
 		jen.For(jen.List(jen.Id("_"), jen.Id("e")).Op(":=").Range().Id("events")).Block(
 			jen.Id("names").Op("=").Append(jen.Id("names"), jen.Id("e").Dot("EventName").Call())),
-		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe, jen.Id("anyEvent"))),
+		jen.Return(stream(jen.Id("Event"), subscribe, jen.Id("anyEvent"))),
 	)
 
 	g.comment("// on calls f for every event of a type.")
 	g.Func().Id("on").Types(constraint.Clone()).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("f").Func().Params(jen.Id("E"))).
 		Params(jen.Id("stop").Func().Params()).Block(
-		jen.Return(jen.Qual(pkgQMP, "On").Call(jen.Id("c").Dot("conn"), nameOf, decode, jen.Id("f"))))
+		jen.Return(jen.Qual(pkgBind, "On").Call(jen.Id("c").Dot("conn"), nameOf, decode, jen.Id("f"))))
 
 	g.comment("// decodeEvent decodes an event into its type E.")
 	g.Func().Id("decodeEvent").Types(constraint).Params(jen.Id("e").Add(event)).Params(jen.Id("E"), jen.Error()).Block(
@@ -117,7 +120,7 @@ func (g *group) events() {
 }
 
 // CodecVersion is the version of package qmp/codec that the generated code is made for.
-const CodecVersion = 3
+const CodecVersion = 4
 
 // codecVersion writes constants that do not compile with a wrong version of the codec.
 func (g *group) codecVersion() {
