@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"github.com/goqapi/goqapi/qmp"
+	bind "github.com/goqapi/goqapi/qmp/bind"
 	"time"
 )
 
@@ -81,7 +82,10 @@ func (e UnknownEvent) EventTime() time.Time {
 //	stops := Subscribe[StopEvent](c)
 func Subscribe[E any, P eventPointer[E]](c *Client, opts ...qmp.SubscribeOption) *qmp.Stream[E] {
 	names := []string{P(new(E)).EventName()}
-	return qmp.NewStream(c.conn.Subscribe(names, opts...), decodeEvent[E, P])
+	return &qmp.Stream[E]{
+		Decode: decodeEvent[E, P],
+		Events: c.conn.Subscribe(names, opts...),
+	}
 }
 
 // SubscribeEvents returns one stream of the events of several types, in the
@@ -93,12 +97,15 @@ func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qm
 	for _, e := range events {
 		names = append(names, e.EventName())
 	}
-	return qmp.NewStream(c.conn.Subscribe(names, opts...), anyEvent)
+	return &qmp.Stream[Event]{
+		Decode: anyEvent,
+		Events: c.conn.Subscribe(names, opts...),
+	}
 }
 
 // on calls f for every event of a type.
 func on[E any, P eventPointer[E]](c *Client, f func(E)) (stop func()) {
-	return qmp.On(c.conn, P(new(E)).EventName(), decodeEvent[E, P], f)
+	return bind.On(c.conn, P(new(E)).EventName(), decodeEvent[E, P], f)
 }
 
 // decodeEvent decodes an event into its type E.

@@ -12,8 +12,8 @@ import (
 // These bindings are made for a version of package codec. If one of these constants
 // overflows, the comment on its type says what to do.
 const (
-	_ codec.GenerateAgain = 3 - codec.OldestVersion
-	_ codec.UpdateGoqapi  = codec.Version - 3
+	_ codec.GenerateAgain = 4 - codec.OldestVersion
+	_ codec.UpdateGoqapi  = codec.Version - 4
 )
 
 // Bool is true or false, as one of the forms of an alternate.
