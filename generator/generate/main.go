@@ -1,5 +1,5 @@
 // Package generate is the generator as a function: the program in the folder above this one
-// calls it, and so does the command generate of the program qapi.
+// calls it, and so do tests. The command generate of the program qapi runs that program.
 //
 // It loads and checks the schemas, merges them, gives everything a Go name, plans the
 // declarations, prints them, and only then writes files. The same schemas always produce

@@ -84,10 +84,10 @@ func TestOnceWaits(t *testing.T) {
 		require.NoError(t, err)
 		defer conn.Close()
 		asked := 0
-		ask := func(context.Context) (fact, error) {
+		ask := func(ctx context.Context) (fact, error) {
 			asked++
 			time.Sleep(time.Minute)
-			return 1, nil
+			return 1, ctx.Err()
 		}
 		short, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("too slow"))
 		defer cancel()

@@ -46,6 +46,7 @@ var completers = map[string][]completer{
 	"agent info":   {(*completion).addresses, nothing},
 	"agent freeze": {(*completion).addresses, nothing},
 	"agent call":   {(*completion).addresses, (*completion).agentCommand},
+	"generate":     {(*completion).generator},
 	"ps":           {nothing},
 	"schema diff":  {(*completion).releases, (*completion).releases, nothing},
 	"schema dump":  {(*completion).releases, nothing},

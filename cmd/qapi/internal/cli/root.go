@@ -34,6 +34,7 @@ type app struct {
 	env         func(string) string
 	finder      target.Finder
 	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
+	library     string                                                            // the version of the library in this program; "" if it is not a release
 
 	onInterrupt atomic.Pointer[func()] // what an interrupt does, if not nil; otherwise it ends the command
 }
@@ -59,6 +60,9 @@ func Main(args []string) int {
 	a := &app{
 		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
 		env: os.Getenv, finder: target.Local(), schema: embedded,
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		a.library = libraryVersion(info)
 	}
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, signals...)
@@ -143,6 +147,7 @@ func newRoot(a *app) *cobra.Command {
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),
+		a.generateCommand(),
 		a.shellCommand(),
 	)
 	// The names that the schema commands had when the program had no others.
