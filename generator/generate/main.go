@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,7 +103,7 @@ func parseArgs(name string, args []string, stderr io.Writer) (config, error) {
 	}
 	flags.Var(&c.schemas, "schema", "the schema's root `file`, such as qapi/qapi-schema.json of QEMU's source; once for each release, the newest last")
 	flags.BoolVar(&c.known, "known", false, "add the QEMU releases that this module knows, from 5.2 on, which are older than the schemas that are given")
-	flags.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: for each schema the one above its folder)")
+	flags.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: the QEMU source tree that a schema is in, otherwise its own folder)")
 	flags.StringVar(&c.target, "target", "qmp", "whose schema it is: qmp, or qga for the guest agent")
 	flags.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
 	flags.StringVar(&c.out, "out", "", "the `folder` to write to; it is made if need be")
@@ -198,11 +197,7 @@ func load(c config) (releases []merge.Release, name func(error) error, err error
 		opts = append(opts, schema.KeepDocs())
 	}
 	for i, file := range c.schemas {
-		root := c.root
-		if root == "" {
-			root = filepath.Join(filepath.Dir(file), "..")
-		}
-		src, inside, err := schemafile.OpenFile(file, root)
+		src, inside, err := schemafile.OpenFile(file, c.root)
 		if err != nil {
 			return nil, nil, err
 		}

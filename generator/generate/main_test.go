@@ -132,13 +132,13 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 // names files as the user does.
 func TestRoot(t *testing.T) {
 	root := t.TempDir()
-	folder := filepath.Join(root, "q")
+	folder := filepath.Join(root, "qapi")
 	require.NoError(t, os.Mkdir(folder, 0o777))
 	for name, text := range map[string]string{
-		"q/good.json":    "{ 'include': '../common.json' }",
-		"q/include.json": "{ 'include': '../common.json' }\n{ 'teleport': 'a' }",
-		"q/load.json":    "{ 'command': 'a', 'data': 'NoSuchType' }",
-		"q/plan.json":    "{ 'command': 'close' }",
+		"qapi/good.json":    "{ 'include': '../common.json' }",
+		"qapi/include.json": "{ 'include': '../common.json' }\n{ 'teleport': 'a' }",
+		"qapi/load.json":    "{ 'command': 'a', 'data': 'NoSuchType' }",
+		"qapi/plan.json":    "{ 'command': 'close' }",
 		"common.json":    "{ 'command': 'a' }",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o666))
@@ -151,21 +151,25 @@ func TestRoot(t *testing.T) {
 	require.NoError(t, generateIn(folder, "-schema", "good.json", "-root", ".."))
 	require.NoError(t, generateIn(folder, "-schema", "good.json", "-root", "../.."))
 	require.NoError(t, generateIn(folder, "-schema", filepath.Join(folder, "good.json"), "-root", ".."))
-	require.NoError(t, generateIn(root, "-schema", "q/good.json"))
-	require.NoError(t, generateIn(root, "-schema", "./q/good.json", "-root", root))
+	require.NoError(t, generateIn(root, "-schema", "qapi/good.json"))
+	require.NoError(t, generateIn(root, "-schema", "./qapi/good.json", "-root", root))
 
 	for _, c := range []struct{ in, schema, want string }{
 		{folder, "load.json", "generator: load.json:1: in command 'a'"},
-		{root, "q/load.json", "generator: q/load.json:1: in command 'a'"},
+		{root, "qapi/load.json", "generator: qapi/load.json:1: in command 'a'"},
 		{root, folder + "/load.json", "generator: " + folder + "/load.json:1: in command 'a'"},
 		{folder, "plan.json", "generator: plan.json:1: command 'close' becomes Close in Go"},
-		{root, "q/include.json", "generator: q/include.json:2: "},
-		{root, "q/none.json", "generator: q/none.json: "},
+		{root, "qapi/include.json", "generator: qapi/include.json:2: "},
+		{root, "qapi/none.json", "generator: qapi/none.json: "},
 	} {
 		err := generateIn(c.in, "-schema", c.schema)
 		require.Error(t, err)
 		assert.True(t, strings.HasPrefix(err.Error(), c.want), "%s: %v", c.schema, err)
 	}
+	require.NoError(t, os.Rename(folder, filepath.Join(root, "own")))
+	assert.ErrorContains(t, generateIn(root, "-schema", "own/good.json"), "'../common.json' is not below the root of the schema")
+	require.NoError(t, generateIn(root, "-schema", "own/good.json", "-root", "."))
+	folder = filepath.Join(root, "own")
 	assert.EqualError(t, generateIn(folder, "-schema", "good.json", "-root", "other"), "generator: the file good.json is not below the folder other")
 }
 

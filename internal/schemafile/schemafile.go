@@ -32,8 +32,14 @@ func Open(dir string) (*Folder, error) {
 }
 
 // OpenFile opens the folder that the schema in a file may include from, and returns the name of the
-// file in that folder, for [Folder.Load].
+// file in that folder, for [Folder.Load]. If folder is empty, it is the QEMU source tree that the
+// file is in, otherwise the folder of the file.
 func OpenFile(file, folder string) (f *Folder, name string, err error) {
+	if folder == "" {
+		if folder, err = tree(file); err != nil {
+			return nil, "", err
+		}
+	}
 	above, err := filepath.Abs(folder)
 	if err != nil {
 		return nil, "", err
@@ -53,9 +59,9 @@ func OpenFile(file, folder string) (f *Folder, name string, err error) {
 	return f, filepath.ToSlash(rel), nil
 }
 
-// Tree returns the folder of the QEMU source tree that a schema's file is in, otherwise the
+// tree returns the folder of the QEMU source tree that a schema's file is in, otherwise the
 // folder of the file.
-func Tree(file string) (string, error) {
+func tree(file string) (string, error) {
 	abs, err := filepath.Abs(file) // what is above a file may not be in its name
 	if err != nil {
 		return "", err

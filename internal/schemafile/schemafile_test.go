@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tree writes the files of a source tree and goes to the folder above it.
-func tree(t *testing.T, files map[string]string) {
+// writeTree writes the files of a source tree and goes to the folder above it.
+func writeTree(t *testing.T, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	for name, text := range files {
@@ -30,7 +30,7 @@ var bad = map[string]string{
 }
 
 func TestErrorsNameFilesAsTheUser(t *testing.T) {
-	tree(t, bad)
+	writeTree(t, bad)
 	require.NoError(t, os.Mkdir("here", 0o700))
 	abs, err := filepath.Abs("tree")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestErrorsNameFilesAsTheUser(t *testing.T) {
 }
 
 func TestNothingOutside(t *testing.T) {
-	tree(t, bad)
+	writeTree(t, bad)
 	require.NoError(t, os.WriteFile("other.json", []byte("{ 'command': 'other' }"), 0o600))
 	_, _, err := OpenFile("other.json", "tree")
 	require.EqualError(t, err, "the file other.json is not below the folder tree")
@@ -89,10 +89,24 @@ func TestTree(t *testing.T) {
 	} {
 		abs, err := filepath.Abs(want) // with the drive, on Windows
 		require.NoError(t, err)
-		dir, err := Tree(file)
+		dir, err := tree(file)
 		require.NoError(t, err)
 		assert.Equal(t, abs, dir, file)
 	}
+}
+
+// The storage daemon's schema includes QEMU's.
+func TestOpenFileInTree(t *testing.T) {
+	writeTree(t, map[string]string{
+		"qapi/common.json":                     "{ 'command': 'shared' }",
+		"storage-daemon/qapi/qapi-schema.json": "{ 'include': '../../qapi/common.json' }",
+	})
+	f, name, err := OpenFile("tree/storage-daemon/qapi/qapi-schema.json", "")
+	require.NoError(t, err)
+	defer f.Close()
+	s, err := f.Load(name)
+	require.NoError(t, err)
+	assert.NotNil(t, s.Lookup("shared"))
 }
 
 func TestVersion(t *testing.T) {

@@ -94,12 +94,6 @@ func exists(fsys fs.FS, name string) (bool, error) {
 }
 
 func openFile(file, root string) (*source, error) {
-	var err error
-	if root == "" {
-		if root, err = schemafile.Tree(file); err != nil {
-			return nil, err
-		}
-	}
 	folder, inside, err := schemafile.OpenFile(file, root)
 	if err != nil {
 		return nil, err
