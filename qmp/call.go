@@ -14,8 +14,7 @@ type call struct {
 	mode    callMode
 	state   callState
 	oob     bool
-	files   []*os.File // to be passed with the message
-	passing *fdPassing
+	files   []*os.File    // to be passed with the message
 	eager   bool          // is sent even to an agent that has not synchronised yet
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none

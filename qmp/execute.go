@@ -126,7 +126,7 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 	s.Buf.Write(message)
 	call := c.session.newCall(wholeName, whole, s)
 	call.watch, call.taken = watch, number
-	call.files, call.passing = c.opts.files, c.opts.passing
+	call.files = c.opts.files
 	return call, nil
 }
 

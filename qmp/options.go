@@ -162,7 +162,6 @@ type callOptions struct {
 	oob     bool
 	eager   bool
 	files   []*os.File
-	passing *fdPassing // how they are passed
 }
 
 // OutOfBand executes commands out of band: at once, even while others wait or
@@ -215,8 +214,5 @@ func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 // On a connection made with [WithOOB] only out-of-band commands, which cannot have files,
 // are in flight together with such a command.
 func Files(files ...*os.File) CallOption {
-	return func(o *callOptions) {
-		o.files = slices.Clone(files)
-		o.passing = &fdPassing{filesRefused, dupFiles, (*writer).writeFiles}
-	}
+	return func(o *callOptions) { o.files = slices.Clone(files) }
 }

@@ -104,8 +104,7 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 	}
 	call := c.session.newCall(command, mode, s)
 	call.watch = watch
-	call.oob, call.eager = c.opts.oob, c.opts.eager
-	call.files, call.passing = c.opts.files, c.opts.passing
+	call.oob, call.eager, call.files = c.opts.oob, c.opts.eager, c.opts.files
 	return call, nil
 }
 
@@ -164,7 +163,7 @@ func (s *session) refusalLocked(c *call) error {
 	case c.oob && !s.oob:
 		return unsent(ErrNoOOB)
 	case len(c.files) > 0:
-		return unsent(c.passing.refused(s.rw, c))
+		return unsent(filesRefused(s.rw, c))
 	}
 	return nil
 }
@@ -202,13 +201,13 @@ func (s *session) gatherLocked() {
 		}
 		s.queueOf(c).remove(c)
 		if len(c.files) > 0 {
-			fds, err := c.passing.dup(c.files)
+			fds, err := dupFiles(c.files)
 			if err != nil {
 				c.err = fmt.Errorf("qmp: %s: passing files: %w", c.command, unsent(err))
 				s.finishLocked(c)
 				continue
 			}
-			s.out.fds, s.out.passing = fds, c.passing
+			s.out.fds = fds
 		}
 		s.sendLocked(c)
 	}
