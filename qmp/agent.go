@@ -44,7 +44,7 @@ func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) 
 // NewAgentConn turns a stream to a guest agent into a connection, as [NewConn] does
 // with a stream to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, agentOptions(opts), perhapsRelayed(agentServer()))
+	return newConn(ctx, rw, agentOptions(opts), agentServer())
 }
 
 // DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.

@@ -27,7 +27,7 @@ type call struct {
 	refused bool   // answer is an error member
 	err     error  // why there is no answer
 
-	relay relaying      // the session's; nil: its stream is not a Relay
+	relay Relay         // the session's; nil: its stream is not a Relay
 	watch callTrace     // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
 	then  *callback     // if set, is run when the call is finished, and done gets nothing
@@ -60,10 +60,8 @@ func (c *call) outcome() ([]byte, error) {
 	switch {
 	case c.err != nil:
 		return nil, c.err
-	case c.refused && c.relay != nil:
-		return nil, c.relay.refusal(c.command, c.answer)
 	case c.refused:
-		return nil, refusal(c.command, c.answer)
+		return nil, c.refusal(c.answer)
 	}
 	return c.answer, nil
 }

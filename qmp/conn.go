@@ -43,7 +43,7 @@ func (v Version) String() string {
 // the connection ends or NewConn fails. Closing the stream must make a waiting Read or
 // Write return.
 func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, newOptions(opts), perhapsRelayed(qmpServer()))
+	return newConn(ctx, rw, newOptions(opts), qmpServer())
 }
 
 func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*Conn, error) {

@@ -55,7 +55,7 @@ func dialFunc(ctx context.Context, name string, connect func(context.Context) (i
 		}
 		return rw, err
 	}
-	return dialStream(ctx, stream, o, perhapsRelayed(as))
+	return dialStream(ctx, stream, o, as)
 }
 
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {

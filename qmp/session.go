@@ -36,7 +36,7 @@ const lingerAfter = time.Second
 type session struct {
 	*core
 	rw    io.ReadWriteCloser
-	relay relaying // nil: rw is not a Relay
+	relay Relay // nil: rw is not a Relay
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
@@ -75,6 +75,7 @@ func newSession(rw io.ReadWriteCloser, h *core) *session {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
+	s.relay, s.flight.single = rw.(Relay)
 	s.out.init(&s.mu, rw, s.gatherLocked, s.writeFailed)
 	return s
 }
