@@ -28,7 +28,7 @@ type call struct {
 	err     error  // why there is no answer
 
 	relay Relay         // the session's; nil: its stream is not a Relay
-	watch callTrace     // nil: nobody watches it
+	watch *watcher      // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
 	then  *callback     // if set, is run when the call is finished, and done gets nothing
 

@@ -27,7 +27,7 @@ type options struct {
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
 	dialer           Dialer
-	trace            tracing                                       // nil: none
+	trace            *tracer                                       // nil: none
 	ended            func(err error, closed <-chan struct{}) error // says why a stream has ended; nil: err
 	reconnect        func(context.Context, func(context.Context) (io.ReadWriteCloser, error), options, kind) (*Conn, error)
 }

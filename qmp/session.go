@@ -100,7 +100,7 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 	s, err := wire.Command(verb, command, args)
 	if err != nil {
 		err = unsent(err)
-		endWatch(watch, err)
+		watch.end(err)
 		return nil, err
 	}
 	call := c.session.newCall(command, mode, s)
