@@ -38,7 +38,7 @@ type session struct {
 	rw    io.ReadWriteCloser
 	relay Relay // nil: rw is not a Relay
 	memo  memo
-	agent synchroniser // nil: it is QEMU
+	agent *agent // nil: it is QEMU
 
 	in   *wire.Framer // only the reader uses it
 	out  writer
