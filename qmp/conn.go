@@ -13,7 +13,7 @@ import (
 type Conn struct {
 	core    *core
 	session *session    // nil if again is set
-	again   supervision // with WithReconnect: makes the connection again when it is lost; otherwise nil
+	again   *supervisor // with WithReconnect: makes the connection again when it is lost; otherwise nil
 	opts    callOptions
 }
 

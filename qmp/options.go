@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"io"
 	"log"
 	"maps"
 	"net"
@@ -29,7 +28,7 @@ type options struct {
 	dialer           Dialer
 	trace            *tracer                                       // nil: none
 	ended            func(err error, closed <-chan struct{}) error // says why a stream has ended; nil: err
-	reconnect        func(context.Context, func(context.Context) (io.ReadWriteCloser, error), options, kind) (*Conn, error)
+	reconnect        *Reconnect                                    // nil: the connection is made once
 }
 
 func newOptions(opts []Option) options {
