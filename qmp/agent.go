@@ -44,7 +44,7 @@ func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) 
 // NewAgentConn turns a stream to a guest agent into a connection, as [NewConn] does
 // with a stream to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, agentOptions(opts), perhapsRelayed(agentServer()))
+	return newConn(ctx, rw, agentOptions(opts), agentServer())
 }
 
 // DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
@@ -89,20 +89,9 @@ const (
 	lastResync  = 8 * time.Second
 )
 
-// A synchroniser is an *agent, or nil. Because it is an interface, the linker can
-// leave the agent's code out of programs that do not use it. All methods except await
-// and stale are called with the session locked.
-type synchroniser interface {
-	await(context.Context) error // waits for the end of the first synchronisation
-	ready(*call) bool            // reports whether a call can be sent; begins to synchronise if that must come first
-	held()                       // is called when there is something to send, and an earlier write has not ended
-	inStep() bool                // reports whether the agent is synchronised: no reply can come for which nobody waits
-	outOfStep()                  // is called when a call was abandoned, whose reply may still come
-	stale(*wire.Message) bool    // reports whether a message is from before a synchronisation, or the answer to one
-}
-
 // An agent is what a session to a guest agent has in addition to other sessions. Its fields
-// are guarded by the session's mutex.
+// are guarded by the session's mutex. Its methods are called with the session locked, except
+// await, stale and those that timers run (syncAgain, noAnswer), which lock it.
 type agent struct {
 	s       *session
 	limit   time.Duration // for an answer to a synchronisation; 0: no limit
@@ -143,17 +132,20 @@ func (a *agent) await(ctx context.Context) error {
 	}
 }
 
+// inStep reports whether the agent is synchronised: no reply can come for which nobody waits.
 func (a *agent) inStep() bool { return a.state == synced }
 
-// outOfStep does not change a synchronisation that is under way: then the call that was
-// abandoned is an eager one, whose reply has its id.
+// outOfStep is called when a call was abandoned, whose reply may still come. It does not
+// change a synchronisation that is under way: then the call is an eager one, whose reply has
+// its id.
 func (a *agent) outOfStep() {
 	if a.state == synced {
 		a.state = unsynced
 	}
 }
 
-// ready does not synchronise before the calls that somebody waits for are answered: the
+// ready reports whether c can be sent, and begins to synchronise if that must come first. It
+// does not synchronise before the calls that somebody waits for are answered: the
 // time that they take does not show whether the agent runs. An eager call is always ready.
 func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
@@ -217,8 +209,9 @@ func (a *agent) askAgain() {
 	}
 }
 
-// held starts the time limit of an agent that does not read, if nobody waits for what is
-// being written.
+// held is called when there is something to send, and an earlier write has not ended. It
+// starts the time limit of an agent that does not read, if nobody waits for what is being
+// written.
 func (a *agent) held() {
 	s := a.s
 	if a.state != unsynced || s.flight.waited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
@@ -280,6 +273,7 @@ func (a *agent) stopTimers() {
 	}
 }
 
+// stale reports whether a message is from before a synchronisation, or the answer to one.
 func (a *agent) stale(m *wire.Message) bool {
 	s := a.s
 	s.mu.Lock()

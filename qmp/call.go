@@ -14,8 +14,7 @@ type call struct {
 	mode    callMode
 	state   callState
 	oob     bool
-	files   []*os.File // to be passed with the message
-	passing *fdPassing
+	files   []*os.File    // to be passed with the message
 	eager   bool          // is sent even to an agent that has not synchronised yet
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none
@@ -28,8 +27,8 @@ type call struct {
 	refused bool   // answer is an error member
 	err     error  // why there is no answer
 
-	relay relaying      // the session's; nil: its stream is not a Relay
-	watch callTrace     // nil: nobody watches it
+	relay Relay         // the session's; nil: its stream is not a Relay
+	watch *watcher      // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
 	then  *callback     // if set, is run when the call is finished, and done gets nothing
 
@@ -61,10 +60,8 @@ func (c *call) outcome() ([]byte, error) {
 	switch {
 	case c.err != nil:
 		return nil, c.err
-	case c.refused && c.relay != nil:
-		return nil, c.relay.refusal(c.command, c.answer)
 	case c.refused:
-		return nil, refusal(c.command, c.answer)
+		return nil, c.refusal(c.answer)
 	}
 	return c.answer, nil
 }

@@ -15,7 +15,7 @@ import (
 type Conn struct {
 	core    *core
 	session *session    // nil if again is set
-	again   supervision // with WithReconnect: makes the connection again when it is lost; otherwise nil
+	again   *supervisor // with WithReconnect: makes the connection again when it is lost; otherwise nil
 	opts    callOptions
 }
 
@@ -45,7 +45,7 @@ func (v Version) String() string {
 // the connection ends or NewConn fails. Closing the stream must make a waiting Read or
 // Write return.
 func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, newOptions(opts), perhapsRelayed(qmpServer()))
+	return newConn(ctx, rw, newOptions(opts), qmpServer())
 }
 
 func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*Conn, error) {

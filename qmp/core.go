@@ -7,7 +7,7 @@ import "sync/atomic"
 type core struct {
 	opts   options
 	pool   pool
-	events events
+	events registry
 	report reporter
 	late   atomic.Int64 // counts replies for which nobody waited any more
 

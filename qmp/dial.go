@@ -55,7 +55,7 @@ func dialFunc(ctx context.Context, name string, connect func(context.Context) (i
 		}
 		return rw, err
 	}
-	return dialStream(ctx, stream, o, perhapsRelayed(as))
+	return dialStream(ctx, stream, o, as)
 }
 
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {
@@ -72,7 +72,7 @@ func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, e
 
 func dialStream(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind) (*Conn, error) {
 	if o.reconnect != nil {
-		return o.reconnect(ctx, connect, o, as)
+		return o.reconnect.dial(ctx, connect, o, as)
 	}
 	rw, err := connect(ctx)
 	if err != nil {

@@ -33,56 +33,6 @@ func (e Event) Decode(v any) error {
 	return nil
 }
 
-// events passes events to the registry, which exists from the first subscription or
-// handler on. The linker leaves its code out of programs that have neither.
-type events struct {
-	sink  atomic.Pointer[eventSink]
-	limit int64 // bytes of the events that wait in all queues
-
-	mu    sync.Mutex // held while the registry is made, and while events end
-	ended error
-}
-
-// An eventSink is a registry.
-type eventSink interface {
-	event(*wire.Message)
-	interrupt(*GapError)
-	end(error)
-}
-
-func (e *events) event(m *wire.Message) {
-	if s := e.sink.Load(); s != nil {
-		(*s).event(m)
-	}
-}
-
-func (e *events) interrupt(gap *GapError) {
-	if s := e.sink.Load(); s != nil {
-		(*s).interrupt(gap)
-	}
-}
-
-func (e *events) end(err error) {
-	e.mu.Lock()
-	e.ended = err
-	e.mu.Unlock()
-	if s := e.sink.Load(); s != nil {
-		(*s).end(err)
-	}
-}
-
-func (e *events) registry() *registry {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if s := e.sink.Load(); s != nil {
-		return (*s).(*registry)
-	}
-	r := &registry{err: e.ended, limit: e.limit}
-	var s eventSink = r
-	e.sink.Store(&s)
-	return r
-}
-
 // A registry knows which queues want which events.
 type registry struct {
 	mu    sync.RWMutex

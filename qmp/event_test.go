@@ -631,7 +631,7 @@ func TestStopFromBothSides(t *testing.T) {
 	<-running
 	other := async(func() error { stop(); return nil })
 	for removed := false; !removed; runtime.Gosched() { // the other has begun
-		events := c.core.events.registry()
+		events := &c.core.events
 		events.mu.RLock()
 		removed = len(events.named) == 0
 		events.mu.RUnlock()
@@ -675,7 +675,7 @@ func TestLongEventNames(t *testing.T) {
 		}
 		synctest.Wait()
 		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
-		if n := len(p.core.events.registry().names); n != 0 {
+		if n := len(p.core.events.names); n != 0 {
 			t.Errorf("%d names are remembered", n)
 		}
 	}, WithMaxMessage(1000))

@@ -48,7 +48,7 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	if _, err = call.outcome(); err == nil {
 		err = s.store(ctx, call, result)
 	}
-	endWatch(call.watch, err)
+	call.watch.end(err)
 	s.recycle(call)
 	return err
 }
@@ -72,7 +72,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 		return err
 	}
 	_, err = call.outcome()
-	endWatch(call.watch, err)
+	call.watch.end(err)
 	c.session.recycle(call)
 	return err
 }
@@ -105,7 +105,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	}
 	answer, err := call.outcome()
 	answer = bytes.Clone(answer) // it may lie in memory that is used again
-	endWatch(call.watch, err)
+	call.watch.end(err)
 	c.session.recycle(call)
 	return answer, err
 }
@@ -119,14 +119,14 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 	number, err := wire.Whole(message)
 	if err != nil {
 		err = unsent(err)
-		endWatch(watch, err)
+		watch.end(err)
 		return nil, err
 	}
 	s := wire.NewScratch()
 	s.Buf.Write(message)
 	call := c.session.newCall(wholeName, whole, s)
 	call.watch, call.taken = watch, number
-	call.files, call.passing = c.opts.files, c.opts.passing
+	call.files = c.opts.files
 	return call, nil
 }
 
@@ -136,12 +136,12 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
 	if c.core.settingUp.Load() {
 		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
-		endWatch(watch, err)
+		watch.end(err)
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		err := tooLate(ctx, call.command)
-		endWatch(watch, err)
+		watch.end(err)
 		return nil, err
 	}
 	s := c.session
@@ -151,7 +151,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 		return call, nil
 	case <-ctx.Done():
 		if err := s.abandon(call, contextError(ctx)); err != nil {
-			endWatch(watch, err)
+			watch.end(err)
 			return nil, err
 		}
 		<-call.done
@@ -241,7 +241,7 @@ type callback struct {
 	session *session
 	call    *call // finished; nil if err is set
 	err     error
-	watch   callTrace
+	watch   *watcher
 	take    func(*call) error
 	done    func(error)
 
@@ -277,6 +277,6 @@ func (cb *callback) run(workerID) {
 	if cb.stop != nil {
 		cb.stop()
 	}
-	endWatch(cb.watch, err)
+	cb.watch.end(err)
 	cb.done(err)
 }

@@ -5,16 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 )
-
-// A fdPassing has the functions that pass files. Only [Files] refers to it, so that
-// the linker leaves it out of programs that pass none.
-type fdPassing struct {
-	refused func(io.ReadWriteCloser, *call) error
-	dup     func([]*os.File) ([]int, error)
-	write   func(*writer) (int, error)
-}
 
 // maxFiles is how many files QEMU takes with a message; it drops the rest.
 const maxFiles = 16

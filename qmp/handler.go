@@ -44,7 +44,7 @@ func (c *Conn) handle(name string, f func(Event)) (stop func()) {
 	if name != "" {
 		names = []string{name}
 	}
-	core.events.registry().add(&h.queue, names)
+	core.events.add(&h.queue, names)
 	return h.stop
 }
 
@@ -124,7 +124,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 
 // stop may be called several times, also at the same time: each call waits for f.
 func (h *handler) stop() {
-	h.core.events.registry().remove(&h.queue)
+	h.core.events.remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)
 	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
 		return

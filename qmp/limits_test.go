@@ -159,7 +159,7 @@ func TestEventMemory(t *testing.T) {
 		}
 		one.Close()
 		reader.Close()
-		r := p.core.events.registry()
+		r := &p.core.events
 		assert.Zero(t, r.used.Load(), "nothing waits any more")
 	}, WithMaxMessage(limit))
 }

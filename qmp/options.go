@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"io"
 	"log"
 	"maps"
 	"net"
@@ -27,9 +26,9 @@ type options struct {
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
 	dialer           Dialer
-	trace            tracing                                       // nil: none
+	trace            *tracer                                       // nil: none
 	ended            func(err error, closed <-chan struct{}) error // says why a stream has ended; nil: err
-	reconnect        func(context.Context, func(context.Context) (io.ReadWriteCloser, error), options, kind) (*Conn, error)
+	reconnect        *Reconnect                                    // nil: the connection is made once
 }
 
 func newOptions(opts []Option) options {
@@ -166,7 +165,6 @@ type callOptions struct {
 	oob     bool
 	eager   bool
 	files   []*os.File
-	passing *fdPassing // how they are passed
 }
 
 // OutOfBand executes commands out of band: at once, even while others wait or
@@ -219,8 +217,5 @@ func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 // On a connection made with [WithOOB] only out-of-band commands, which cannot have files,
 // are in flight together with such a command.
 func Files(files ...*os.File) CallOption {
-	return func(o *callOptions) {
-		o.files = slices.Clone(files)
-		o.passing = &fdPassing{filesRefused, dupFiles, (*writer).writeFiles}
-	}
+	return func(o *callOptions) { o.files = slices.Clone(files) }
 }

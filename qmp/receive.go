@@ -107,7 +107,7 @@ func (s *session) answerLocked(c *call, m *wire.Message) {
 	switch {
 	case c.mode == whole:
 		if c.relay != nil && c.refused {
-			c.err = c.relay.own(c.command, part)
+			c.err = c.relayError(part)
 		}
 		text, part, c.refused = m.Text, m.Text, false
 	case m.ByEnds:

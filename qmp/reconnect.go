@@ -81,23 +81,11 @@ func WithReconnect(r Reconnect) Option {
 		r.MaxDelay = 10 * time.Second
 	}
 	r.MaxDelay = max(r.MinDelay, r.MaxDelay)
-	return func(o *options) { o.reconnect = r.dial }
+	return func(o *options) { o.reconnect = &r }
 }
 
 // A beginFunc starts a call, and calls done when the call has ended.
 type beginFunc func(ctx context.Context, now *Conn, done func(error))
-
-// supervision is a *supervisor, or nil. Because it is an interface, the linker can leave
-// the supervisor's code out of programs that do not reconnect.
-type supervision interface {
-	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
-	start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error))
-	last() *session
-	idle() <-chan struct{}
-	end(cause error)
-	done() <-chan struct{}
-	endedBy() error
-}
 
 // A supervisor makes a new session when one is lost.
 type supervisor struct {

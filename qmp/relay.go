@@ -23,43 +23,24 @@ type Relay interface {
 	Refused(e *Error) error
 }
 
-// relaying is a relayed, or nil. Because it is an interface, the linker can leave its code out of
-// programs that only dial addresses.
-type relaying interface {
-	refusal(command string, member []byte) error
-	own(command string, member []byte) error
-}
-
-type relayed struct{ Relay }
-
-// refusal makes the error of an error reply's error member.
-func (r relayed) refusal(command string, member []byte) error {
-	err := refusal(command, member)
-	if e, ok := err.(*Error); ok {
-		if own := r.Refused(e); own != nil {
-			return fmt.Errorf("qmp: %s: %w", command, own)
+// refusal makes the error of an error reply to c, the server's or the relay's own, from the
+// reply's member error.
+func (c *call) refusal(member []byte) error {
+	err := refusal(c.command, member)
+	if e, ok := err.(*Error); ok && c.relay != nil {
+		if own := c.relay.Refused(e); own != nil {
+			return fmt.Errorf("qmp: %s: %w", c.command, own)
 		}
 	}
 	return err
 }
 
-// own returns the error of the relay's own in an error reply, nil if it is the server's.
-func (r relayed) own(command string, member []byte) error {
-	err := r.refusal(command, member)
+// relayError returns the relay's own error in an error reply to c, nil if the error is the
+// server's.
+func (c *call) relayError(member []byte) error {
+	err := c.refusal(member)
 	if _, ok := err.(*Error); ok {
 		return nil
 	}
 	return err
-}
-
-// perhapsRelayed is k for streams that may be relays.
-func perhapsRelayed(k kind) kind {
-	prepare := k.prepare
-	k.prepare = func(s *session) {
-		if r, ok := s.rw.(Relay); ok {
-			s.relay, s.flight.single = relayed{r}, true
-		}
-		prepare(s)
-	}
-	return k
 }

@@ -37,9 +37,9 @@ const lingerAfter = time.Second
 type session struct {
 	*core
 	rw    io.ReadWriteCloser
-	relay relaying // nil: rw is not a Relay
+	relay Relay // nil: rw is not a Relay
 	memo  memo.Memo
-	agent synchroniser // nil: it is QEMU
+	agent *agent // nil: it is QEMU
 
 	in   *wire.Framer // only the reader uses it
 	out  writer
@@ -76,6 +76,7 @@ func newSession(rw io.ReadWriteCloser, h *core) *session {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
+	s.relay, s.flight.single = rw.(Relay)
 	s.out.init(&s.mu, rw, s.gatherLocked, s.writeFailed)
 	return s
 }
@@ -100,13 +101,12 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 	s, err := wire.Command(verb, command, args)
 	if err != nil {
 		err = unsent(err)
-		endWatch(watch, err)
+		watch.end(err)
 		return nil, err
 	}
 	call := c.session.newCall(command, mode, s)
 	call.watch = watch
-	call.oob, call.eager = c.opts.oob, c.opts.eager
-	call.files, call.passing = c.opts.files, c.opts.passing
+	call.oob, call.eager, call.files = c.opts.oob, c.opts.eager, c.opts.files
 	return call, nil
 }
 
@@ -165,7 +165,7 @@ func (s *session) refusalLocked(c *call) error {
 	case c.oob && !s.oob:
 		return unsent(ErrNoOOB)
 	case len(c.files) > 0:
-		return unsent(c.passing.refused(s.rw, c))
+		return unsent(filesRefused(s.rw, c))
 	}
 	return nil
 }
@@ -203,13 +203,13 @@ func (s *session) gatherLocked() {
 		}
 		s.queueOf(c).remove(c)
 		if len(c.files) > 0 {
-			fds, err := c.passing.dup(c.files)
+			fds, err := dupFiles(c.files)
 			if err != nil {
 				c.err = fmt.Errorf("qmp: %s: passing files: %w", c.command, unsent(err))
 				s.finishLocked(c)
 				continue
 			}
-			s.out.fds, s.out.passing = fds, c.passing
+			s.out.fds = fds
 		}
 		s.sendLocked(c)
 	}

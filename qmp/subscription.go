@@ -42,7 +42,7 @@ func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription 
 	s := &Subscription{core: c.core, names: slices.Clone(names), ready: make(chan struct{}, 1)}
 	s.queue.limit = o.buffer
 	s.queue.wake = s.wake
-	c.core.events.registry().add(&s.queue, s.names)
+	c.core.events.add(&s.queue, s.names)
 	return s
 }
 
@@ -125,7 +125,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 // Close ends the subscription. Events that wait in it are dropped; a waiting Next returns
 // [ErrUnsubscribed].
 func (s *Subscription) Close() {
-	s.core.events.registry().remove(&s.queue)
+	s.core.events.remove(&s.queue)
 	s.queue.drop(ErrUnsubscribed)
 }
 

@@ -68,39 +68,16 @@ func WithTraceFunc(f func() Trace) Option {
 		if o.trace == nil {
 			o.trace = &tracer{}
 		}
-		o.trace.(*tracer).traces = append(o.trace.(*tracer).traces, f())
+		o.trace.traces = append(o.trace.traces, f())
 	}
 }
 
-// tracing is a *tracer, or nil. Because it is an interface, the linker can leave the
-// tracer's code out of programs without a trace.
-type tracing interface {
-	call(ctx context.Context, l *session, command string) callTrace
-	connected(*session)
-	closed(*session)
-}
-
-// A callTrace observes one call. Until the call is sent its fields belong to the caller;
-// then they are guarded by the session's mutex until the call is answered.
-type callTrace interface {
-	sent(number int64, oob bool, request []byte)
-	answered(reply []byte)
-	end(error)
-}
-
-// traceCall begins to observe a call. It returns nil without a trace.
-func (s *session) traceCall(ctx context.Context, command string) callTrace {
+// traceCall begins to observe a call. It returns nil if no trace wants to.
+func (s *session) traceCall(ctx context.Context, command string) *watcher {
 	if s.opts.trace == nil {
 		return nil
 	}
 	return s.opts.trace.call(ctx, s, command)
-}
-
-// endWatch ends the observation of a call, if it is observed.
-func endWatch(s callTrace, err error) {
-	if s != nil {
-		s.end(err)
-	}
 }
 
 type tracer struct {
@@ -109,7 +86,7 @@ type tracer struct {
 	sender pool // has one worker, which calls the functions Sent in order
 }
 
-func (t *tracer) call(ctx context.Context, s *session, command string) callTrace {
+func (t *tracer) call(ctx context.Context, s *session, command string) *watcher {
 	w := &watcher{tracer: t, ctx: ctx}
 	for i := range t.traces {
 		if w.add(&t.traces[i], command) {
@@ -146,6 +123,8 @@ func (t *tracer) closed(s *session) {
 	}))
 }
 
+// A watcher observes one call. Until the call is sent its fields belong to the caller;
+// then they are guarded by the session's mutex until the call is answered.
 type watcher struct {
 	tracer   *tracer
 	ctx      context.Context
@@ -157,53 +136,56 @@ type watcher struct {
 }
 
 // add adds the functions of a trace, if it wants to observe the call.
-func (s *watcher) add(t *Trace, command string) bool {
+func (w *watcher) add(t *Trace, command string) bool {
 	if t.Call != nil {
-		end := t.Call(s.ctx, command)
+		end := t.Call(w.ctx, command)
 		if end == nil {
 			return false
 		}
-		s.ends = append(s.ends, end)
+		w.ends = append(w.ends, end)
 	}
 	if t.Sent != nil {
-		s.sends = append(s.sends, t.Sent)
+		w.sends = append(w.sends, t.Sent)
 	}
 	return t.Call != nil || t.Sent != nil
 }
 
-func (s *watcher) sent(number int64, oob bool, request []byte) {
-	s.info.ID, s.info.OutOfBand, s.info.Sent = number, oob, time.Now()
-	s.info.RequestSize = len(request)
-	if s.payloads {
-		s.info.Request = bytes.Clone(request)
+func (w *watcher) sent(number int64, oob bool, request []byte) {
+	w.info.ID, w.info.OutOfBand, w.info.Sent = number, oob, time.Now()
+	w.info.RequestSize = len(request)
+	if w.payloads {
+		w.info.Request = bytes.Clone(request)
 	}
-	if s.sends == nil {
+	if w.sends == nil {
 		return
 	}
-	info, reported := s.info, make(chan struct{})
-	s.reported = reported
-	s.tracer.sender.add(taskFunc(func() {
+	info, reported := w.info, make(chan struct{})
+	w.reported = reported
+	w.tracer.sender.add(taskFunc(func() {
 		defer close(reported) // also after a panic
-		for _, send := range s.sends {
-			send(s.ctx, info)
+		for _, send := range w.sends {
+			send(w.ctx, info)
 		}
 	}))
 }
 
-func (s *watcher) answered(reply []byte) {
-	s.info.ReplySize = len(reply)
-	if s.payloads {
-		s.info.Reply = bytes.Clone(reply) // the call's memory is used again
+func (w *watcher) answered(reply []byte) {
+	w.info.ReplySize = len(reply)
+	if w.payloads {
+		w.info.Reply = bytes.Clone(reply) // the call's memory is used again
 	}
 }
 
-// end ends the observation. The session must not be locked.
-func (s *watcher) end(err error) {
-	if s.reported != nil {
-		<-s.reported
+// end ends the observation; w may be nil. The session must not be locked.
+func (w *watcher) end(err error) {
+	if w == nil {
+		return
 	}
-	s.info.End, s.info.Err = time.Now(), err
-	for _, end := range s.ends {
-		end(s.info)
+	if w.reported != nil {
+		<-w.reported
+	}
+	w.info.End, w.info.Err = time.Now(), err
+	for _, end := range w.ends {
+		end(w.info)
 	}
 }

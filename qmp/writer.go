@@ -17,14 +17,13 @@ type writer struct {
 	gather func()      // appends to out what may be sent now; called with mu held
 	failed func(error) // called, without mu, when nothing can be written any more
 
-	busy    bool // a goroutine writes, and uses out
-	broken  bool // nothing can be written any more
-	out     []byte
-	from    int        // how much of out has been written already
-	fds     []int      // to be passed with the first byte of out; the writer closes them
-	passing *fdPassing // passes fds
-	try     *nonblockingWriter
-	loop    func() // the method run as a value, made once to save an allocation for each go statement
+	busy   bool // a goroutine writes, and uses out
+	broken bool // nothing can be written any more
+	out    []byte
+	from   int   // how much of out has been written already
+	fds    []int // to be passed with the first byte of out; the writer closes them
+	try    *nonblockingWriter
+	loop   func() // the method run as a value, made once to save an allocation for each go statement
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
@@ -69,7 +68,7 @@ func (w *writer) now() {
 func (w *writer) run() {
 	for {
 		if w.fds != nil {
-			n, err := w.passing.write(w)
+			n, err := w.writeFiles()
 			if err != nil {
 				w.fail(err)
 				return
