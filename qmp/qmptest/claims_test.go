@@ -118,9 +118,10 @@ func failsAsSaid(t *testing.T, release, file string) {
 	srv := qmptest.Start(w, qmptest.Release(release))
 	fake := newMonitor(t, srv.Pipe())
 	tab := readTable(t, t.TempDir())
-	for _, c := range tab.of(file) {
+	for c := range tab.with(srv, file) {
 		got := tab.outcome(fake.tell(c))
 		if c.accepted(release) == "" {
+			assert.Equal(t, c.end(), got.end, c.place())
 			assert.True(t, c.failsAsSaid(s, got), "%s\n\tthe fake does not fail with %s: %q", c.place(), c.fails, got.said)
 		}
 	}
