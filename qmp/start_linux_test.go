@@ -28,6 +28,9 @@ func reaped(t *testing.T, cmd *exec.Cmd) {
 func TestStartLeavesNothing(t *testing.T) {
 	for _, script := range []string{"serve", "stubborn", "refuse", "leave", "mute"} {
 		t.Run(script, func(t *testing.T) {
+			if testing.Short() && script == "stubborn" {
+				t.Skip("short: it takes five seconds until it is killed")
+			}
 			checkLeaks(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -104,7 +105,7 @@ func TestKeepDocs(t *testing.T) {
 // TestKeepDocsReleases finds the documentation of everything in the releases
 // that ask for it.
 func TestKeepDocsReleases(t *testing.T) {
-	for _, release := range []string{"5.2", "7.2", "10.0", "10.2"} {
+	for _, release := range short.Ends([]string{"5.2", "7.2", "10.0", "10.2"}) {
 		for target := range roots {
 			s := loadRelease(t, release, target, schema.KeepDocs())
 			for _, def := range s.Definitions() {
@@ -120,7 +121,7 @@ func TestKeepDocsReleases(t *testing.T) {
 
 // TestSince checks facts that are well known.
 func TestSince(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range ends() {
 		s := loadRelease(t, release, "qmp")
 		require.Equal(t, "2.9", s.Lookup("blockdev-add").Def().Since, release)
 		require.Equal(t, "0.14", s.Lookup("eject").Def().Since, release)

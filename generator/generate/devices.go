@@ -7,19 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/device"
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema/devices"
-	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
-
-// knownQMP is the schema of all releases, which has the enums of devices.
-var knownQMP = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QMP) })
 
 // devicesOf generates the types of the devices that are asked for.
 func devicesOf(c config) ([]emit.File, error) {
@@ -27,7 +22,7 @@ func devicesOf(c config) ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	qapi, err := knownQMP()
+	qapi, err := qemu.Merge(qemu.QMP) // which has the enums of devices
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ func TestDevices(t *testing.T) {
 // TestAllDevices compiles, in a user's module, the types of all devices of all releases, and those
 // of one release.
 func TestAllDevices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it compiles three packages")
+	}
 	dir := userModule(t)
 	for name, c := range map[string]config{
 		"all": {known: true, all: true},
@@ -54,6 +57,9 @@ func TestAllDevices(t *testing.T) {
 }
 
 func TestDevicesSameBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it generates all devices twice; TestBindings compares with what an earlier run wrote")
+	}
 	c := config{devices: true, known: true, pkg: "device", out: "../../qapi/device", texts: "../descriptions/device"}
 	first, err := generate(c)
 	require.NoError(t, err)

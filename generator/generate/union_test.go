@@ -74,6 +74,9 @@ func TestBoth(t *testing.T) {
 // TestOlderNames compiles a program that uses the names of an older release together with
 // those of the newest.
 func TestOlderNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it compiles a package and its test")
+	}
 	dir := userModule(t)
 	args := []string{"-package", "both", "-out", filepath.Join(dir, "both")}
 	for i, text := range []string{release1, release2} {

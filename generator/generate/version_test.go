@@ -17,6 +17,9 @@ import (
 // TestCodecVersion compiles bindings with versions of package codec other than the one
 // that they are made for.
 func TestCodecVersion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it compiles the same package four times")
+	}
 	require.Equal(t, codec.Version, emit.CodecVersion, "the generator and qmp/codec go together")
 	dir := userModule(t)
 	files, err := generate(config{schemas: []string{example}, root: "testdata/example", target: "qmp", pkg: "example"})

@@ -13,6 +13,9 @@ import (
 // TestWatch proves what Watch relies on: a test that has read a folder runs again when a
 // file in it has changed.
 func TestWatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it runs go test five times")
+	}
 	dir := t.TempDir()
 	old := time.Now().Add(-time.Hour) // Go does not keep results about files that have just changed
 	files := map[string]string{

@@ -10,9 +10,12 @@ import (
 // four times as long as that of prepare(n): quadratic work takes sixteen times as long.
 // n is doubled until a run takes long enough to be measured. To be independent of a busy
 // machine, it measures CPU time, where the system reports it, and the shortest of several
-// runs. Nothing else may run in the process.
+// runs. Nothing else may run in the process. With -short it skips the test.
 func Linear(t testing.TB, n int, prepare func(n int) (run func())) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("short: it measures how work grows with its input")
+	}
 	linear(t, n, prepare, ProcessorTime)
 }
 

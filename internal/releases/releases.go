@@ -24,24 +24,37 @@ const (
 // devicesFile is the file of a release that has what its binaries say of their devices.
 const devicesFile = "devices.txt"
 
-// A Set is the facts of some releases. What it makes of them it makes once.
+// A Set is the facts of some releases. What it makes of them it makes once, and everybody gets the
+// same: it must not be changed.
 type Set struct {
-	files  fs.FS // with a folder for each release
-	merged map[string]func() (*merge.Merged, error)
+	files   fs.FS                // with a folder for each release
+	loaded  memo[*schema.Schema] // by release and root
+	merged  memo[*merge.Merged]  // by root
+	devices memo[*devices.List]  // by release
+}
 
-	mu      sync.Mutex
-	devices map[string]*devices.List
+// A memo makes each value once.
+type memo[V any] struct {
+	mu   sync.Mutex
+	made map[string]func() (V, error)
+}
+
+func (m *memo[V]) get(key string, f func() (V, error)) (V, error) {
+	m.mu.Lock()
+	once := m.made[key]
+	if once == nil {
+		once = sync.OnceValues(f)
+		if m.made == nil {
+			m.made = map[string]func() (V, error){}
+		}
+		m.made[key] = once
+	}
+	m.mu.Unlock()
+	return once()
 }
 
 // New returns the set of the releases in files, which has a folder for each.
-func New(files fs.FS) *Set {
-	s := &Set{files: files, devices: map[string]*devices.List{}}
-	s.merged = map[string]func() (*merge.Merged, error){
-		QMP: sync.OnceValues(func() (*merge.Merged, error) { return s.Merge(QMP) }),
-		QGA: sync.OnceValues(func() (*merge.Merged, error) { return s.Merge(QGA) }),
-	}
-	return s
-}
+func New(files fs.FS) *Set { return &Set{files: files} }
 
 // Releases lists the releases there are, such as "11.1", the oldest first.
 func (s *Set) Releases() []string {
@@ -80,11 +93,13 @@ func (s *Set) LoadAll(root string) ([]merge.Release, error) {
 
 // Merge loads a schema of all releases, and makes one of them.
 func (s *Set) Merge(root string) (*merge.Merged, error) {
-	all, err := s.LoadAll(root)
-	if err != nil {
-		return nil, err
-	}
-	return merge.Schemas(all)
+	return s.merged.get(root, func() (*merge.Merged, error) {
+		all, err := s.LoadAll(root)
+		if err != nil {
+			return nil, err
+		}
+		return merge.Schemas(all)
+	})
 }
 
 // Load loads a schema of a release; root is QMP or QGA.
@@ -93,18 +108,20 @@ func (s *Set) Load(release, root string) (*schema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := schema.Load(fsys, root)
-	if err != nil {
-		return nil, fmt.Errorf("the schema of QEMU %s: %w", release, err)
-	}
-	return loaded, nil
+	return s.loaded.get(release+"/"+root, func() (*schema.Schema, error) {
+		loaded, err := schema.Load(fsys, root)
+		if err != nil {
+			return nil, fmt.Errorf("the schema of QEMU %s: %w", release, err)
+		}
+		return loaded, nil
+	})
 }
 
 // CheckPath returns an error for a path, such as "blockdev-add/driver=qcow2", that no
 // release has, since it is misspelt. The error names the part, and a similar name. root is
 // QMP or QGA.
 func (s *Set) CheckPath(root, path string) error {
-	m, err := s.merged[root]()
+	m, err := s.Merge(root)
 	if err != nil {
 		return err
 	}
@@ -123,24 +140,17 @@ func (s *Set) DeviceReleases() []string {
 }
 
 // Devices returns what the binaries of a release, one of [Set.DeviceReleases], say of their
-// devices. The list is made once, and everybody gets the same one: it must not be changed.
+// devices.
 func (s *Set) Devices(release string) (*devices.List, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l := s.devices[release]; l != nil {
-		return l, nil
-	}
 	if all := s.DeviceReleases(); !slices.Contains(all, release) {
 		return nil, fmt.Errorf("the devices of QEMU %q are not known; those of %s are", release, strings.Join(all, ", "))
 	}
-	name := release + "/" + devicesFile
-	text, err := fs.ReadFile(s.files, name)
-	if err != nil {
-		return nil, err
-	}
-	l, err := devices.Parse(name, text)
-	if err == nil {
-		s.devices[release] = l
-	}
-	return l, err
+	return s.devices.get(release, func() (*devices.List, error) {
+		name := release + "/" + devicesFile
+		text, err := fs.ReadFile(s.files, name)
+		if err != nil {
+			return nil, err
+		}
+		return devices.Parse(name, text)
+	})
 }

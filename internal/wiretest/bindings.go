@@ -10,13 +10,11 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -31,14 +29,10 @@ type Bindings struct {
 	Types map[string]reflect.Type
 }
 
-// merged are the schemas of all releases by their root, each made once.
-var merged sync.Map // func() (*merge.Merged, error)
-
 // Load returns the bindings with a type of client, in the folder of the test.
 func Load(t testing.TB, root string, client reflect.Type, types map[string]reflect.Type) Bindings {
 	t.Helper()
-	once, _ := merged.LoadOrStore(root, sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(root) }))
-	m, err := once.(func() (*merge.Merged, error))()
+	m, err := qemu.Merge(root)
 	require.NoError(t, err)
 	source := os.DirFS(".")
 	commands, err := Methods(client, source)

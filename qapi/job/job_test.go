@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/cut"
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
@@ -19,10 +20,7 @@ var releases = []string{"5.2", "7.2", "10.0", "11.1"}
 
 // onFake runs f against the fake of each release, in a bubble.
 func onFake(t *testing.T, f func(t *testing.T, srv *qmptest.Server, c *qapi.Client)) {
-	for i, release := range releases {
-		if testing.Short() && 0 < i && i < len(releases)-1 {
-			continue
-		}
+	for _, release := range short.Ends(releases) {
 		t.Run(release, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := qmptest.Start(t, qmptest.Release(release))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/cut"
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/migration"
 	"github.com/goqapi/goqapi/qmp"
@@ -25,7 +26,7 @@ var releases = []string{"5.2", "7.2", "10.0", "11.1"}
 // each runs f in a bubble of its own for each release.
 func each(t *testing.T, f func(t *testing.T, release string)) {
 	t.Helper()
-	for _, release := range releases {
+	for _, release := range short.Ends(releases) {
 		t.Run(release, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { f(t, release) })
 		})
@@ -218,13 +219,13 @@ func TestContextEnds(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
 		from.srv.DirtyMemory(64 << 20) // never
-		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errors.New("an hour is enough"))
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, errors.New("five minutes are enough"))
 		defer cancel()
 		begin := time.Now()
 		_, err := migration.Move(ctx, from.Client, to.Client, at(t), bandwidth(1<<20))
-		assert.Equal(t, time.Hour, time.Since(begin).Round(time.Second))
+		assert.Equal(t, 5*time.Minute, time.Since(begin).Round(time.Second))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "an hour is enough")
+		require.ErrorContains(t, err, "five minutes are enough")
 		assert.True(t, moved(t, err).Cancelled)
 		assert.Equal(t, qapi.RunStateRunning, from.state(t))
 		kept(t, from)

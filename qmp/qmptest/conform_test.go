@@ -74,10 +74,7 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 	s, err := qemu.Load(release, qemu.QMP)
 	require.NoError(t, err)
 	agree := 0
-	for _, c := range tab.of(file) {
-		if c.alone {
-			srv.Guest(qmptest.GuestSilent)
-		}
+	for c := range tab.with(srv, file) {
 		tab := tab.freeing(c.free)
 		want := tab.outcome(real.tell(c))
 		differ := compare(want, tab.outcome(fake.tell(c)))

@@ -2,6 +2,7 @@ package qmptest_test
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/qmp/qmptest"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -76,6 +78,14 @@ func (c *conformanceCase) command() string {
 		words = words[1:]
 	}
 	return words[0]
+}
+
+// end returns why a server must say nothing more after the case: "" if all that is awaited has come.
+func (c *conformanceCase) end() string {
+	if c.ends {
+		return "closed"
+	}
+	return ""
 }
 
 // failsAsSaid reports whether a command that is to fail with a class of error did so
@@ -149,6 +159,20 @@ func (tab *table) of(file string) (all []*conformanceCase) {
 		}
 	}
 	return all
+}
+
+// with yields the cases of a file, and makes the guest of the fake silent where the file says so.
+func (tab *table) with(srv *qmptest.Server, file string) iter.Seq[*conformanceCase] {
+	return func(yield func(*conformanceCase) bool) {
+		for _, c := range tab.of(file) {
+			if c.alone {
+				srv.Guest(qmptest.GuestSilent)
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // passed returns the file that is passed with requests.

@@ -77,10 +77,7 @@ func TestTraffic(t *testing.T) {
 		srv := qmptest.Start(&watched{TB: t}, qmptest.Release("11.1"))
 		fake := newMonitor(t, dialUnix(t, srv)) // over which files are passed
 		tab := readTable(t, t.TempDir())
-		for _, c := range tab.of(file) {
-			if c.alone {
-				srv.Guest(qmptest.GuestSilent)
-			}
+		for c := range tab.with(srv, file) {
 			if o := tab.outcome(fake.tell(c)); slices.Contains(o.said, "return") && c.accepted("11.1") == "" {
 				succeeded[c.command()] = true
 			}

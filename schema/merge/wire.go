@@ -10,9 +10,10 @@ import (
 // release separately, so that a type counts only where a command or event leads to it.
 type wire struct {
 	*merger
-	seen map[pair]bool
-	on   map[string]Set            // where nodes are
-	has  map[string]map[string]Set // which of their parts are there
+	known map[*node][]place // the places of nodes, which are final
+	seen  map[pair]bool
+	on    map[string]Set            // where nodes are
+	has   map[string]map[string]Set // which of their parts are there
 	// lacks are the places of a node that do not have a part. Where has is set, too, one
 	// type stands for others that differ.
 	lacks map[string]map[string]Set
@@ -34,7 +35,7 @@ type pair struct {
 
 func (m *merger) wire() *wire {
 	w := &wire{
-		merger: m, seen: map[pair]bool{}, on: map[string]Set{},
+		merger: m, known: map[*node][]place{}, seen: map[pair]bool{}, on: map[string]Set{},
 		has: map[string]map[string]Set{}, lacks: map[string]map[string]Set{},
 		plain: map[string]map[string]Set{}, wide: map[string]map[string]Set{}, form: map[string]schema.Type{},
 		sent: map[string]bool{}, free: map[string]Set{}, open: map[string]Set{},
@@ -74,6 +75,16 @@ func (m *merger) lastOf(defs []schema.Definition) int {
 
 func (m *merger) newestCommand(c call) *schema.Command {
 	return c.defs[m.lastOf(c.defs)].(*schema.Command)
+}
+
+// places are those of merger.places, which each release asks for.
+func (w *wire) places(n *node) []place {
+	found, ok := w.known[n]
+	if !ok {
+		found = w.merger.places(n)
+		w.known[n] = found
+	}
+	return found
 }
 
 func (w *wire) note(in map[string]map[string]Set, key, part string, release int) {

@@ -11,6 +11,8 @@
 //
 // The files are the modules of QEMU's schema, written by schema.Format. The
 // interface of the storage daemon is a part of QMP's and has no files.
+//
+// What the functions return is made once, and everybody gets the same: it must not be changed.
 package qemu
 
 import (
@@ -62,6 +64,5 @@ func CheckPath(root, path string) error { return known.CheckPath(root, path) }
 // DeviceReleases lists the releases whose devices are known, such as "11.1", the oldest first.
 func DeviceReleases() []string { return known.DeviceReleases() }
 
-// Devices returns what the binaries of a release, one of [DeviceReleases], say of their devices. The
-// list is made once, and everybody gets the same one: it must not be changed.
+// Devices returns what the binaries of a release, one of [DeviceReleases], say of their devices.
 func Devices(release string) (*devices.List, error) { return known.Devices(release) }

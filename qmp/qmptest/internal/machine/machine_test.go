@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
@@ -158,7 +159,7 @@ func lines(t *testing.T) (all []string) {
 // release: what is said has to fit that one's schema, whatever it is.
 func TestAnyOrder(t *testing.T) {
 	all := lines(t)
-	for _, name := range qemu.Releases() {
+	for _, name := range short.Ends(qemu.Releases()) {
 		for seed := range uint64(3) {
 			order := slices.Clone(all)
 			if seed > 0 {
