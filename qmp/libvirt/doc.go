@@ -41,6 +41,17 @@
 // [qmp.WithoutSync] has no effect on an agent, since libvirt synchronises before each command.
 // A guest's error has the class GenericError only: libvirt drops the agent's class.
 //
+// # When a QEMU ends
+//
+// libvirt loses what a QEMU says last when its connection to the monitor ends with "Connection reset by peer".
+// With quit this is frequent on a busy machine: QEMU closes the monitor before it has read the line feed
+// that libvirt sends after the command, and libvirt then drops the reply of quit and the event SHUTDOWN. On
+// the connection that issued quit this package mends it: quit succeeds, and SHUTDOWN comes, with a zero
+// Timestamp if libvirt has lost it. Other connections to the domain, and [Host.Events], do not have it then.
+//
+// The end itself is never lost: connections to the domain end, and Host.Events has
+// [LifecycleStopped]. Its reason is [StopFailed] if libvirt has not seen SHUTDOWN, as after a crash.
+//
 // # Limits
 //
 // libvirt has a fixed number of workers, and a QEMU that does not answer keeps one of them
