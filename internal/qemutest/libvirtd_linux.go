@@ -19,6 +19,7 @@ import (
 // It runs as an ordinary user's does; when the test is root's, the user is nobody.
 type Libvirtd struct {
 	dir    string
+	args   []string
 	daemon *exec.Cmd
 	log    *os.File
 }
@@ -40,7 +41,8 @@ clear_emulator_capabilities = 0
 
 // StartLibvirtd starts a libvirtd. Without it and virsh the test is skipped, or fails if
 // QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
-func StartLibvirtd(t testing.TB) *Libvirtd {
+// conf are lines of its libvirtd.conf, such as those with which it listens to the network.
+func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	t.Helper()
 	for _, name := range []string{"libvirtd", "virsh"} {
 		if program(name) == "" {
@@ -67,6 +69,12 @@ func StartLibvirtd(t testing.TB) *Libvirtd {
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config/libvirt/qemu.conf"), []byte(qemuConf), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if len(conf) > 0 {
+		l.args = []string{"--listen"}
+		if err := os.WriteFile(filepath.Join(dir, "config/libvirt/libvirtd.conf"), []byte(strings.Join(conf, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if os.Geteuid() == 0 {
 		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
@@ -130,7 +138,7 @@ func (l *Libvirtd) Start(t testing.TB) {
 	if l.log, err = os.Create(filepath.Join(l.dir, "log")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program("libvirtd"))
+	cmd := exec.Command(program("libvirtd"), l.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env(), l.log, l.log
 	EndWithTest(cmd)
 	if os.Geteuid() == 0 {
@@ -149,6 +157,28 @@ func (l *Libvirtd) Start(t testing.TB) {
 	}
 	text, _ := os.ReadFile(l.log.Name())
 	t.Fatalf("libvirtd does not answer:\n%s", text)
+}
+
+// ReservePort returns a TCP port of 127.0.0.1 that only the test's libvirtd will use: it is bound until the
+// test ends, which does not keep a program with SO_REUSEADDR from listening there.
+func ReservePort(t testing.TB) int {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr.(*syscall.SockaddrInet4).Port
 }
 
 // Kill kills it. Its QEMUs live on.
