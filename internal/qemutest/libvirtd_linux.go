@@ -18,6 +18,7 @@ import (
 // A Libvirtd is a libvirtd of a test's own, with folders of its own, that disturbs no other.
 // It runs as an ordinary user's does; when the test is root's, the user is nobody.
 type Libvirtd struct {
+	name   string // of the program: libvirtd or virtqemud
 	dir    string
 	args   []string
 	daemon *exec.Cmd
@@ -44,7 +45,22 @@ clear_emulator_capabilities = 0
 // conf are lines of its libvirtd.conf, such as those with which it listens to the network.
 func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	t.Helper()
-	for _, name := range []string{"libvirtd", "virsh"} {
+	return startLibvirtd(t, "libvirtd", conf)
+}
+
+// StartVirtqemud is StartLibvirtd for virtqemud, libvirt's daemon for QEMU only, which not all distributions have:
+// without it the test is skipped.
+func StartVirtqemud(t testing.TB) *Libvirtd {
+	t.Helper()
+	if program("virtqemud") == "" {
+		t.Skip("no virtqemud: this distribution has libvirtd only")
+	}
+	return startLibvirtd(t, "virtqemud", nil)
+}
+
+func startLibvirtd(t testing.TB, daemon string, conf []string) *Libvirtd {
+	t.Helper()
+	for _, name := range []string{daemon, "virsh"} {
 		if program(name) == "" {
 			if os.Getenv("QAPI_REQUIRE_LIBVIRT") != "" {
 				t.Fatal("there is no " + name)
@@ -56,7 +72,7 @@ func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Libvirtd{dir: dir}
+	l := &Libvirtd{name: daemon, dir: dir}
 	t.Cleanup(func() {
 		l.Kill(t)
 		l.killQEMUs(t)
@@ -126,7 +142,13 @@ func (l *Libvirtd) Env() []string {
 func (l *Libvirtd) Dir() string { return l.dir }
 
 // Socket is where it listens.
-func (l *Libvirtd) Socket() string { return filepath.Join(l.dir, "run/libvirt/libvirt-sock") }
+func (l *Libvirtd) Socket() string {
+	name := "libvirt-sock"
+	if l.name == "virtqemud" {
+		name = "virtqemud-sock"
+	}
+	return filepath.Join(l.dir, "run/libvirt", name)
+}
 
 // URI is for libvirt.Dial.
 func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
@@ -138,7 +160,7 @@ func (l *Libvirtd) Start(t testing.TB) {
 	if l.log, err = os.Create(filepath.Join(l.dir, "log")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program("libvirtd"), l.args...)
+	cmd := exec.Command(program(l.name), l.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env(), l.log, l.log
 	EndWithTest(cmd)
 	if os.Geteuid() == 0 {

@@ -31,6 +31,7 @@ type Daemon struct {
 
 	mu        sync.Mutex
 	down      error // why it takes no connections
+	polkit    *bool // what polkit says to users; nil: it is not asked
 	sessions  map[*session]bool
 	listeners []net.Listener
 	domains   []*domain // in the order in which they were added
@@ -146,6 +147,21 @@ func (d *Daemon) SetDown(down bool) {
 	case down && d.down == nil:
 		d.down = errDown
 	}
+}
+
+// SetPolkit has polkit decide about each new connection: it accepts all or refuses all, as it does with users that are
+// neither root nor in the group libvirt.
+func (d *Daemon) SetPolkit(accepts bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.polkit = &accepts
+}
+
+// askPolkit returns what polkit says; nil: it is not asked.
+func (d *Daemon) askPolkit() *bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.polkit
 }
 
 // Cut breaks all connections. What was being executed goes on, and its reply is lost.

@@ -23,10 +23,12 @@ const (
 	codeSystem            = 38
 	codeNoDomain          = 42
 	codeRPC               = 39
+	codeAuthFailed        = 45
 	codeOperationInvalid  = 55
 	codeOperationTimeout  = 68
 	codeUnsupported       = 74
 	codeAgentUnresponsive = 86
+	codeAuthUnavailable   = 94
 )
 
 const (
