@@ -61,7 +61,7 @@ test-qemu: ## run the tests that need a real QEMU, with the race detector: each 
 
 .PHONY: test-libvirt
 test-libvirt: ## run the tests that need libvirtd and a real QEMU (as for test-qemu), with the race detector
-	QAPI_REQUIRE_LIBVIRT=1 QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 10m -run '^TestLibvirt' ./qmp/libvirt ./examples/hotplug
+	QAPI_REQUIRE_LIBVIRT=1 QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 10m -run '^TestLibvirt' ./qmp/libvirt/... ./examples/hotplug
 	cd examples/ssh && QAPI_REQUIRE_LIBVIRT=1 $(GO) test -race -count=1 ./...
 
 .PHONY: generate

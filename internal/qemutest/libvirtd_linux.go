@@ -18,7 +18,9 @@ import (
 // A Libvirtd is a libvirtd of a test's own, with folders of its own, that disturbs no other.
 // It runs as an ordinary user's does; when the test is root's, the user is nobody.
 type Libvirtd struct {
+	name   string // of the program: libvirtd or virtqemud
 	dir    string
+	args   []string
 	daemon *exec.Cmd
 	log    *os.File
 }
@@ -40,9 +42,25 @@ clear_emulator_capabilities = 0
 
 // StartLibvirtd starts a libvirtd. Without it and virsh the test is skipped, or fails if
 // QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
-func StartLibvirtd(t testing.TB) *Libvirtd {
+// conf are lines of its libvirtd.conf, such as those with which it listens to the network.
+func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	t.Helper()
-	for _, name := range []string{"libvirtd", "virsh"} {
+	return startLibvirtd(t, "libvirtd", conf)
+}
+
+// StartVirtqemud is StartLibvirtd for virtqemud, libvirt's daemon for QEMU only, which not all distributions have:
+// without it the test is skipped.
+func StartVirtqemud(t testing.TB) *Libvirtd {
+	t.Helper()
+	if program("virtqemud") == "" {
+		t.Skip("no virtqemud: this distribution has libvirtd only")
+	}
+	return startLibvirtd(t, "virtqemud", nil)
+}
+
+func startLibvirtd(t testing.TB, daemon string, conf []string) *Libvirtd {
+	t.Helper()
+	for _, name := range []string{daemon, "virsh"} {
 		if program(name) == "" {
 			if os.Getenv("QAPI_REQUIRE_LIBVIRT") != "" {
 				t.Fatal("there is no " + name)
@@ -54,7 +72,7 @@ func StartLibvirtd(t testing.TB) *Libvirtd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Libvirtd{dir: dir}
+	l := &Libvirtd{name: daemon, dir: dir}
 	t.Cleanup(func() {
 		l.Kill(t)
 		l.killQEMUs(t)
@@ -67,6 +85,12 @@ func StartLibvirtd(t testing.TB) *Libvirtd {
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config/libvirt/qemu.conf"), []byte(qemuConf), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if len(conf) > 0 {
+		l.args = []string{"--listen"}
+		if err := os.WriteFile(filepath.Join(dir, "config/libvirt/libvirtd.conf"), []byte(strings.Join(conf, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if os.Geteuid() == 0 {
 		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
@@ -118,7 +142,13 @@ func (l *Libvirtd) Env() []string {
 func (l *Libvirtd) Dir() string { return l.dir }
 
 // Socket is where it listens.
-func (l *Libvirtd) Socket() string { return filepath.Join(l.dir, "run/libvirt/libvirt-sock") }
+func (l *Libvirtd) Socket() string {
+	name := "libvirt-sock"
+	if l.name == "virtqemud" {
+		name = "virtqemud-sock"
+	}
+	return filepath.Join(l.dir, "run/libvirt", name)
+}
 
 // URI is for libvirt.Dial.
 func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
@@ -130,7 +160,7 @@ func (l *Libvirtd) Start(t testing.TB) {
 	if l.log, err = os.Create(filepath.Join(l.dir, "log")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program("libvirtd"))
+	cmd := exec.Command(program(l.name), l.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env(), l.log, l.log
 	EndWithTest(cmd)
 	if os.Geteuid() == 0 {
@@ -149,6 +179,28 @@ func (l *Libvirtd) Start(t testing.TB) {
 	}
 	text, _ := os.ReadFile(l.log.Name())
 	t.Fatalf("libvirtd does not answer:\n%s", text)
+}
+
+// ReservePort returns a TCP port of 127.0.0.1 that only the test's libvirtd will use: it is bound until the
+// test ends, which does not keep a program with SO_REUSEADDR from listening there.
+func ReservePort(t testing.TB) int {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr.(*syscall.SockaddrInet4).Port
 }
 
 // Kill kills it. Its QEMUs live on.

@@ -116,8 +116,10 @@ func (c *conn) authenticate(ctx context.Context) error {
 	if !polkit {
 		return errors.New("libvirt wants SASL, which this package does not have")
 	}
-	_, err = c.call(ctx, virrpc.Remote, virrpc.AuthPolkit, nil)
-	return err
+	if _, err := c.call(ctx, virrpc.Remote, virrpc.AuthPolkit, nil); err != nil {
+		return fmt.Errorf("by polkit, which as a rule accepts root and the members of the group libvirt: %w", err)
+	}
+	return nil
 }
 
 func (c *conn) supports(ctx context.Context, feature int32) (bool, error) {

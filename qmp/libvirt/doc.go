@@ -33,13 +33,25 @@
 // change. A dial already sends one, query-version.
 //
 // A read-only connection to libvirt can pass neither commands nor events. So Dial makes
-// connections that can write, and the user needs the rights for that.
+// connections that can write, and the user needs the rights for that: as a rule root has them, and the members of
+// the group libvirt. Where polkit decides, it can only accept or refuse: nobody is asked for a password.
 //
 // libvirt does not pass on everything: out-of-band commands ([qmp.WithOOB]) are not
 // possible; files ([qmp.Files]) are, one with each command, when libvirt runs on this host and
 // is reached by its Unix socket. A command and its reply may each have up to 4 MiB.
 // [qmp.WithoutSync] has no effect on an agent, since libvirt synchronises before each command.
 // A guest's error has the class GenericError only: libvirt drops the agent's class.
+//
+// # When a QEMU ends
+//
+// libvirt loses what a QEMU says last when its connection to the monitor ends with "Connection reset by peer".
+// With quit this is frequent on a busy machine: QEMU closes the monitor before it has read the line feed
+// that libvirt sends after the command, and libvirt then drops the reply of quit and the event SHUTDOWN. On
+// the connection that issued quit this package mends it: quit succeeds, and SHUTDOWN comes, with a zero
+// Timestamp if libvirt has lost it. Other connections to the domain, and [Host.Events], do not have it then.
+//
+// The end itself is never lost: connections to the domain end, and Host.Events has
+// [LifecycleStopped]. Its reason is [StopFailed] if libvirt has not seen SHUTDOWN, as after a crash.
 //
 // # Limits
 //

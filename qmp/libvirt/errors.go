@@ -24,6 +24,7 @@ const (
 	CodeUnsupported       = 74 // such as: the domain has no channel for an agent
 	CodeAgentUnresponsive = 86
 	CodeAccessDenied      = 88
+	CodeAuthUnavailable   = 94 // such as: polkit would have to ask the user
 )
 
 // An Error is libvirt's error for a call that failed. If it was QEMU that refused a command, the

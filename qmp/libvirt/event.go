@@ -22,6 +22,7 @@ type Event struct {
 	Domain    Domain // without its state
 	QMP       qmp.Event
 	Lifecycle Lifecycle
+	Stop      StopReason // with LifecycleStopped: why
 }
 
 // A Lifecycle is a change of a domain's life.
@@ -45,11 +46,41 @@ var lifecycles = []Lifecycle{
 	LifecycleShutdown, LifecycleSuspended, LifecycleCrashed,
 }
 
-func newLifecycle(n int32) Lifecycle {
-	if n < 0 || int(n) >= len(lifecycles) {
-		return Lifecycle(fmt.Sprintf("event %d", n))
+func newLifecycle(n int32) Lifecycle { return named(lifecycles, n, "event") }
+
+// A StopReason is why a QEMU has ended, as libvirt sees it.
+type StopReason string
+
+// The reasons. libvirt may have others.
+const (
+	StopShutdown  StopReason = "shutdown"
+	StopDestroyed StopReason = "destroyed" // libvirt has killed it, as with virsh destroy
+	StopCrashed   StopReason = "crashed"
+	StopMigrated  StopReason = "migrated" // it runs on another host now
+	StopSaved     StopReason = "saved"
+	StopFailed    StopReason = "failed" // it ended without SHUTDOWN, or libvirt has lost that event
+	StopSnapshot  StopReason = "snapshot"
+)
+
+var stopReasons = []StopReason{
+	StopShutdown, StopDestroyed, StopCrashed, StopMigrated, StopSaved, StopFailed, StopSnapshot,
+}
+
+// newLifecycleEvent returns the event of a change of a domain's life.
+func newLifecycleEvent(e virrpc.Lifecycle) Event {
+	v := Event{Domain: newDomain(e.Domain), Lifecycle: newLifecycle(e.Event)}
+	if v.Lifecycle == LifecycleStopped {
+		v.Stop = named(stopReasons, e.Detail, "reason")
 	}
-	return lifecycles[n]
+	return v
+}
+
+// named returns the name of one of libvirt's numbers.
+func named[T ~string](names []T, n int32, kind string) T {
+	if n < 0 || int(n) >= len(names) {
+		return T(fmt.Sprintf("%s %d", kind, n))
+	}
+	return names[n]
 }
 
 // Events returns the events of all domains, also of those that are defined later. It collects
@@ -115,7 +146,7 @@ func (h *Host) monitorEvent(e virrpc.Event) {
 		text := eventText(e, data)
 		for _, s := range streams {
 			if e.Domain.ID < 0 || e.Domain.ID == s.domain.ID {
-				s.event(text)
+				s.event(e.Name, text)
 			}
 		}
 	}

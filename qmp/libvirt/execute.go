@@ -72,7 +72,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 	case s.agent && (command == "guest-sync-delimited" || command == "guest-sync"):
 		answer, err = s.synchronise(m)
 	default:
-		answer, err = s.exchange(m.text(), fds)
+		answer, err = s.exchange(m, fds)
 		if e, ok := err.(*Error); ok && command == "quit" && monitorLost(e) {
 			answer, err = newMessage("return", "{}"), nil // QEMU has ended, as it was asked to
 		}
@@ -97,7 +97,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 // with the agent. libvirt would get out of step if another client synchronised, too. If the agent does
 // not answer, synchronise returns nil.
 func (s *stream) synchronise(m *message) (*message, error) {
-	answer, err := s.exchange([]byte(`{"execute":"guest-ping"}`), nil)
+	answer, err := s.exchange(newMessage("execute", `"guest-ping"`), nil)
 	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
 		return nil, nil
 	}
@@ -113,7 +113,8 @@ func (s *stream) synchronise(m *message) (*message, error) {
 }
 
 // exchange sends a command to libvirt and returns the reply. Its error is a *failure, or the stream ends.
-func (s *stream) exchange(text []byte, fds []int) (*message, error) {
+func (s *stream) exchange(m *message, fds []int) (*message, error) {
+	text := string(m.text())
 	switch {
 	case len(text) > virrpc.MaxString:
 		return nil, &failure{unsent, fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
@@ -122,23 +123,34 @@ func (s *stream) exchange(text []byte, fds []int) (*message, error) {
 	}
 	ctx, cancel := s.h.limit(s.ctx)
 	defer cancel()
-	body, err := s.call(ctx, string(text), fds)
+	answered := func(reply, error) {}
+	if !s.agent && m.command() == "quit" {
+		answered = s.beginQuit()
+	}
+	body, err := s.call(ctx, text, fds, answered)
 	if err != nil {
 		return nil, err
 	}
+	answer, err := s.decode(body)
+	if err != nil {
+		return nil, &failure{unknown, fmt.Errorf("the reply of libvirt: %w", err)}
+	}
+	return answer, nil
+}
+
+// decode returns the reply of QEMU or the agent.
+func (s *stream) decode(body reply) (*message, error) {
 	d := virrpc.Decoder{Buf: body}
 	if s.agent && !d.Optional() && d.Err() == nil {
 		return newMessage("return", "{}"), nil
 	}
 	m, err := parseMessage(d.Bytes())
-	if err = errors.Join(d.Err(), err); err != nil {
-		return nil, &failure{unknown, fmt.Errorf("the reply of libvirt: %w", err)}
-	}
-	return m, nil
+	return m, errors.Join(d.Err(), err)
 }
 
-// call waits for its turn, calls libvirt and waits for the answer.
-func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error) {
+// call waits for its turn, calls libvirt and waits for the answer. answered gets the answer before anything
+// that libvirt sends after it is handled, and must not wait.
+func (s *stream) call(ctx context.Context, text string, fds []int, answered func(reply, error)) (reply, error) {
 	m := monitor{s.domain.UUID, s.agent}
 	if err := s.h.gate.enter(ctx, m); err != nil {
 		return nil, s.unsent(err)
@@ -158,32 +170,54 @@ func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error
 			return nil, &failure{noFiles, err}
 		}
 	}
-	type result struct {
-		reply
-		error
-	}
-	done := make(chan result, 1)
+	var answer reply
+	var failed error
+	done := s.begin()
 	procedure, args := s.request(text, len(fds) > 0)
 	err = c.start(virrpc.QEMU, procedure, args, fds, func(r reply, err error) {
 		leave() // also when nobody waits any more
-		done <- result{r, err}
+		answered(r, err)
+		answer, failed = r, err
+		close(done)
 	})
 	if err != nil {
 		leave()
+		close(done)
 		s.end(err)
 		return nil, &failure{moved, err}
 	}
-	select {
-	case r := <-done:
-		if r.error != nil {
-			return nil, s.failed(r.error)
-		}
-		return r.reply, nil
-	case <-ctx.Done():
+	if !s.await(ctx, done) {
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
 		}
 		return nil, &failure{late, contextError(ctx)}
+	}
+	if failed != nil {
+		return nil, s.failed(failed)
+	}
+	return answer, nil
+}
+
+// begin notes that a command is sent, and returns what is to be closed when it is answered.
+func (s *stream) begin() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered = make(chan struct{})
+	return s.answered
+}
+
+// await waits for an answer, and reports whether it has come.
+func (s *stream) await(ctx context.Context, answered <-chan struct{}) bool {
+	select {
+	case <-answered:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-answered: // at the same time
+		return true
+	default:
+		return false
 	}
 }
 
@@ -235,7 +269,7 @@ func (s *stream) failed(err error) error {
 	case s.agent:
 		return s.agentFailed(e)
 	case monitorLost(e):
-		s.end(io.EOF)
+		s.awaitEnd()
 		return err
 	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // the domain does not run any more
 		s.end(io.EOF)
@@ -268,7 +302,7 @@ func (s *stream) agentFailed(e *Error) error {
 
 // greet asks QEMU for its version, of which it makes a greeting.
 func (s *stream) greet() {
-	m, err := s.exchange([]byte(`{"execute":"query-version"}`), nil)
+	m, err := s.exchange(newMessage("execute", `"query-version"`), nil)
 	if err == nil && m.find("return") == nil {
 		err = fmt.Errorf("query-version: %s", printable.Start(m.join(": ", ", "), 1<<10))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,12 +21,19 @@ import (
 // A real agent in a real guest: it starts later than the dial, runs programs, is asked by
 // several at once, refuses, goes away and comes back, and is there for libvirt, too.
 func TestLibvirtAgent(t *testing.T) {
+	for _, q := range qemutest.LibvirtQEMUs(t) {
+		t.Run(q.Release, func(t *testing.T) { testAgent(t, q) })
+	}
+}
+
+func testAgent(t *testing.T, q qemutest.QEMU) {
 	agents := qemutest.Agents(t)
-	kernel, initrd := qemutest.AgentGuest(t, agents[len(agents)-1])
+	i := slices.IndexFunc(agents, func(a qemutest.Agent) bool { return a.Release == q.Release })
+	kernel, initrd := qemutest.AgentGuest(t, agents[max(i, 0)])
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
 	console := filepath.Join(l.Dir(), "run", "console")
-	l.CreateWith(t, newest(t), "guest", qemutest.LibvirtGuest{
+	l.CreateWith(t, q, "guest", qemutest.LibvirtGuest{
 		MiB: 256,
 		OS:  fmt.Sprintf("<kernel>%s</kernel><initrd>%s</initrd><cmdline>console=ttyS0 mitigations=off panic=-1</cmdline>", kernel, initrd),
 		Devices: "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>" +

@@ -166,12 +166,7 @@ var states = []State{
 	StateUnknown, StateRunning, StateBlocked, StatePaused, StateShuttingDown, StateShutOff, StateCrashed, StateSuspended,
 }
 
-func newState(n int32) State {
-	if n < 0 || int(n) >= len(states) {
-		return State(fmt.Sprintf("state %d", n))
-	}
-	return states[n]
-}
+func newState(n int32) State { return named(states, n, "state") }
 
 // Domains returns the domains that libvirt knows, also those that do not run, sorted by name.
 // Only libvirt is asked, and no QEMU.

@@ -72,6 +72,25 @@ func TestLibvirtFiles(t *testing.T) {
 	}
 }
 
+// The sockets of a real libvirtd and of a real virtqemud are found by their usual names.
+func TestLibvirtSocketIsFound(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *qemutest.Libvirtd{
+		"libvirtd":  func(t testing.TB) *qemutest.Libvirtd { return qemutest.StartLibvirtd(t) },
+		"virtqemud": qemutest.StartVirtqemud,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := start(t)
+			t.Setenv("XDG_RUNTIME_DIR", filepath.Join(l.Dir(), "run"))
+			h, err := libvirt.Dial(t.Context(), "qemu:///session")
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, h.Close()) })
+			l.Create(t, newest(t), "vm")
+			_, err = dialDomain(t, h, "vm").QueryStatus(t.Context())
+			assert.NoError(t, err)
+		})
+	}
+}
+
 // A QEMU that stands still does not disturb the others, and its calls end in time.
 func TestLibvirtStopped(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)

@@ -57,8 +57,12 @@ type stream struct {
 	chunks  [][]byte // what was not read yet
 	size    int
 	greeted bool  // events are passed on
+	quits   bool  // QEMU was told to quit, and has not refused
+	bye     bool  // SHUTDOWN has come since
 	writing bool  // a command is being executed: its reply comes before the end
 	err     error // why the stream has ended
+
+	answered chan struct{} // closed when libvirt has answered the last command that was sent
 }
 
 func (h *Host) dial(ctx context.Context, name string, agent bool) (*stream, error) {
@@ -188,8 +192,9 @@ func (s *stream) pushLocked(chunk []byte) {
 }
 
 // event passes an event on.
-func (s *stream) event(text []byte) {
+func (s *stream) event(name string, text []byte) {
 	s.mu.Lock()
+	s.bye = s.bye || name == shutdown
 	full := s.size >= maxWaiting
 	if s.greeted && s.err == nil && !full {
 		s.pushLocked(text)
@@ -217,35 +222,4 @@ func (s *stream) end(err error) {
 func (s *stream) Close() error {
 	s.end(io.ErrClosedPipe)
 	return nil
-}
-
-// lifecycle handles a change of a domain's life.
-func (h *Host) lifecycle(e virrpc.Lifecycle) {
-	h.feed(Event{Domain: newDomain(e.Domain), Lifecycle: newLifecycle(e.Event)})
-	if newLifecycle(e.Event) != LifecycleStopped {
-		return
-	}
-	h.mu.Lock()
-	h.stops++
-	c, followed := h.lines[0].conn, len(h.streams[e.Domain.UUID]) > 0
-	h.mu.Unlock()
-	if c != nil && followed {
-		h.wait.Go(func() { h.endStopped(c, e.Domain) })
-	}
-}
-
-// endStopped ends the streams of a domain whose QEMU has ended. The event may be about an
-// earlier QEMU of the same domain, so libvirt is asked.
-func (h *Host) endStopped(c *conn, domain virrpc.Domain) {
-	ctx, cancel := h.limit(h.ctx)
-	defer cancel()
-	now, err := lookup(ctx, c, domain.Name)
-	if err != nil && codeOf(err) != CodeNoDomain {
-		return // the connection is lost, and the stream with it
-	}
-	for _, s := range h.streamsOf(domain.UUID) {
-		if err != nil || now.UUID != domain.UUID || now.ID != s.domain.ID {
-			s.end(io.EOF)
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,6 +43,47 @@ func TestNoSocket(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	assert.ErrorContains(t, err, "virtqemud-sock")
 	assert.ErrorContains(t, err, "libvirt-sock")
+}
+
+// Where there are both, virtqemud's socket is used, and libvirtd's otherwise.
+func TestSocketIsFound(t *testing.T) {
+	dir, err := os.MkdirTemp("", "lv") // t.TempDir can be too long for a socket
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "libvirt"), 0o700))
+	for _, name := range []string{"libvirt-sock", "virtqemud-sock"} {
+		d := libvirttest.Start(t)
+		require.NoError(t, d.Run(name, qmptest.Start(t), nil))
+		_, err := d.Listen(filepath.Join(dir, "libvirt", name))
+		require.NoError(t, err)
+		h, err := libvirt.Dial(t.Context(), "qemu:///session")
+		require.NoError(t, err)
+		defer h.Close()
+		list, err := h.Domains(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		assert.Equal(t, name, list[0].Name)
+	}
+}
+
+// polkit accepts a user, or refuses: then the error says who decides.
+func TestPolkit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := libvirttest.Start(t)
+		d.SetPolkit(true)
+		h, err := libvirt.Dial(t.Context(), "qemu:///system", libvirt.WithDialer(d.Dial))
+		require.NoError(t, err)
+		assert.NoError(t, h.Close())
+		d.SetPolkit(false)
+		_, err = libvirt.Dial(t.Context(), "qemu:///system", libvirt.WithDialer(d.Dial))
+		assert.EqualError(t, err, "libvirt: connecting to qemu:///system: authentication: by polkit, which as a rule accepts root and the "+
+			"members of the group libvirt: libvirt says: authentication unavailable: no polkit agent available to authenticate action "+
+			"'org.libvirt.unix.manage' (code 94)")
+		e, ok := errors.AsType[*libvirt.Error](err)
+		require.True(t, ok)
+		assert.Equal(t, libvirt.CodeAuthUnavailable, e.Code)
+	})
 }
 
 // TLS is refused before anything is sent if the program does not have it.

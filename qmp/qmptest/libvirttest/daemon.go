@@ -31,6 +31,7 @@ type Daemon struct {
 
 	mu        sync.Mutex
 	down      error // why it takes no connections
+	polkit    *bool // what polkit says to users; nil: it is not asked
 	sessions  map[*session]bool
 	listeners []net.Listener
 	domains   []*domain // in the order in which they were added
@@ -148,6 +149,21 @@ func (d *Daemon) SetDown(down bool) {
 	}
 }
 
+// SetPolkit has polkit decide about each new connection: it accepts all or refuses all, as it does with users that are
+// neither root nor in the group libvirt.
+func (d *Daemon) SetPolkit(accepts bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.polkit = &accepts
+}
+
+// askPolkit returns what polkit says; nil: it is not asked.
+func (d *Daemon) askPolkit() *bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.polkit
+}
+
 // Cut breaks all connections. What was being executed goes on, and its reply is lost.
 func (d *Daemon) Cut() {
 	for _, s := range d.clients() {
@@ -188,14 +204,15 @@ func (d *Daemon) Run(name string, vm, agent *qmptest.Server) error {
 	m := &domain{d: d, vm: vm, agent: agent, turn: make(chan struct{}, 1), agentTurn: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(d.ctx)
 	m.is = d.next(name)
-	var err error
-	if m.conn, err = openMonitor(vm.Pipe(), m.event); err != nil {
+	m.conn = openMonitor(vm.Pipe(), m.event)
+	if err := m.conn.negotiate(); err != nil {
 		return fmt.Errorf("libvirttest: domain %s: %w", name, err)
 	}
 	d.mu.Lock()
 	d.domains = append(slices.DeleteFunc(slices.Clone(d.domains), func(o *domain) bool { return o.is.Name == name }), m)
 	d.mu.Unlock()
-	d.lifecycle(m.is, started)
+	d.lifecycle(m.is, started, 0)
+	d.running.Go(m.awaitEnd)
 	return nil
 }
 
@@ -217,7 +234,15 @@ func (d *Daemon) next(name string) virrpc.Domain {
 // Stop ends a domain, as virsh destroy does. Its QEMU, the fake, is left as it is, without its monitor.
 func (d *Daemon) Stop(name string) {
 	if m := d.find(name); m != nil && m.stop() {
-		d.lifecycle(m.now(), stopped)
+		d.lifecycle(m.now(), stopped, destroyed)
+	}
+}
+
+// LoseShutdown makes libvirt lose what the QEMU of a domain says last when it quits: the reply of quit
+// and the event SHUTDOWN, as a real libvirt often does on a busy machine.
+func (d *Daemon) LoseShutdown(name string) {
+	if m := d.find(name); m != nil {
+		m.conn.loseLast.Store(true)
 	}
 }
 
@@ -228,15 +253,19 @@ func (d *Daemon) Hang(name string, on bool) {
 	}
 }
 
-// Lifecycle events, as libvirt numbers them.
+// Lifecycle events and the reasons of the event stopped, as libvirt numbers them.
 const (
 	started = 2
 	stopped = 5
+
+	shutDown  = 0
+	destroyed = 1
+	failed    = 5
 )
 
-func (d *Daemon) lifecycle(is virrpc.Domain, event int32) {
+func (d *Daemon) lifecycle(is virrpc.Domain, event, detail int32) {
 	var e virrpc.Encoder
-	e.Lifecycle(virrpc.Lifecycle{Domain: is, Event: event})
+	e.Lifecycle(virrpc.Lifecycle{Domain: is, Event: event, Detail: detail})
 	for _, s := range d.clients() {
 		s.event(virrpc.Remote, virrpc.DomainEventLifecycle, e.Buf)
 	}

@@ -20,12 +20,15 @@ import (
 // Codes of libvirt's errors.
 const (
 	codeInternal          = 1
+	codeSystem            = 38
 	codeNoDomain          = 42
 	codeRPC               = 39
+	codeAuthFailed        = 45
 	codeOperationInvalid  = 55
 	codeOperationTimeout  = 68
 	codeUnsupported       = 74
 	codeAgentUnresponsive = 86
+	codeAuthUnavailable   = 94
 )
 
 const (
@@ -63,6 +66,7 @@ type domain struct {
 
 	mu      sync.Mutex
 	off     bool
+	bye     bool // SHUTDOWN has come
 	paused  bool
 	hung    chan struct{} // closed when QEMU answers again; nil: it does
 	broken  bool          // libvirt has lost its way with the agent
@@ -109,6 +113,8 @@ func (m *domain) event(q qmp.Event) {
 		m.paused = true
 	case "RESUME":
 		m.paused = false
+	case shutdown:
+		m.bye = true
 	}
 	m.mu.Unlock()
 	v := virrpc.Event{Domain: m.now(), Name: q.Name, Seconds: -1, Data: string(q.Data), HasData: q.Data != nil}
@@ -120,6 +126,21 @@ func (m *domain) event(q qmp.Event) {
 	for _, s := range m.d.clients() {
 		s.event(virrpc.QEMU, virrpc.MonitorEvent, e.Buf)
 	}
+}
+
+// awaitEnd ends the domain when its QEMU ends.
+func (m *domain) awaitEnd() {
+	<-m.conn.ended
+	if !m.stop() {
+		return
+	}
+	m.mu.Lock()
+	reason := int32(failed)
+	if m.bye {
+		reason = shutDown
+	}
+	m.mu.Unlock()
+	m.d.lifecycle(m.now(), stopped, reason)
 }
 
 // stop ends the domain, and reports whether it ran.
@@ -219,7 +240,10 @@ func (m *domain) monitorCommand(text string, files []*os.File) (string, error) {
 	} else {
 		reply, err = m.executeWith(files, request)
 	}
-	if err != nil {
+	switch {
+	case err == errReset:
+		return "", &failure{codeSystem, "Unable to read from monitor: Connection reset by peer"}
+	case err != nil:
 		return "", errGone
 	}
 	return string(reply), nil

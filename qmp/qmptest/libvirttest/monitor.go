@@ -2,8 +2,10 @@ package libvirttest
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,35 +17,56 @@ import (
 // A monitor is libvirt's connection to a QEMU. It passes on an event before it returns a
 // reply that came later.
 type monitor struct {
-	conn  net.Conn
-	event func(qmp.Event)
+	conn     net.Conn
+	event    func(qmp.Event)
+	loseLast atomic.Bool // what QEMU says when it quits is to be lost
+	quitting atomic.Bool // what it says is lost now
 
 	replies chan []byte
+	ended   chan struct{} // closed when QEMU has closed it
 }
 
-// openMonitor negotiates.
-func openMonitor(conn net.Conn, event func(qmp.Event)) (*monitor, error) {
-	m := &monitor{conn: conn, event: event, replies: make(chan []byte, 1)}
+// shutdown is the event of a QEMU that quits.
+const shutdown = "SHUTDOWN"
+
+var errReset = errors.New("connection reset by peer")
+
+func openMonitor(conn net.Conn, event func(qmp.Event)) *monitor {
+	m := &monitor{conn: conn, event: event, replies: make(chan []byte, 1), ended: make(chan struct{})}
 	go m.read()
-	if _, err := m.execute([]byte(`{"execute":"qmp_capabilities"}`)); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m
+}
+
+func (m *monitor) negotiate() error {
+	_, err := m.execute([]byte(`{"execute":"qmp_capabilities"}`))
+	return err
 }
 
 // execute sends a command and returns the reply. One may be executed at a time.
 func (m *monitor) execute(command []byte) ([]byte, error) {
+	m.quitting.Store(m.loseLast.Load() && isQuit(command))
 	if _, err := m.conn.Write(append(command, '\n')); err != nil {
 		return nil, err
 	}
 	reply, ok := <-m.replies
-	if !ok {
-		return nil, io.EOF
+	switch {
+	case ok:
+		return reply, nil
+	case m.quitting.Load():
+		return nil, errReset
 	}
-	return reply, nil
+	return nil, io.EOF
+}
+
+func isQuit(command []byte) bool {
+	var c struct {
+		Execute string `json:"execute"`
+	}
+	return json.Unmarshal(command, &c) == nil && c.Execute == "quit"
 }
 
 func (m *monitor) read() {
+	defer close(m.ended)
 	defer close(m.replies)
 	d := jsontext.NewDecoder(m.conn, wirejson.Lenient())
 	for {
@@ -54,6 +77,7 @@ func (m *monitor) read() {
 		var message struct {
 			Greeting  json.RawMessage `json:"QMP"`
 			Event     string          `json:"event"`
+			Error     json.RawMessage `json:"error"`
 			Data      json.RawMessage `json:"data"`
 			Timestamp struct {
 				Seconds      int64 `json:"seconds"`
@@ -62,6 +86,7 @@ func (m *monitor) read() {
 		}
 		switch err := json.Unmarshal(text, &message); {
 		case err != nil || message.Greeting != nil:
+		case m.quitting.Load() && message.Error == nil: // it is lost
 		case message.Event != "":
 			at := time.Unix(message.Timestamp.Seconds, message.Timestamp.Microseconds*1000)
 			m.event(qmp.Event{Name: message.Event, Data: message.Data, Timestamp: at})

@@ -6,17 +6,19 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goqapi/goqapi/internal/virrpc"
 )
 
 // A session is a connection of a client.
 type session struct {
-	d    *Daemon
-	conn net.Conn
-	slot chan struct{} // has a value for each call that is executed
-	busy int           // calls to monitors and agents; guarded by the daemon's mutex
-	done chan struct{} // closed when it has ended
+	d         *Daemon
+	conn      net.Conn
+	slot      chan struct{} // has a value for each call that is executed
+	authentic atomic.Bool
+	busy      int           // calls to monitors and agents; guarded by the daemon's mutex
+	done      chan struct{} // closed when it has ended
 
 	out     chan []byte // is written by a goroutine, so that nobody waits for a slow client
 	silence chan struct{}
@@ -170,16 +172,40 @@ func (s *session) execute(p virrpc.Packet, files []*os.File) {
 	s.send(p)
 }
 
+// method is how a client must show that it may connect.
+func (s *session) method() int32 {
+	if s.d.askPolkit() != nil {
+		return virrpc.AuthPolkitMethod
+	}
+	return virrpc.AuthNone
+}
+
+func (s *session) authenticate() error {
+	if accepts := s.d.askPolkit(); accepts == nil || !*accepts {
+		return &failure{codeAuthUnavailable, "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'"}
+	}
+	s.authentic.Store(true)
+	return nil
+}
+
 // remote executes a call of the program Remote.
 func (s *session) remote(p virrpc.Packet) ([]byte, error) {
 	d, e := virrpc.Decoder{Buf: p.Body}, virrpc.Encoder{}
 	switch p.Procedure {
 	case virrpc.AuthList:
 		e.Uint(1)
-		e.Int(virrpc.AuthNone)
+		e.Int(s.method())
+	case virrpc.AuthPolkit:
+		if err := s.authenticate(); err != nil {
+			return nil, err
+		}
 	case virrpc.ConnectSupportsFeature:
 		e.Optional(d.Int() == virrpc.FeatureKeepalive)
-	case virrpc.ConnectOpen, virrpc.ConnectClose:
+	case virrpc.ConnectOpen:
+		if s.method() != virrpc.AuthNone && !s.authentic.Load() {
+			return nil, &failure{codeAuthFailed, "authentication failed: authentication required"}
+		}
+	case virrpc.ConnectClose:
 	case virrpc.DomainEventRegister:
 		return s.follow(virrpc.DomainEventLifecycle), nil
 	case virrpc.DomainLookupByName:
