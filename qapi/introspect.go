@@ -12,7 +12,7 @@ import (
 
 // Capabilities are what a server supports, according to its reply to query-qmp-schema.
 type Capabilities struct {
-	entries map[string]SchemaInfo // by name; types have made-up ones
+	entries map[string]SchemaInfo // by name; QEMU makes up the names of types
 }
 
 // Introspect asks a server for its capabilities. The answer, some 200 KiB, is
@@ -50,8 +50,8 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 //
 // A member of a list or an alternate is one of its elements or branches. Where no value of
 // a union's tag is given, a member of any variant counts. If the server does not list the
-// values of a member, Supports returns false; [Capabilities.Check] shows whether that is
-// the reason.
+// values of a member, Supports returns false; the error of [Capabilities.Check] shows
+// whether this is the reason.
 //
 // The function [Supports] has paths for devices, machines and more, which are not in this reply.
 //

@@ -47,7 +47,7 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 	return newConn(ctx, rw, agentOptions(opts), perhapsRelayed(agentServer()))
 }
 
-// DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
+// DialAgentFunc is [DialAgent] for a stream that connect makes; connect is used as by [DialFunc].
 func DialAgentFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
 	return dialFunc(ctx, "DialAgentFunc", connect, agentOptions(opts), agentServer())
 }
@@ -101,7 +101,7 @@ type synchroniser interface {
 	stale(*wire.Message) bool    // reports whether a message is from before a synchronisation, or the answer to one
 }
 
-// An agent is what a session to a guest agent has in addition to other sessions. Its fields
+// An agent is the part of a session that only sessions with guest agents have. Its fields
 // are guarded by the session's mutex.
 type agent struct {
 	s       *session

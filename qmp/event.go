@@ -33,8 +33,8 @@ func (e Event) Decode(v any) error {
 	return nil
 }
 
-// events passes events to the registry, which exists from the first subscription or
-// handler on. The linker leaves its code out of programs that have neither.
+// events passes events to the registry, which exists from the first subscription or handler
+// on. The linker leaves the registry's code out of programs that have neither.
 type events struct {
 	sink  atomic.Pointer[eventSink]
 	limit int64 // bytes of the events that wait in all queues

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// A fdPassing has the functions that pass files. Only [Files] refers to it, so that
-// the linker leaves it out of programs that pass none.
+// An fdPassing has the functions that pass files. Only [Files] refers to it, so that the
+// linker leaves it out of programs that pass none.
 type fdPassing struct {
 	refused func(io.ReadWriteCloser, *call) error
 	dup     func([]*os.File) ([]int, error)
