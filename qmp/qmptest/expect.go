@@ -133,7 +133,7 @@ func (s *Server) follow(call Call) Handler {
 	switch {
 	case !named:
 		return nil
-	case place < 0 && missed >= 0: // others came before it, which has been reported
+	case place < 0 && missed >= 0: // later commands of the script came before it, which has been reported
 		place = missed
 	case place < 0:
 		_ = s.fail("%s came once more than expected:\n%s", sent(call), sc)

@@ -17,9 +17,10 @@ import (
 // and those for which the test calls [Handle], [Server.Reply] or [Server.Expect].
 func Bare() Option { return func(s *Server) { s.bare = true } }
 
-// Incoming makes the virtual machine wait for a migration, as -incoming defer does. It comes from
-// another server in this program, which gets migrate with the address that this one got with
-// migrate-incoming; nothing is sent over a network:
+// Incoming makes the virtual machine wait for a migration, as -incoming defer does. The
+// migration comes from another server in this program. Clients give the same address to
+// both: with migrate-incoming to this server, with migrate to the other one. Nothing is
+// sent over a network:
 //
 //	to := qmptest.Start(t, qmptest.Incoming()) // a client sends it migrate-incoming unix:/m
 //	from := qmptest.Start(t)                   // a client sends it migrate unix:/m
