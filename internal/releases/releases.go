@@ -24,7 +24,7 @@ const (
 // devicesFile is the file of a release that has what its binaries say of their devices.
 const devicesFile = "devices.txt"
 
-// A Set is the facts of some releases. What it makes of them it makes once.
+// A Set is the facts of some releases. It computes everything only once.
 type Set struct {
 	files  fs.FS // with a folder for each release
 	merged map[string]func() (*merge.Merged, error)
