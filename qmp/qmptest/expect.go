@@ -104,9 +104,15 @@ func (s *Server) Met() <-chan struct{} {
 	return sc.met
 }
 
-// settle closes the channel of Met if the script is at its end.
+// settle closes the channel of Met if the script is at its end. A command that comes after the end, since it
+// was missed, finds the channel closed.
 func (sc *script) settle() {
-	if sc.met != nil && sc.next == len(sc.steps) {
+	if sc.met == nil || sc.next < len(sc.steps) {
+		return
+	}
+	select {
+	case <-sc.met:
+	default:
 		close(sc.met)
 	}
 }

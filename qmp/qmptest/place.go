@@ -42,4 +42,7 @@ const (
 // Guest sets what the machine's guest does from now on. It also decides about requests that
 // were made before and are not answered yet. If a silent guest was asked to release devices
 // on PCI, a reset removes them, as in QEMU.
-func (s *Server) Guest(g Guest) { s.vm.SetGuest(machine.Guest(g)) }
+func (s *Server) Guest(g Guest) {
+	s.t.Helper()
+	s.withVM("Guest", func(m *machine.Machine) { m.SetGuest(machine.Guest(g)) })
+}

@@ -45,11 +45,27 @@ func Plugged(devices ...qapi.Device) Option {
 // FailMigration makes an outgoing migration of the virtual machine fail for this reason: the one that
 // is running, or otherwise the next one. It fails when it begins, or at the next query-migrate. In
 // postcopy it is interrupted.
-func (s *Server) FailMigration(reason string) { s.vm.FailMigration(reason) }
+func (s *Server) FailMigration(reason string) {
+	s.t.Helper()
+	s.withVM("FailMigration", func(m *machine.Machine) { m.FailMigration(reason) })
+}
 
 // DirtyMemory makes the guest change so many bytes of its memory each second, so that a migration
 // with a speed limit (max-bandwidth) takes several passes, or never ends.
-func (s *Server) DirtyMemory(bytesPerSecond int64) { s.vm.DirtyMemory(bytesPerSecond) }
+func (s *Server) DirtyMemory(bytesPerSecond int64) {
+	s.t.Helper()
+	s.withVM("DirtyMemory", func(m *machine.Machine) { m.DirtyMemory(bytesPerSecond) })
+}
+
+// withVM calls f with the server's virtual machine. A server without one fails the test.
+func (s *Server) withVM(method string, f func(*machine.Machine)) {
+	s.t.Helper()
+	if s.vm == nil {
+		_ = s.fail("%s: this server has no virtual machine", method)
+		return
+	}
+	f(s.vm)
+}
 
 // machineHandlers returns the commands of the server's virtual machine.
 func (s *Server) machineHandlers() (map[string]Handler, error) {
