@@ -16,10 +16,9 @@ import (
 // missed, and returns the first event for which match is true. A nil do does nothing, a nil
 // match takes any event. An error of do is returned as it is.
 //
-// If events were lost while it waited, the one awaited may be among them: then the error
-// is or wraps a [*qmp.GapError] or a [*qmp.OverflowError], and only a query can show whether what
-// was awaited has happened. ctx should have a limit, since some
-// events do not come at all.
+// If events were lost while it waited, the one awaited may be among them: then the error is or
+// wraps a [*qmp.GapError] or a [*qmp.OverflowError], and only a query can show whether what was
+// awaited has happened. ctx should have a limit, since some events never come.
 func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(context.Context) error, match func(E) bool) (E, error) {
 	events := Subscribe[E, P](c)
 	defer events.Close()

@@ -9,8 +9,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// DeviceArgs returns a device in its open form, with what would be sent for it: of a typed
-// one the properties that are set. It fails for what [Client.DeviceAdd] refuses to send.
+// DeviceArgs returns a device as [DeviceAddArgs], with the properties that
+// [Client.DeviceAdd] would send: those that are set. It returns an error for a device that
+// DeviceAdd refuses to send.
 func DeviceArgs(dev Device) (DeviceAddArgs, error) {
 	var args DeviceAddArgs
 	text, err := codec.Marshal(deviceArguments(dev, false))
@@ -19,7 +20,7 @@ func DeviceArgs(dev Device) (DeviceAddArgs, error) {
 	}
 	if err != nil {
 		if sem, ok := errors.AsType[*json.SemanticError](err); ok && sem.Err != nil && sem.JSONPointer == "" {
-			err = sem.Err // what the JSON module says of our type is of no use
+			err = sem.Err // the JSON module's text about our own type does not help the user
 		}
 		return DeviceAddArgs{}, fmt.Errorf("qapi: device: %w", err)
 	}

@@ -14,15 +14,15 @@ import (
 // An FDSet is the number of a set of files that the server has been passed; see [AddFile].
 type FDSet int64
 
-// Path is what stands for the set wherever QEMU opens a file by its name, such as in
-// [BlockdevOptionsFile]: the server takes the file of the set that was opened for what it
-// is about to do, reading or writing.
+// Path returns the file name that stands for the set, for example in [BlockdevOptionsFile].
+// When QEMU opens this name, it takes the file of the set that was opened in the same mode,
+// for reading or for writing.
 func (s FDSet) Path() string { return fmt.Sprintf("/dev/fdset/%d", int64(s)) }
 
 // Remove has the server close the files of the set: those that nodes and devices have
-// opened by its path are duplicates of them, and stay. A set that does not exist is success.
-// While a machine stands still QEMU 5.2 and 7.2 keep the files, until it runs and Remove is
-// called again.
+// opened by its path are duplicates of them, and stay. It is not an error if the set does
+// not exist. While a machine is stopped, QEMU 5.2 and 7.2 keep the files: call Remove again
+// when the machine runs.
 func (s FDSet) Remove(ctx context.Context, c *Client) error {
 	err := c.RemoveFD(ctx, RemoveFDArgs{FdsetID: int64(s)})
 	if IsNotFound(err) {
@@ -31,20 +31,21 @@ func (s FDSet) Remove(ctx context.Context, c *Client) error {
 	return err
 }
 
-// AddFile passes a file to the server, which may not open it itself, and returns the set
-// that it is in. Several files are of one set: the same image opened for reading, and for
-// reading and writing, say. If it fails, the server has none of them, or the error says so.
+// AddFile passes a file that the server cannot open itself to the server, and returns the
+// set that the file is in. Several files form one set: for example the same image opened
+// for reading, and for reading and writing. If AddFile fails, the server has none of the
+// files, or the error says that it may have some.
 //
 //	disk, err := qapi.AddFile(ctx, c, f)
 //	…
 //	err = c.BlockdevAdd(ctx, qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: disk.Path()}})
 //
 // The server gets duplicates. The caller closes the files, and should not use them any
-// more; see [qmp.Files], which also has which connections can pass files.
+// more; see [qmp.Files], which also says which connections can pass files.
 //
 // A set stays when the node or device that has used it is gone; [FDSet.Remove] removes it.
-// One that nothing has opened yet vanishes with the last client of a QEMU 5.2 or 7.2, so a
-// reconnecting client may have to add it again.
+// QEMU 5.2 and 7.2 remove a set that nothing has opened when their last client disconnects:
+// a client that connects again may have to add it again.
 func AddFile(ctx context.Context, c *Client, files ...*os.File) (FDSet, error) {
 	if len(files) == 0 {
 		return 0, errors.New("qapi: AddFile: no file was given")
@@ -64,7 +65,7 @@ func AddFile(ctx context.Context, c *Client, files ...*os.File) (FDSet, error) {
 	return FDSet(*args.FdsetID), nil
 }
 
-// undoTime is how long it may take to undo what was begun, when ctx has ended, too.
+// undoTime is how long it may take to undo what was begun, even if ctx has ended.
 const undoTime = 5 * time.Second
 
 // takeBack removes the sets of files with a label, because of err.

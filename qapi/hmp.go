@@ -9,14 +9,14 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// HMP has the server execute a line of its monitor for people, and returns what that
-// prints, with "\n" at the ends of lines. It is for what no command does; what is printed
+// HMP has the server execute a line of its human monitor, and returns what the line prints,
+// with "\n" at the ends of lines. Use it for what no command of QMP can do: the text
 // differs between releases.
 //
-// The monitor's errors are text like any other. Those that are recognised are returned as
-// a [*qmp.Error] in addition to the text: lines that begin with "Error: ", complaints about the
-// line itself, and, if it is all that was printed, what [IsNotFound] and its like know.
-// Command of the error is the first word of the line.
+// The monitor's errors are text like any other. Those that HMP recognises are returned as a
+// [*qmp.Error], in addition to the text: lines that begin with "Error: ", complaints about
+// the line itself, and a text that [IsNotFound] or a similar function recognises, if
+// nothing else was printed. Command of the error is the first word of the line.
 func HMP(ctx context.Context, c *Client, line string) (string, error) {
 	text, err := c.HumanMonitorCommand(ctx, HumanMonitorCommandArgs{CommandLine: line})
 	if err != nil {

@@ -151,7 +151,7 @@ func keysFor(r rune) []QKeyCode {
 // The guest needs a pointing device with absolute coordinates, such as the device usb-tablet or
 // virtio-tablet-pci: without one, or if the machine does not run, Click is an error.
 func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opts ...InputOption) error {
-	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // not a number, too
+	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // also true for NaN
 		return fmt.Errorf("qapi: Click: (%v, %v) is not on the screen, which goes from 0 to 1", x, y)
 	}
 	i := newInput(c, opts)
@@ -165,7 +165,7 @@ func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opt
 	return nil
 }
 
-// press presses a button and releases it, also if ctx ends in between.
+// press presses a button and releases it, even if ctx ends in between.
 func (i *input) press(ctx context.Context, button InputButton) error {
 	event := func(down bool) InputEvent { return InputEvent{Type: InputEventBtn{Button: button, Down: down}} }
 	err := i.send(ctx, event(true))
@@ -180,7 +180,7 @@ func (i *input) press(ctx context.Context, button InputButton) error {
 	return err
 }
 
-// moveTo returns the event of a pointer that moves to a place along an axis, a fraction of it.
+// moveTo returns the event of a pointer that moves along an axis to a place; part is a fraction of the axis.
 func moveTo(axis InputAxis, part float64) InputEvent {
 	const whole = 0x7fff
 	return InputEvent{Type: InputEventAbs{Axis: axis, Value: int64(math.Round(part * whole))}}

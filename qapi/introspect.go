@@ -12,7 +12,7 @@ import (
 
 // Capabilities are what a server supports, according to its reply to query-qmp-schema.
 type Capabilities struct {
-	entries map[string]SchemaInfo // by name; types have made-up ones
+	entries map[string]SchemaInfo // by name; QEMU makes up the names of types
 }
 
 // Introspect asks a server for its capabilities. The answer, some 200 KiB, is
@@ -50,8 +50,8 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 //
 // A member of a list or an alternate is one of its elements or branches. Where no value of
 // a union's tag is given, a member of any variant counts. If the server does not list the
-// values of a member, Supports returns false; [Capabilities.Check] shows whether that is
-// the reason.
+// values of a member, Supports returns false; the error of [Capabilities.Check] shows
+// whether this is the reason.
 //
 // The function [Supports] has paths for devices, machines and more, which are not in this reply.
 //
@@ -125,20 +125,28 @@ func (c *Capabilities) step(at place, step string) (place, error) {
 		}
 		return place{name: step}, nil
 	}
-	member, value, valued := strings.Cut(step, "=")
+	name, value, valued := strings.Cut(step, "=")
+	found := place{name: name}
+	var unions []SchemaInfoObject // whose tag is the member
 	for _, t := range c.reach(at.types...) {
 		o, _ := c.entries[t].MetaType.(SchemaInfoObject)
 		for _, m := range o.Members {
-			switch {
-			case m.Name != member:
-			case valued:
-				return c.value(o, m, value)
-			default:
-				return place{member, m.Features, []string{m.Type}}, nil
+			if m.Name == name {
+				found.features = append(found.features, m.Features...)
+				found.types = append(found.types, m.Type)
+				if Value(o.Tag) == name {
+					unions = append(unions, o)
+				}
 			}
 		}
 	}
-	return place{}, fmt.Errorf("%s has no member %q", at.name, member)
+	switch {
+	case found.types == nil:
+		return place{}, fmt.Errorf("%s has no member %q", at.name, name)
+	case valued:
+		return c.value(found, unions, value)
+	}
+	return found, nil
 }
 
 // featuresAt returns the features of a place and of its type.
@@ -150,35 +158,37 @@ func (c *Capabilities) featuresAt(at place) []string {
 	return features
 }
 
-// value finds a value of an enum that member m of object o has.
-func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value string) (place, error) {
-	types := c.reach(m.Type)
-	for _, t := range types {
-		enum, ok := c.entries[t].MetaType.(SchemaInfoEnum)
-		if !ok || !slices.Contains(enum.Values, value) {
-			continue
-		}
-		at := place{name: m.Name + "=" + value}
-		for _, v := range enum.Members {
-			if v.Name == value {
-				at.features = v.Features
-			}
-		}
-		if o.Tag != nil && *o.Tag == m.Name {
-			for _, variant := range o.Variants {
-				if variant.Case == value {
-					at.types = append(at.types, variant.Type)
+// value follows the step to a value of the enum at a place. If the place is the tag of unions, the members
+// of their variants may come next.
+func (c *Capabilities) value(at place, unions []SchemaInfoObject, value string) (place, error) {
+	found, listed, anyString := place{name: at.name + "=" + value}, false, false
+	for _, t := range c.reach(at.types...) {
+		switch info := c.entries[t].MetaType.(type) {
+		case SchemaInfoEnum:
+			listed = listed || slices.Contains(info.Values, value)
+			for _, v := range info.Members {
+				if v.Name == value {
+					found.features = append(found.features, v.Features...)
 				}
 			}
-		}
-		return at, nil
-	}
-	for _, t := range types {
-		if builtin, ok := c.entries[t].MetaType.(SchemaInfoBuiltin); ok && builtin.JSONType == JSONTypeString {
-			return place{}, fmt.Errorf("%s is any string: %w", m.Name, ErrNotListed)
+		case SchemaInfoBuiltin:
+			anyString = anyString || info.JSONType == JSONTypeString
 		}
 	}
-	return place{}, fmt.Errorf("%s has no value %q", m.Name, value)
+	switch {
+	case !listed && anyString:
+		return place{}, fmt.Errorf("%s is any string: %w", at.name, ErrNotListed)
+	case !listed:
+		return place{}, fmt.Errorf("%s has no value %q", at.name, value)
+	}
+	for _, u := range unions {
+		for _, variant := range u.Variants {
+			if variant.Case == value {
+				found.types = append(found.types, variant.Type)
+			}
+		}
+	}
+	return found, nil
 }
 
 // reach returns types and the types in them, each once: the elements of a list, the

@@ -28,24 +28,27 @@ var supported = map[string][4]bool{
 	"migrate/uri":                     {true, true, true, true},
 	"migrate/channels":                {false, false, true, true},
 	"migrate/channels/addr/transport": {false, false, true, true},
-	"migrate/channels/addr/transport=socket/path":      {false, false, true, true},
-	"blockdev-add/driver=qcow2":                        {true, true, true, true},
-	"blockdev-add/driver=qcow2/backing":                {true, true, true, true},
-	"blockdev-add/driver=qcow2/discard-no-unref":       {false, false, true, true},
-	"blockdev-add/driver=null-co/backing":              {},
-	"blockdev-add/driver=nvme-io_uring":                {false, false, true, true},
-	"blockdev-add/driver=teleport":                     {},
-	"blockdev-add/backing":                             {true, true, true, true}, // of any variant
-	"blockdev-add/node-name=x":                         {},
-	"query-block->inserted/node-name":                  {true, true, true, true},
-	"query-block->inserted/image/format-specific/type": {true, true, true, true},
-	"query-block->no-such-member":                      {},
-	"query-status->running":                            {true, true, true, true},
-	"query-status->singlestep":                         {true, true, false, false},
-	"device_add":                                       {true, true, true, true},
-	"object-add/qom-type=iothread":                     {false, true, true, true}, // 5.2 does not list them
-	"x-blockdev-change/@unstable":                      {false, true, true, true},
-	"query-cpus-fast->target=s390x/cpu-state":          {true, true, true, true},
+	"migrate/channels/addr/transport=socket/path":       {false, false, true, true},
+	"blockdev-add/driver=qcow2":                         {true, true, true, true},
+	"blockdev-add/driver=qcow2/backing":                 {true, true, true, true},
+	"blockdev-add/driver=qcow2/discard-no-unref":        {false, false, true, true},
+	"blockdev-add/driver=null-co/backing":               {},
+	"blockdev-add/driver=nvme-io_uring":                 {false, false, true, true},
+	"blockdev-add/driver=teleport":                      {},
+	"blockdev-add/backing":                              {true, true, true, true}, // of any variant
+	"blockdev-add/node-name=x":                          {},
+	"blockdev-create/options/subformat=streamOptimized": {true, true, true, true}, // of vmdk; vhdx and vpc have a subformat, too
+	"blockdev-create/options/subformat=fixed":           {true, true, true, true},
+	"blockdev-create/options/subformat=oval":            {},
+	"query-block->inserted/node-name":                   {true, true, true, true},
+	"query-block->inserted/image/format-specific/type":  {true, true, true, true},
+	"query-block->no-such-member":                       {},
+	"query-status->running":                             {true, true, true, true},
+	"query-status->singlestep":                          {true, true, false, false},
+	"device_add":                                        {true, true, true, true},
+	"object-add/qom-type=iothread":                      {false, true, true, true}, // 5.2 does not list them
+	"x-blockdev-change/@unstable":                       {false, true, true, true},
+	"query-cpus-fast->target=s390x/cpu-state":           {true, true, true, true},
 	"":               {},
 	"/":              {},
 	"blockdev-add/":  {},
@@ -115,6 +118,29 @@ func TestCheckNamesThePart(t *testing.T) {
 	for _, path := range []string{"go", "go/mode", "go/mode=fast", "go/@unstable"} {
 		assert.NoError(t, caps.Check(path))
 	}
+}
+
+// Two variants have a member of the same name with different types.
+func TestSupportsMembersOfAnyVariant(t *testing.T) {
+	object := func(members ...qapi.SchemaInfoObjectMember) qapi.SchemaInfoObject {
+		return qapi.SchemaInfoObject{Members: members}
+	}
+	caps := qapi.NewCapabilities([]qapi.SchemaInfo{
+		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1"}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Variants: []qapi.SchemaInfoObjectVariant{{Case: "a", Type: "2"}, {Case: "b", Type: "3"}}}},
+		{Name: "2", MetaType: object(qapi.SchemaInfoObjectMember{Name: "to", Type: "4"}, qapi.SchemaInfoObjectMember{Name: "how", Type: "str"})},
+		{Name: "3", MetaType: object(
+			qapi.SchemaInfoObjectMember{Name: "to", Type: "5", Features: []string{"unstable"}}, qapi.SchemaInfoObjectMember{Name: "how", Type: "6"})},
+		{Name: "4", MetaType: object(qapi.SchemaInfoObjectMember{Name: "path", Type: "str"})},
+		{Name: "5", MetaType: object(qapi.SchemaInfoObjectMember{Name: "port", Type: "str"})},
+		{Name: "6", MetaType: qapi.SchemaInfoEnum{Values: []string{"fast"}}},
+		{Name: "str", MetaType: qapi.SchemaInfoBuiltin{JSONType: qapi.JSONTypeString}},
+	})
+	for _, path := range []string{"go/to/path", "go/to/port", "go/to/@unstable", "go/how=fast"} {
+		assert.NoError(t, caps.Check(path), path)
+	}
+	assert.ErrorContains(t, caps.Check("go/to/name"), `to has no member "name"`)
+	assert.ErrorIs(t, caps.Check("go/how=slow"), qapi.ErrNotListed)
 }
 
 // TestCircle has types that hold each other without end.

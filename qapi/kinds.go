@@ -7,8 +7,9 @@ import "github.com/goqapi/goqapi/internal/refusal"
 // For a command that removes it, this is success.
 //
 // Servers say so in words, which differ between releases; this holds for all supported
-// ones. Their words for rare commands may not be known here: the function is then false.
-// It is false, too, for what no server said, such as a lost connection.
+// ones. Their words for rare commands may not be known here: then the function returns
+// false. It also returns false for an error that is not a server's refusal, such as that of
+// a lost connection.
 func IsNotFound(err error) bool { return refusal.Of(err) == refusal.NotFound }
 
 // IsInUse reports whether a server refused a command because something else uses what it
@@ -20,7 +21,7 @@ func IsInUse(err error) bool { return refusal.Of(err) == refusal.InUse }
 // that id or name already. See [IsNotFound].
 func IsExists(err error) bool { return refusal.Of(err) == refusal.Exists }
 
-// IsUnsupported reports whether a server refused a command because it does not know the
-// command, an argument, a value or a kind of device, or cannot do it with what it has.
-// Another release may. See [IsNotFound]; [Capabilities] can tell before.
+// IsUnsupported reports whether a server refused a command because it does not know the command, an argument, a
+// value or a kind of device, or cannot do it with what it has. Another release may support it. See
+// [IsNotFound]. [Capabilities.Supports] reports it before anything is refused.
 func IsUnsupported(err error) bool { return refusal.Of(err) == refusal.Unsupported }

@@ -37,7 +37,7 @@ func finished(s JobStatus) bool {
 	return false
 }
 
-// percent is how much of total is done; all of it even without a total, if finished is true.
+// percent returns how much of total is done. If there is no total, it returns 100 if finished is true.
 func percent(done, total float64, finished bool) float64 {
 	if total <= 0 && finished {
 		return 100

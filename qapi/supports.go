@@ -9,8 +9,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/bind"
 )
 
-// Supports asks a server whether it has something: what [Capabilities.Supports] has paths
-// for, and what is not in its schema:
+// Supports asks a server whether it has something. It takes the paths of
+// [Capabilities.Supports], and these paths for what is not in the server's schema:
 //
 //	device virtio-blk-pci                       a type of device, by its type's name
 //	device virtio-blk-pci/iothread-vq-mapping   a property of it
@@ -23,9 +23,10 @@ import (
 //
 // What was asked for is kept for the connection, so that many questions cost few commands.
 // Supports returns an error only if a command fails, not if the server lacks something. A
-// device that a server has is not always one that a user may create. Before QEMU 10.0 the
-// properties of virtio-gpu-gl-pci and virtio-vga-gl are not asked for, which is an error: 7.2
-// ends when it is asked and a module of theirs is not installed.
+// device that a server has is not always one that a user may create. For the properties of
+// virtio-gpu-gl-pci and virtio-vga-gl, Supports returns an error before QEMU 10.0, and does
+// not ask: QEMU 7.2 ends when it is asked for them while one of their modules is not
+// installed.
 func Supports(ctx context.Context, c *Client, path string) (bool, error) {
 	kind, rest, _ := strings.Cut(path, " ")
 	switch kind {
@@ -98,13 +99,13 @@ func listProperties(ctx context.Context, c *Client, kind, typename string) (map[
 	return properties, err
 }
 
-// inventories are what servers were asked for: lists of names by what they are of.
+// inventories are the lists of names that a server has returned, by what the names belong to.
 type inventories struct {
 	mu    sync.Mutex
 	lists map[string]map[string]string
 }
 
-// inventory returns the list with a key, and asks for it the first time.
+// inventory returns the list with a key, and calls ask for it the first time.
 func inventory(ctx context.Context, c *Client, key string, ask func() (map[string]string, error)) (map[string]string, error) {
 	known, err := bind.Once(ctx, c.conn, func(context.Context) (*inventories, error) {
 		return &inventories{lists: map[string]map[string]string{}}, nil

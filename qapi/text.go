@@ -9,10 +9,9 @@ import "github.com/goqapi/goqapi/qmp/codec"
 //
 // For an error it returns the text, without the secrets that a file name in it may show.
 //
-// Types that can hold a secret print in this way themselves, with the verbs %v, %+v,
-// %s and %#v and with package log/slog, cut off after 64 KiB. Text is for values that Go
-// prints in another way: pointers, unexported fields, and lists and structs of yours that
-// slog logs as JSON, since it encodes the values in them as they would be sent. A secret
-// that was taken out of its type, such as the result of [Client.QOMGet], cannot be
-// recognised.
+// Types that can hold a secret print in this way themselves, with the verbs %v, %+v, %s and
+// %#v and with package log/slog, cut off after 64 KiB. Text is for values that Go prints in
+// another way: pointers, unexported fields, and lists and structs of your own in a JSON
+// log, since slog encodes the values in them as they would be sent. A secret that was taken
+// out of its type, such as the result of [Client.QOMGet], cannot be recognised.
 func Text(v any) string { return codec.Text(v) }

@@ -47,7 +47,7 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 	return newConn(ctx, rw, agentOptions(opts), agentServer())
 }
 
-// DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
+// DialAgentFunc is [DialAgent] for a stream that connect makes; connect is used as by [DialFunc].
 func DialAgentFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
 	return dialFunc(ctx, "DialAgentFunc", connect, agentOptions(opts), agentServer())
 }

@@ -19,10 +19,10 @@ type call struct {
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none
 	order   uint64        // its place among all calls that were sent
-	taken   int64         // the number that a whole message has as its id, which no other call may use meanwhile; or 0
+	taken   int64         // the id of a whole message, if it is a number: no other call may use that number meanwhile; otherwise 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
-	line    []byte // the whole reply, if only the two ends of its line were read to find answer; nil: all of it was read
+	line    []byte // the whole reply, if only its beginning and its end were read to find answer; otherwise nil
 	buffer  []byte // the read buffer that answer lies in, if the call owns it
 	refused bool   // answer is an error member
 	err     error  // why there is no answer

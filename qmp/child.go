@@ -75,8 +75,9 @@ func (p *child) run(gone func()) error {
 	return nil
 }
 
-// plug gives the process pipes in place of standard streams that are not files, and for its standard error
-// unless that outlives this program.
+// plug gives the process a pipe in place of each standard stream that is not a file.
+// Standard error is always a pipe, unless the process has been detached and writes to a
+// file itself.
 func (p *child) plug(s *pipes) (err error) {
 	if from := p.cmd.Stdin; !isFile(from) {
 		if p.cmd.Stdin, err = s.feed(from); err != nil {
@@ -177,7 +178,7 @@ type tail struct {
 	text []byte
 
 	file string // the process writes to this file itself
-	from int64  // the size of the file before; the largest number if it cannot be read
+	from int64  // the size of the file before the start; math.MaxInt64 if the file cannot be read
 }
 
 func (t *tail) Write(b []byte) (int, error) {

@@ -9,7 +9,7 @@ type core struct {
 	pool   pool
 	events registry
 	report reporter
-	late   atomic.Int64 // counts replies for which nobody waited any more
+	late   atomic.Int64 // counts replies to abandoned calls
 
 	settingUp atomic.Bool // the functions of WithSetup are running
 }

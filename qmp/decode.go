@@ -21,10 +21,10 @@ func decode(ctx context.Context, text []byte, result any) error {
 	return err
 }
 
-// store decodes a call's answer into result, unless that is nil. If the answer was found by
-// the beginning and the end of its line (see wire.Message) and is not one JSON value, store
-// scans the whole line: either the reply has more members than expected, and scanning finds
-// the answer, or the line is damaged.
+// store decodes a call's answer into result, unless result is nil. For some replies only
+// the beginning and the end of the line were read (see wire.Message). If the answer in such
+// a line is not one JSON value, store scans the whole line. Then either the reply has more
+// members than expected, and scanning finds the answer; or the line is damaged.
 func (s *session) store(ctx context.Context, c *call, result any) error {
 	if result == nil {
 		if string(c.answer) == "{}" {

@@ -37,9 +37,8 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, newOptions(opts), qmpServer())
 }
 
-// DialFunc is [Dial] for a stream that connect makes: once, or with
-// [WithReconnect] each time that one is needed. It is to return when ctx ends, and must
-// not be nil.
+// DialFunc is [Dial] for a stream that connect makes: once, or with [WithReconnect] each time that one
+// is needed. connect must return when ctx ends, and must not be nil.
 func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
 	return dialFunc(ctx, "DialFunc", connect, newOptions(opts), qmpServer())
 }
@@ -107,7 +106,7 @@ func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteC
 	case a.Kind == "unix" || a.Kind == "tcp":
 		network, where := a.Net()
 		return d.DialContext(ctx, network, where)
-	case !direct: // it may encrypt
+	case !direct: // the dialer may encrypt, so nothing else is dialled without it
 		return nil, errors.New("WithDialer is for unix: and tcp: addresses")
 	case a.Kind == "fd":
 		return openFD(a.FD)
@@ -117,8 +116,7 @@ func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteC
 	return openPipe(a.Path)
 }
 
-// UnixAddr is the address, for [Dial], [Listen] or QEMU's -qmp, of the Unix socket
-// whose file is at path.
+// UnixAddr returns the address, for [Dial], [Listen] or QEMU's -qmp, of the Unix socket whose file is at path.
 func UnixAddr(path string) string { return address.Unix(path) }
 
 // openFD turns a descriptor into a stream.
@@ -129,7 +127,7 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 	f := os.NewFile(uintptr(fd), fmt.Sprintf("fd:%d", fd))
 	c, err := net.FileConn(f)
 	if err != nil {
-		return f, nil //nolint:nilerr // no socket: a terminal, or one end of something
+		return f, nil //nolint:nilerr // not a socket: a terminal or a pipe, for example
 	}
 	f.Close() // c has a copy
 	return c, nil
@@ -142,7 +140,7 @@ type quickCloser interface{ closesQuickly() }
 // A pipe is a pair of FIFOs.
 type pipe struct {
 	in, out *os.File
-	written bool // something was read, or could have been
+	written bool // the writer has opened it: from now on EOF is the end
 }
 
 // openPipe opens the FIFOs of QEMU's pipe:PATH, which QEMU must have opened already:

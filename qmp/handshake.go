@@ -85,8 +85,9 @@ func (s *session) shakeHands(ctx context.Context) error {
 	return errors.New("the server sent its greeting again after each negotiation")
 }
 
-// shaken makes the session ready for commands and returns true, unless the server has greeted
-// again: then it may not have negotiated, and the caller negotiates again.
+// shaken makes the session ready for commands and returns true. If the server has greeted
+// again, the negotiation may have been lost: then shaken returns false, and the caller
+// negotiates again.
 func (s *session) shaken() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 type Helper struct {
 	// Cmd must not have been started. The program must not go into the background by itself.
 	Cmd *exec.Cmd
-	// Ready waits until the server can use the helper; see [SocketExists]. nil: it can be used at once.
+	// Ready waits until the server can use the helper; see [SocketExists]. nil: the server
+	// can use the helper at once.
 	Ready func(ctx context.Context) error
 	// Ended, if set, is called when the helper ends before the server; it can decide what
 	// to do with the server. The error has the last lines of the helper's standard
@@ -102,8 +103,9 @@ func (h *helper) ending() error {
 // lost is called when a helper has ended.
 func (l *launched) lost() { l.downOnce.Do(func() { close(l.down) }) }
 
-// watch reports how a helper has ended, if it ended before the server. A helper that ends because the server
-// ends may be seen a little earlier, which does not count.
+// watch reports how a helper has ended, if it ended before the server. A helper that ends
+// because the server ends may be noticed first, so watch waits a moment for the end of the
+// server.
 func (p *Process) watch(h *helper) {
 	<-h.exited
 	timer := time.NewTimer(drainTime)

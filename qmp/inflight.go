@@ -33,7 +33,7 @@ type inFlight struct {
 	inband     int    // calls that are not out-of-band, probes included
 	probes     int
 	fenced     bool // a command has files, and out-of-band execution is on: no other may be in flight
-	row        int  // how many were sent without a number since the last that had one
+	row        int  // how many commands were sent without a number since the last command that had one
 
 	// proven is true when one of our commands has been answered. Until then a reply may
 	// be meant for an earlier client of the server, so commands have numbers that no
@@ -183,8 +183,9 @@ type numbers struct {
 	base  int64 // is added to make an id that no other client can have used
 }
 
-// add gives c the smallest free number; but is a number that c must not get, or 0. If unique
-// is set, base is added to the number, so that no other client can have used the id.
+// add gives c the smallest free number. The parameter but is a number that c must not get;
+// 0: there is none. If unique is set, base is added to the number, so that no other client
+// can have used the id.
 func (n *numbers) add(c *call, but int64, unique bool) {
 	i := 0
 	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {

@@ -37,8 +37,8 @@ func AtSocket(addr string) LaunchOption { return launchOption(func(l *launched) 
 // connection. AtSocket is needed, too, so that [Dial] can find the server again.
 //
 // What the server writes to its standard error after this program has ended is lost, unless
-// cmd.Stderr is an [os.File]: then the server writes to that file itself. A helper may even end because of
-// SIGPIPE then: give it an [os.File] as Stderr, too.
+// cmd.Stderr is an [os.File]: then the server writes to that file itself. A helper may even
+// be ended by SIGPIPE when it writes then: give it an [os.File] as Stderr, too.
 func LivesOn() LaunchOption { return launchOption(func(l *launched) { l.livesOn = true }) }
 
 // launched is the state of a launched server, apart from its process.
@@ -64,19 +64,21 @@ type launched struct {
 //	defer p.Close()
 //	c := qapi.NewClient(p.Conn)
 //
-// The connection is there at once, [Files] can be passed through it, and [WithReconnect] makes
-// it again as long as the process lives. Others can connect to [Process.Addr] when it is closed.
+// When Launch returns, the connection is made. [Files] can be passed through it, and
+// [WithReconnect] makes it again as long as the process runs. One other client at a time
+// can connect to [Process.Addr], as long as this program has not had to connect there
+// again.
 //
 // ctx limits the start; [WithHandshakeTimeout] has no effect. If the process ends
 // before it answers, Launch returns at once, and the error has its exit status and the last
 // lines of its standard error. Later, the errors of calls that a failing process leaves unanswered
 // have them, too. If Launch fails, nothing is left of what it started.
 //
-// The process does not end when this program ends, unless [Process.Close] or [Process.Stop] was
-// called. On Linux, cmd.SysProcAttr can let it be killed then (Pdeathsig). As with package os/exec, a signal
-// from the terminal, such as that of Ctrl-C, also reaches the process, unless cmd.SysProcAttr sets Setpgid: do that
-// in a program that handles the signal and ends its QEMU with [Process.Stop]. A program with "storage-daemon" in
-// its name gets the option --monitor in place of -qmp.
+// The process does not end when this program ends, unless [Process.Close] or [Process.Stop] was called. On
+// Linux, Pdeathsig in cmd.SysProcAttr makes the kernel kill the process when this program ends. As with package
+// os/exec, a signal from the terminal, such as that of Ctrl-C, also reaches the process, unless cmd.SysProcAttr
+// sets Setpgid: do that in a program that handles the signal and ends its QEMU with [Process.Stop]. A program
+// with "storage-daemon" in its name gets the option --monitor in place of -qmp.
 //
 // Launch needs a Unix system.
 func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process, error) {
@@ -175,8 +177,8 @@ func listenFile(ctx context.Context, addr string) (f *os.File, remove func(), er
 // startAll starts the helpers and then the server, with a listening socket and a connected
 // one.
 //
-// The first connection is the connected one. A QEMU 5.2 whose listening socket is dialled
-// while it starts may accept the connection in two threads.
+// The first session uses the connected socket: if a QEMU 5.2 is dialled while it starts,
+// two of its threads may accept the connection.
 func (p *Process) startAll(ctx context.Context, listening, connected *os.File) error {
 	for _, h := range p.launched.helpers {
 		if err := p.startHelper(ctx, h); err != nil {
@@ -262,7 +264,7 @@ func (p *Process) whyNot(err error) error {
 	return p.withStderr(err)
 }
 
-// attend waits for the process's end, and then ends what belongs to it.
+// attend waits for the end of the process, and then ends its connection and its helpers.
 func (p *Process) attend() {
 	defer close(p.over)
 	for _, h := range p.launched.helpers {

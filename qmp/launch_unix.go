@@ -37,6 +37,6 @@ func ownSession(cmd *exec.Cmd) {
 	if cmd.SysProcAttr != nil {
 		*attr = *cmd.SysProcAttr
 	}
-	attr.Setsid, attr.Setpgid = true, false // the leader of a session is that of a group
+	attr.Setsid, attr.Setpgid = true, false // the leader of a session is already the leader of its process group
 	cmd.SysProcAttr = attr
 }

@@ -46,10 +46,10 @@ func Listen(ctx context.Context, addr string) (*Listener, error) {
 // one; -chardev socket accepts it as host=, without brackets.
 func (l *Listener) Addr() string { return l.addr }
 
-// Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] means
-// that the listener is closed; other errors concern this server only, or ctx. A peer that
-// connects and does not greet holds up this Accept, for as long as [WithHandshakeTimeout]
-// and ctx allow, but not others that run at the same time.
+// Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] means that
+// the listener is closed; other errors concern this server only, or ctx. A peer that
+// connects and does not greet delays this Accept for as long as [WithHandshakeTimeout] and
+// ctx allow. It does not delay other calls of Accept that run at the same time.
 func (l *Listener) Accept(ctx context.Context, opts ...Option) (*Conn, error) {
 	rw, err := l.AcceptStream(ctx)
 	if err != nil {

@@ -27,7 +27,7 @@ type options struct {
 	setup            []func(*Conn)
 	dialer           Dialer
 	trace            *tracer                                       // nil: none
-	ended            func(err error, closed <-chan struct{}) error // says why a stream has ended; nil: err
+	ended            func(err error, closed <-chan struct{}) error // returns why a stream has ended with err; nil: err is the reason
 	reconnect        *Reconnect                                    // nil: the connection is made once
 }
 
@@ -120,17 +120,18 @@ func WithSetup(f func(*Conn)) Option {
 	}
 }
 
-// WithTimeout limits how long each call may take from its start to its reply, as
-// [Timeout] does for the calls of one handle. Without it, or if d is 0, only contexts do.
-// Where a limit does not suit a command, such as one that waits for a disk, it has its own:
+// WithTimeout limits how long each call may take from its start to its reply, as [Timeout]
+// does for the calls of one handle. Without this option, or if d is 0, only contexts limit
+// calls. A command for which d is too short, such as one that waits for a disk, can have a
+// limit of its own:
 //
 //	qmp.WithTimeout(10*time.Second), qmp.WithTimeoutOf(time.Minute, "blockdev-add", "blockdev-del")
 //
-// A call whose context ends sooner ends then.
+// A call whose context ends sooner ends with its context.
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
-// WithTimeoutOf is [WithTimeout] for these commands only; 0: they have no limit but the
-// context's. It can be given several times.
+// WithTimeoutOf is [WithTimeout] for these commands only. If d is 0, only contexts limit
+// their calls. The option can be given several times.
 func WithTimeoutOf(d time.Duration, commands ...string) Option {
 	return func(o *options) {
 		o.timeouts = maps.Clone(o.timeouts)
@@ -173,9 +174,9 @@ type callOptions struct {
 // ignores this option.
 func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 
-// Timeout limits how long each call may take from its start to its reply, in place of
-// what [WithTimeout] says. 0: no limit but the context's. The error of a call that takes
-// longer has the limit in its text and wraps [context.DeadlineExceeded].
+// Timeout limits how long each call may take from its start to its reply, in place of what
+// [WithTimeout] says. If d is 0, only contexts limit the calls. The error of a call that
+// takes longer has the limit in its text and wraps [context.DeadlineExceeded].
 func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = &d } }
 
 // limit applies the time limit of a command.
@@ -205,17 +206,17 @@ func (e timeoutError) Error() string { return "no reply within " + time.Duration
 // agent executes it when it runs again. Its reply is recognised by its id.
 func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 
-// Files passes files with each command, at most 16, for commands such as getfd
-// and add-fd that need one. The server gets duplicates: the files still belong to the
-// caller, who may close them when the call has returned or its callback runs.
-// But QEMU sets every file that it receives to blocking mode, and so also the caller's,
-// which is the same open file: an [os.File] or a connection that uses it loses its
-// deadlines. Pass only files that you do not read or write any more.
+// Files passes files with each command, at most 16, for commands such as getfd and add-fd
+// that need one. The server gets duplicates: the files still belong to the caller, who may
+// close them when the call has returned or its callback runs. But QEMU sets every file that
+// it receives to blocking mode. The caller's file is the same open file, so it is set to
+// blocking mode, too: an [os.File] or a connection that uses it loses its deadlines. Pass
+// only files that you do not read or write any more.
 //
 // Only a Unix socket can pass files, otherwise the error wraps [ErrNoFiles].
 //
-// On a connection made with [WithOOB] only out-of-band commands, which cannot have files,
-// are in flight together with such a command.
+// On a connection made with [WithOOB], a command with files is in flight without other
+// in-band commands. Out-of-band commands cannot have files.
 func Files(files ...*os.File) CallOption {
 	return func(o *callOptions) { o.files = slices.Clone(files) }
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// pipes are the pipes between a process and the user's readers and writers. Package exec could copy, too, but
-// would wait without a limit, after the process has ended, for a child of the process that holds its outputs open,
-// and for a reader or a writer that blocks.
+// pipes are the pipes between a process and the user's readers and writers. Package exec
+// could copy, too. But after the process has ended, it would wait without a limit for a
+// child of the process that holds the outputs open, and for a reader or a writer that
+// blocks.
 type pipes struct {
 	theirs  []*os.File // the ends of the process
 	inputs  []*os.File // our ends, to be written to
@@ -18,7 +19,7 @@ type pipes struct {
 	heard   sync.WaitGroup // all outputs, to their ends
 }
 
-// feed returns a file from which the process can read what from has.
+// feed returns a file from which the process reads the content of the reader from.
 func (s *pipes) feed(from io.Reader) (*os.File, error) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
@@ -34,7 +35,7 @@ func (s *pipes) feed(from io.Reader) (*os.File, error) {
 	return theirs, nil
 }
 
-// drain returns a file to which the process can write what to gets.
+// drain returns a file; what the process writes to it is copied to the writer to.
 func (s *pipes) drain(to io.Writer) (*os.File, error) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {

@@ -41,7 +41,7 @@ func (s *sequence) run(workerID) {
 	f()
 }
 
-// next removes the function that has run, and goes on to the one after it.
+// next removes the function that has run, and has the next one run.
 func (s *sequence) next() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,9 +124,8 @@ func (p *pool) run(t task, w workerID) {
 // workerID identifies a goroutine.
 type workerID uint64
 
-// thisGoroutine returns the number of the running goroutine, which Go shows only in
-// stack traces. A stop function needs it to notice that it is called by the handler for
-// which it would wait.
+// thisGoroutine returns the number of the running goroutine, which Go shows only in stack traces. The
+// function stop of a handler needs it, to notice that the handler itself calls stop.
 func thisGoroutine() workerID {
 	var buf [40]byte
 	head := buf[:runtime.Stack(buf[:], false)]

@@ -108,7 +108,7 @@ type Steps struct {
 // what is not possible: the storage daemon has no power button, and nothing can be
 // sent when the connection is closed. When ctx ends, the process is killed.
 //
-// Stop returns an error if the process was killed. [Process.Wait] returns how it has ended otherwise.
+// Stop returns an error if the process was killed. If it was not, [Process.Wait] returns how it has ended.
 func (p *Process) Stop(ctx context.Context, steps Steps) error {
 	p.step(ctx, steps.Powerdown, 0, p.powerdown)
 	p.step(ctx, steps.Quit, 10*time.Second, p.quit)
@@ -132,8 +132,9 @@ func (p *Process) Stop(ctx context.Context, steps Steps) error {
 	return fmt.Errorf("qmp: %s was killed: nothing else ended it", p.name)
 }
 
-// step does something that may end the process. If do returns true, step waits for the end of the process: for d, or
-// for the usual time if d is 0.
+// step calls do, which may end the process. If do returns true, step waits until the
+// process has ended, for up to d, or for up to usual if d is 0. The time for do is
+// included.
 func (p *Process) step(ctx context.Context, d, usual time.Duration, do func(context.Context) (may bool)) {
 	if d == 0 {
 		d = usual
@@ -169,5 +170,5 @@ func (p *Process) powerdown(ctx context.Context) (may bool) {
 	if _, err := shutdown.Next(ctx); err != nil {
 		return true
 	}
-	return p.Conn.Execute(ctx, "query-status", nil, nil) != nil // with -no-shutdown it answers, and stays
+	return p.Conn.Execute(ctx, "query-status", nil, nil) != nil // with -no-shutdown QEMU answers, and does not end
 }

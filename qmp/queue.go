@@ -17,9 +17,10 @@ func (e *OverflowError) Error() string {
 }
 
 // A GapError is in a stream of events where a connection made with [WithReconnect] was
-// lost: events from then until it was connected again are missing. The stream goes on after
-// the error. A program that follows a state by its events has to query the state again; the
-// command for that waits until the connection is back.
+// lost: events from then until it was connected again may be missing. The stream continues
+// after the error. Only subscriptions get it, not handlers. A program that follows a state
+// by its events has to query the state again; the command for that waits until the
+// connection is back.
 type GapError struct {
 	Cause error // how the connection ended; wraps [ErrClosed]
 }

@@ -54,7 +54,7 @@ func (s *session) reply(m *wire.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.ByEnds && !s.conclusiveLocked(m) {
-		s.mu.Unlock() // it may be long
+		s.mu.Unlock() // scanning may take long
 		whole := m.Scan()
 		s.mu.Lock()
 		if !whole {
@@ -87,8 +87,8 @@ func (s *session) reply(m *wire.Message) error {
 	return nil
 }
 
-// conclusiveLocked reports whether m, of which only the beginning and the end were read,
-// shows which call it answers. An id is known only if it is the last member.
+// conclusiveLocked reports whether it is certain which call m answers, although only the
+// beginning and the end of m were read: an id is known only if it is the last member.
 func (s *session) conclusiveLocked(m *wire.Message) bool {
 	if m.Members[wire.ID] != nil {
 		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))

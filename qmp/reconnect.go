@@ -34,10 +34,11 @@ type Reconnect struct {
 	// QEMU then hangs until it is dialled again.
 	RetryFirst bool
 
-	// GiveUp, if set, is called before each attempt: first with 0 and the error that ended
-	// the connection, then with the number of failed attempts and the error of
-	// the last. If it returns true, the connection has ended for good. It must not wait
-	// for a command, which in turn would wait for the next attempt, and must not be slow.
+	// GiveUp, if set, is called before each attempt: with 0 and the error that ended the
+	// connection, or with the number of attempts that have failed since then and the error
+	// of the last one. (With RetryFirst, the first call is for the dial's second attempt.)
+	// If it returns true, the connection has ended for good. It must not wait for a
+	// command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
 	// OnDisconnect and OnReconnect, if set, are called, by a worker and one at a time, when
@@ -229,8 +230,9 @@ func (sup *supervisor) lost(err error) {
 	go func() { _ = sup.persist(sup.ctx, err, 0) }() // if it fails, it has ended the connection
 }
 
-// persist tries until there is a session. err is why there is none, or why the last attempt
-// so far failed.
+// persist makes attempts until there is a session. err is why there is none: the end of the
+// last session, or the error of the last attempt; failed is the number of attempts that
+// have failed.
 func (sup *supervisor) persist(ctx context.Context, err error, failed int) error {
 	for {
 		delay := sup.nextDelay()
@@ -270,8 +272,8 @@ func (sup *supervisor) nextDelay() time.Duration {
 	return sup.delay
 }
 
-// now returns the session if there is one that can be used. Otherwise err is why there will
-// never be one, or change is closed when there may be one.
+// now returns the session if there is one that can be used. Otherwise either err is why a
+// call must fail now, or change is closed when there may be a session.
 func (sup *supervisor) now() (s *session, change <-chan struct{}, err error) {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// A Relay is a stream to a server that another program owns, which passes commands on and answers some of them
-// itself, as libvirt does; see package qmp/libvirt. A connection whose stream is one sends
-// each command alone, when the one before it has been answered.
+// A Relay is a stream to a program that owns the server, such as libvirt: that program
+// passes commands on to the server, and answers some of them itself; see package
+// qmp/libvirt. On a Relay, a connection has one command in flight at a time.
 type Relay interface {
 	io.ReadWriteCloser // Close must not wait
 
@@ -16,10 +16,11 @@ type Relay interface {
 	// command with an error reply.
 	WriteFiles(command []byte, fds []int) error
 
-	// Refused returns the error of a call that got the error reply e, if that comes from the relay and
-	// not from the server; otherwise nil, and the error is e. It can wrap
-	// [ErrNotSent], [ErrAbandoned] or [ErrNoAgent]; one that wraps both [ErrNotSent] and [ErrClosed] has
-	// the command sent again on the next connection, if there is one ([WithReconnect]).
+	// Refused returns the error of a call whose error reply e comes from the relay and not
+	// from the server. It returns nil if e comes from the server: then the error of the
+	// call is e. The error can wrap [ErrNotSent], [ErrAbandoned] or [ErrNoAgent]. If it
+	// wraps both [ErrNotSent] and [ErrClosed], the command is sent again on the next
+	// session, if there is one ([WithReconnect]).
 	Refused(e *Error) error
 }
 

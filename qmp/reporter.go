@@ -13,8 +13,8 @@ const (
 	reportTime = time.Second
 )
 
-// A reporter passes errors that have no other receiver to the user's function, one at a
-// time. When many come at once, it passes the first and counts the rest.
+// A reporter passes errors that no call returns to the user's function, one at a time. When
+// many come at once, it passes the first ones on and counts the rest.
 type reporter struct {
 	to    func(error)
 	calls sequence

@@ -32,8 +32,8 @@ const lingerAfter = time.Second
 //
 // A session that negotiates is never unproven: the negotiation's answer is the first answer. A
 // recovering session is in step again when a command that was sent after the recovery began
-// has been answered. With an agent (agent.go) the answer to a synchronisation puts a session
-// in step, and an abandoned call puts it out of step.
+// has been answered. With a guest agent (agent.go), the answer to a synchronisation puts a
+// session in step; after an abandoned call the session must synchronise again.
 type session struct {
 	*core
 	rw    io.ReadWriteCloser
@@ -45,7 +45,7 @@ type session struct {
 	out  writer
 	done chan struct{} // closed when the session is closed
 
-	lasting bool // the core may be used by another session after this one
+	lasting bool // the connection may get another session after this one
 	heard   bool // an event of this session has been passed to the core's receivers
 
 	starting bool // the server is being started: its greeting has no time limit
@@ -56,7 +56,7 @@ type session struct {
 	linger   *time.Timer
 	queue    callList     // not sent yet, in order
 	urgent   callList     // out-of-band calls, not sent yet: sent first
-	live     pendingCount // calls that somebody waits for and that are not finished, callbacks included
+	live     pendingCount // unfinished calls that somebody waits for, and callbacks that have not returned
 	flight   inFlight
 	hello    handshake
 	recovery recovery
@@ -229,7 +229,7 @@ func (s *session) nextLocked() *call {
 	case s.agent != nil && !s.agent.ready(c):
 		return nil
 	case c.mode == whole && s.flight.needsProbe():
-		s.queueProbeLocked() // c has no number and takes any reply as its answer: first make sure that no other can come
+		s.queueProbeLocked() // the next reply counts as the answer of c: first make sure that no earlier reply can still come
 		c = s.queue.first
 	}
 	if !s.flight.admits(c, s.oob) {
@@ -320,7 +320,7 @@ func (s *session) holdupLocked() string {
 	return fmt.Sprintf("the server has not answered the %d commands sent before it", s.flight.total)
 }
 
-// finishLocked finishes c: it wakes the caller who waits for it, or runs its callback.
+// finishLocked finishes c: it wakes the caller who waits for c, or has a worker run the callback.
 func (s *session) finishLocked(c *call) {
 	c.state = finished
 	switch {

@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Start runs a program whose monitor is on its standard input and output, such as
-// QEMU with -qmp stdio, and negotiates. cmd has not been started; its Stdin and
-// Stdout must not be set. Its Stderr may be set: it gets what the process writes to its
-// standard error. What has not been copied to it 1 s (or cmd.WaitDelay) after the process
-// has ended is dropped. Start calls cmd.Wait; the caller must not.
+// Start runs a program whose monitor is on its standard input and output, such as QEMU with
+// -qmp stdio, and negotiates. cmd has not been started; its Stdin and Stdout must not be
+// set. Its Stderr may be set: it gets what the process writes to its standard error. When
+// the process has ended, what it wrote is copied for up to 1 s more (or cmd.WaitDelay), and
+// the rest is dropped. Start calls cmd.Wait; the caller must not.
 //
 // ctx limits the start. If the start fails, the process is ended, and the error has its
 // exit status and the last lines of its standard error. They are also in the

@@ -12,10 +12,10 @@ import (
 // connection. Each may be nil. To see events, use a handler of all events ([Conn.OnEvent]).
 type Trace struct {
 	// Call is called for each command, that of the negotiation included, before its
-	// arguments are encoded, on the goroutine that issues it, with the context of the
-	// call. The function that it returns, unless that is nil, is called when the call
-	// has ended, before its caller gets the result. For a whole message of the user
-	// ([Conn.RoundTrip]) command is "".
+	// arguments are encoded, on the goroutine that issues it, with the context of the call.
+	// If Call returns a function, that function is called when the call has ended, before
+	// the caller gets the result. For a whole message of the user ([Conn.RoundTrip])
+	// command is "".
 	Call func(ctx context.Context, command string) (end func(CallInfo))
 
 	// Sent is called for each call that is sent, in the order of sending, with the
@@ -42,7 +42,7 @@ type CallInfo struct {
 
 	Start time.Time // when it was issued
 	Sent  time.Time // when it was written; zero: it was not sent
-	End   time.Time // when it had ended
+	End   time.Time // when it ended
 
 	RequestSize int // bytes of the whole request
 	ReplySize   int // bytes of the result or the error only, without the rest of the reply

@@ -12,7 +12,7 @@ const batchSize = 16 << 10
 // own goroutine as long as it does not have to wait; the rest is written by a goroutine
 // that runs while there is something to write.
 type writer struct {
-	mu     *sync.Mutex // the session's; guards busy, and the rest while nobody is busy
+	mu     *sync.Mutex // the session's; guards busy, and while busy is false also the other fields
 	rw     io.ReadWriteCloser
 	gather func()      // appends to out what may be sent now; called with mu held
 	failed func(error) // called, without mu, when nothing can be written any more
@@ -23,7 +23,7 @@ type writer struct {
 	from   int   // how much of out has been written already
 	fds    []int // to be passed with the first byte of out; the writer closes them
 	try    *nonblockingWriter
-	loop   func() // the method run as a value, made once to save an allocation for each go statement
+	loop   func() // the method value w.run, made once: each go statement would allocate it again
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
@@ -36,7 +36,7 @@ func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), fail
 func (w *writer) hasRoom() bool { return len(w.out) < batchSize && w.fds == nil && !w.broken }
 
 // start gathers what can be sent. The caller holds mu. If start returns true, the caller
-// must call now, after it has unlocked mu, or start a goroutine that runs loop.
+// must unlock mu and then either call the method now or start a goroutine that runs loop.
 func (w *writer) start() bool {
 	if w.busy {
 		return false

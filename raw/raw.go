@@ -39,8 +39,8 @@ func (c *Client) Execute(ctx context.Context, command string, args any) (json.Ra
 	return reply, err
 }
 
-// Go is like Execute, but does not wait: it returns at once, and done, unless it is nil,
-// is called once with the result, on a worker of the connection.
+// Go is like Execute, but returns at once. done is called once with the result, on a worker
+// of the connection; it may be nil.
 func (c *Client) Go(ctx context.Context, command string, args any, done func(json.RawMessage, error)) {
 	if done == nil {
 		done = func(json.RawMessage, error) {}
@@ -61,8 +61,8 @@ func (c *Client) RoundTrip(ctx context.Context, message []byte) (json.RawMessage
 	return answer, refusal(message, answer)
 }
 
-// GoRoundTrip is like RoundTrip, but does not wait: done, unless it is nil, is called with
-// what RoundTrip would return. Messages are sent in the order of the calls.
+// GoRoundTrip is like RoundTrip, but returns at once. done is called once with what
+// RoundTrip would return; it may be nil. Messages are sent in the order of the calls.
 func (c *Client) GoRoundTrip(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
 	if done == nil {
 		done = func(json.RawMessage, error) {}

@@ -1,6 +1,6 @@
-// Command qapi is a tool for people who have a running QEMU: it finds it, asks it, changes
-// it, watches it and waits for it. It also works with QAPI schemas, and records sessions for
-// tests. "qapi help" lists its commands.
+// Command qapi is a tool for people who have a running QEMU: it finds QEMUs, queries,
+// changes and watches them, and waits for events and jobs. It also works with QAPI schemas,
+// and records sessions for tests. "qapi help" lists its commands.
 package main
 
 import (

@@ -8,20 +8,21 @@ import (
 	"github.com/goqapi/goqapi/internal/regular"
 )
 
-// ReleasesFile says which of the supported releases have what not all have. A test of the
-// generator writes it, and compares it with what the comments of the bindings say.
+// ReleasesFile lists everything that some supported releases lack, with the releases that have it. A test of
+// the generator writes it, and compares it with what the comments of the bindings say.
 const ReleasesFile = "releases.txt"
 
 // A Release says which of the supported releases have a definition, or a part of one.
 type Release struct {
 	In      string // such as "QEMU 7.1 and later"; empty if all have it that have its definition
 	Gone    string // when QEMU removed it, such as "in 9.1"; empty if it was not removed
-	Instead string // what replaces it; after "; " what is in its place
+	Instead string // what replaces it; the text after "; " is an alternative that does not replace it
 	Now     string // the type's name today; it has another name in older releases
 }
 
-// Releases are by the name of the definition; those of parts by that, a slash, and the name of
-// the part. What is not there is in all supported releases that have its definition.
+// Releases has the entries by name: that of a definition, or for a part the name of its
+// definition, a slash, and its own. What has no entry is in all supported releases that
+// have its definition.
 type Releases map[string]Release
 
 // LoadReleases reads the file [ReleasesFile] of a folder.

@@ -191,8 +191,8 @@ func (a Address) Net() (network, where string) {
 	return "tcp" + a.Family, net.JoinHostPort(a.Host, a.Port)
 }
 
-// Bound returns the address to dial, on the same machine, for a listener at a: with the port
-// that was chosen, and the name of this host if a has none.
+// Bound returns the address that clients on this machine dial for a listener at the address
+// a: it has the port that was chosen, and the name of this host if a has no host.
 func (a Address) Bound(at net.Addr) Address {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok {

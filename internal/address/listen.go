@@ -58,8 +58,8 @@ func ownFile(l *net.UnixListener, path string) (remove func()) {
 // Address returns the address to dial, on the same machine.
 func (l *Listener) Address() Address { return l.at }
 
-// HandOver returns a Unix socket as a file, for another process that listens there from
-// then on. Nobody listens here any more. remove removes the file that one connects to.
+// HandOver returns a listening Unix socket as a file, for another process, which listens in
+// place of l from then on. remove removes the socket's file.
 func (l *Listener) HandOver() (f *os.File, remove func(), err error) {
 	defer l.socket.Close()
 	unix, ok := l.socket.(*net.UnixListener)

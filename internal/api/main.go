@@ -1,5 +1,5 @@
-// The program api compares the exported API of the packages that users import with the
-// one that is recorded in text files beside it, one line for each thing:
+// The program api compares the exported API of the packages that users import with the API
+// that is recorded in text files in this folder, one line for each thing:
 //
 //	go run ./internal/api          # fails on what is incompatible
 //	go run ./internal/api -update  # records the API as it is

@@ -1,9 +1,9 @@
 // Package corpus finds, for tests, what real QEMUs said, and QEMU's own files.
 //
 // What servers said are facts, which are in testdata here. QEMU's schemas and test cases are under
-// its licence, and so they are not in this module: make testdata fetches the schemas; the rest
-// only the authors have. A test whose data are missing is skipped; with
-// QAPI_REQUIRE_TESTDATA set it fails.
+// its licence, and so they are not in this module: make testdata fetches the schemas; only the
+// authors have the rest. A test whose data are missing is skipped; with QAPI_REQUIRE_TESTDATA set
+// it fails.
 package corpus
 
 import (
@@ -32,8 +32,9 @@ func Path(t testing.TB, elem ...string) string {
 	return ""
 }
 
-// folders are those where the corpus can be: that of the authors, which QAPI_TESTDATA names or which
-// is next to the module, and has everything; our own; and that of make testdata.
+// folders returns the folders where the corpus can be: the authors' folder, which has
+// everything, and which QAPI_TESTDATA names or which is next to the module; testdata of
+// this package; and the folder of make testdata.
 func folders(t testing.TB) []string {
 	t.Helper()
 	root := gotool.Root(t)

@@ -31,8 +31,8 @@ func (c *Cutter) Client(t testing.TB) *qapi.Client {
 	return qapi.NewClient(conn)
 }
 
-// Survived runs try again and again, with the connection of c cut at each of its messages: it has
-// to succeed all the same. check is called after each time.
+// Survived runs try once for each message that it sends, and cuts the connection of c at
+// that message: each time, try must succeed. check is called after each time.
 func (c *Cutter) Survived(t *testing.T, client *qapi.Client, try Try, check func(what string)) {
 	t.Helper()
 	Everywhere(t, func(n int, how How) bool {
@@ -50,8 +50,9 @@ func (c *Cutter) Survived(t *testing.T, client *qapi.Client, try Try, check func
 	})
 }
 
-// GivenUp runs try again and again; ctx ends at each of its messages: it has to return soon,
-// with that error unless it has succeeded. check is called after each time.
+// GivenUp runs try once for each message that it sends, and ends ctx at that message: each
+// time, try must return soon, with the error of ctx unless it has succeeded. check is
+// called after each time.
 func (c *Cutter) GivenUp(t *testing.T, client *qapi.Client, try Try, check func(what string, err error)) {
 	t.Helper()
 	for n, reached := 1, true; reached && !t.Failed(); n++ {
@@ -70,8 +71,8 @@ func (c *Cutter) GivenUp(t *testing.T, client *qapi.Client, try Try, check func(
 	}
 }
 
-// Everywhere calls try for each message, n, and each way in which the connection can be cut there,
-// until it returns false: so many were not sent.
+// Everywhere calls try for each message n, and for each way in which the connection can be
+// cut at it, until try returns false: then fewer than n messages were sent.
 func Everywhere(t *testing.T, try func(n int, how How) (reached bool)) {
 	t.Helper()
 	for _, how := range []How{Unsent, Unanswered} {
@@ -90,9 +91,9 @@ type Try struct {
 	Run  func(ctx context.Context, c *qapi.Client, dir string) error
 }
 
-// Killed runs try again and again, against a QEMU of its own each time that is killed at each of the
-// messages that it sends: it has to return at once, with an error that says what has happened,
-// and to leave no goroutine.
+// Killed runs try once for each message that it sends, each time with a new QEMU, which is
+// killed at that message. try must return at once, with an error that says what has
+// happened, and leave no goroutine.
 func Killed(t *testing.T, q qemutest.QEMU, try Try, args ...string) {
 	t.Helper()
 	n := 1

@@ -43,7 +43,7 @@ func (a *asker) start(ctx context.Context) error {
 	if a.process != nil {
 		return nil
 	}
-	// The machine matters to nothing that is asked.
+	// The answers do not depend on the machine.
 	cmd := exec.Command(a.path, "-machine", "none", "-S", "-nodefaults", "-no-user-config", "-display", "none", "-qmp", "stdio")
 	p, err := qmp.Start(ctx, cmd)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// A binary is what one says of itself, and of its devices.
+// A binary is what a QEMU binary says about itself and its devices.
 type binary struct {
 	Version string  `json:"version"` // such as "11.1.3"
 	Target  string  `json:"target"`  // such as "x86_64"
@@ -42,8 +42,8 @@ type property struct {
 
 func (a *asked) isCPU() bool { return slices.Contains(a.Parents, "cpu") }
 
-// propsCount reports whether the properties are of use: those of what users cannot create are not. CPU
-// models that device_add does not take are named in -cpu, with properties.
+// propsCount reports whether the properties are of use: they are if users can create the
+// device, or if it is a CPU model, since -cpu takes properties for these, too.
 func (a *asked) propsCount() bool { return !a.NoUser || a.isCPU() }
 
 // A Report says what was asked, and what was left out.
@@ -96,7 +96,7 @@ func (b *binary) list() (*devices.List, Report, error) {
 }
 
 // cpuProps are the properties of a CPU. All models of a target have the same ones, of which there
-// are hundreds, so one model of each target is asked only.
+// are hundreds, so only one model of each target is asked.
 func (b *binary) cpuProps() []devices.Prop {
 	for i := range b.Devices {
 		if a := &b.Devices[i]; a.isCPU() && len(a.Props) > 0 {

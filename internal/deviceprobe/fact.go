@@ -21,7 +21,7 @@ func (p *property) fact(a *asked) devices.Prop {
 	return devices.Prop{Name: p.Name, Type: p.Type, Kind: p.kind(), Default: p.harmlessDefault(), ReadOnly: p.readOnly(a)}
 }
 
-// A sign is a type and how a description begins that make a property one of a kind. Most
+// A sign shows the kind of a property: the property has this type, and its description begins like this. Most
 // beginnings are those of QEMU's own constructors of properties, which all releases have alike.
 type sign struct {
 	typ, begin string
@@ -79,7 +79,7 @@ var readOnlyTypes = []string{
 	"busnr", "guest statistics", "struct tm", "strList", "X86CPUFeatureWordInfo", "GuestPanicInformation",
 }
 
-// sizeGiven are the devices whose size is that of what is behind them.
+// sizeGiven are the devices that have the size of their backend.
 var sizeGiven = []string{"pc-dimm", "nvdimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-ccw"}
 
 // attachable are the USB devices that need not be attached to their bus from the start.

@@ -1,9 +1,9 @@
 // Package gotool runs the go command in tests.
 //
-// Go caches the results of tests, and uses them again while the packages of a test and
-// the files that it has read are the same. Packages that a sub-process compiles are not among
-// them: without Watch, a test that runs go stays green when the code that it compiles has
-// changed.
+// Go caches the results of tests, and uses them again while the packages of a test and the
+// files that it has read are the same. Packages that a sub-process compiles are not among
+// them: without Watch, go test would print the cached success of a test that runs go, even
+// after the code that this test compiles has changed.
 package gotool
 
 import (

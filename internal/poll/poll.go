@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The first interval is so short that what happens at once is seen at once, the longest so
-// long that the server does not notice who asks.
+// The first interval is so short that what happens at once is noticed at once. The longest
+// is so long that the questions do not load the server.
 const (
 	first   = 2 * time.Millisecond
 	longest = time.Second

@@ -77,8 +77,8 @@ func (a Agent) start(t testing.TB, frozen bool) string {
 			t.Fatal(err)
 		}
 	}
-	// It is started as systemd does it: with a socket that listens, since one that it
-	// had yet to make would have to be waited for, and with SIGPIPE ignored.
+	// It is started as systemd starts it: with a listening socket, so that the test need
+	// not wait until the agent has made one, and with SIGPIPE ignored.
 	socket := filepath.Join(dir, "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {

@@ -291,7 +291,7 @@ const domainXML = `<domain type='qemu'>
 </devices></domain>
 `
 
-// A Guest is what a domain starts with: parts of the XML that libvirt has of it.
+// A LibvirtGuest is what a domain starts with: parts of the XML of its definition.
 type LibvirtGuest struct {
 	MiB         int    // of memory
 	OS, Devices string // XML

@@ -31,10 +31,10 @@ func Each(t *testing.T, f func(t *testing.T, q QEMU)) {
 	}
 }
 
-// QEMUs are the ones there are: each release in the folder that QAPI_QEMU_LAB
-// names, which has <release>/bin, the oldest first; else the program that QEMU
-// names; else qemu-system-x86_64 on PATH. Without any the test is skipped, or
-// fails if QAPI_REQUIRE_QEMU is set.
+// QEMUs returns the installed QEMUs: each release in the folder that QAPI_QEMU_LAB names,
+// which has <release>/bin, the oldest first; otherwise the program that QEMU names;
+// otherwise qemu-system-x86_64 on PATH. Without any the test is skipped, or fails if
+// QAPI_REQUIRE_QEMU is set.
 func QEMUs(t testing.TB) []QEMU {
 	t.Helper()
 	found := find(t)
@@ -94,10 +94,9 @@ func find(t testing.TB) []QEMU {
 	return nil
 }
 
-// Start starts a machine of no hardware that stands still, with more arguments
-// if need be, and returns its monitor, which is of the kind -qmp or -qmp-pretty.
-// QEMU connects it to us, so that there is nothing to poll for. It is killed when
-// the test ends.
+// Start starts a machine without devices that does not run, with further arguments, and
+// returns its monitor; monitor is -qmp or -qmp-pretty. QEMU connects to the test, so that
+// the test need not poll. QEMU is killed when the test ends.
 func (q QEMU) Start(t testing.TB, monitor string, args ...string) net.Conn {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qemu") // t.TempDir can be too long for a socket

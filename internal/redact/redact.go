@@ -106,8 +106,8 @@ func (f *finder) value(at int) int {
 	return wirejson.EndOfScalar(f.text, at)
 }
 
-// A member is a secret if its row of the table does not name another member, or if that
-// other member is present.
+// A member is a secret if its row of the table names no other member, or if the other
+// member that it names is present.
 type member struct {
 	row int
 	span

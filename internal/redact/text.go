@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
-// suspicious are bytes: Text hides something only in a text that has at least one of them.
+// suspicious has the bytes of which a text with a secret has at least one: other texts are not searched.
 const suspicious = ":{="
 
 // Text returns a text, such as that of an error, without the secrets that it recognises by

@@ -1,5 +1,4 @@
-// Package retry goes on after a connection was lost that is made again, without doing anything
-// twice.
+// Package retry continues when a connection was lost and is made again, without doing anything twice.
 package retry
 
 import (
@@ -11,12 +10,12 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Lost reports whether err is of a call whose connection was lost, and is made again.
+// Lost reports whether err is the error of a call whose connection was lost and will be made again.
 func Lost(c *qmp.Conn, err error) bool {
 	return errors.Is(err, qmp.ErrClosed) && c.Err() == nil
 }
 
-// Ask calls f, which may be done more than once: again, if the connection was lost.
+// Ask calls f, and calls it again if the connection was lost. f must be safe to repeat.
 func Ask(ctx context.Context, c *qmp.Conn, f func(context.Context) error) error {
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
@@ -27,9 +26,9 @@ func Ask(ctx context.Context, c *qmp.Conn, f func(context.Context) error) error 
 	})
 }
 
-// Once calls do, which must not be done twice. If its reply was lost, it asks whether it is done, and calls do a
-// second time if not, but not more often: a command that ends the server would end it again
-// and again.
+// Once calls do, which must not take effect twice. If the reply was lost, Once calls done,
+// and if that returns false, it calls do a second time. It does not call do a third time: a
+// command that ends the server would end it again and again.
 func Once(ctx context.Context, c *qmp.Conn, do func(context.Context) error, done func(context.Context) (bool, error)) error {
 	var err error
 	for range 2 {
@@ -50,9 +49,10 @@ func Once(ctx context.Context, c *qmp.Conn, do func(context.Context) error, done
 	return err
 }
 
-// Unknown returns the error for a command that may have run: its reply was lost with err, and to ask
-// whether it is done has failed, too. It does not wrap asking, which may say of the question that it
-// was not sent or was refused: that must not be read as an answer about the command.
+// Unknown returns the error for a command that may have run: its reply was lost with err,
+// and the query whether it has run failed with asking. The error does not wrap asking,
+// which may wrap ErrNotSent or a refusal: callers would read that as a statement about the
+// command.
 func Unknown(ctx context.Context, err, asking error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", poll.Error(ctx), err)

@@ -1,4 +1,4 @@
-// Package undo rolls back what was done half.
+// Package undo rolls back what was done only in part.
 package undo
 
 import (
@@ -31,8 +31,9 @@ type step struct {
 	undo func(context.Context) error
 }
 
-// Add adds how to undo what was just done, or is about to be and may then be there even
-// if the caller does not hear of it. what names it, for the error if that fails.
+// Add adds a function that undoes a step. The step has been done, or is about to be done:
+// then it may take effect even if the caller gets an error. what names the thing that the
+// step adds, for the error if undo fails.
 func (s *Stack) Add(what string, undo func(context.Context) error) {
 	s.steps = append(s.steps, step{what, undo})
 }
@@ -40,9 +41,9 @@ func (s *Stack) Add(what string, undo func(context.Context) error) {
 // Forget forgets all steps: what was done stays.
 func (s *Stack) Forget() { s.steps = nil }
 
-// Run undoes everything if *err is an error, the last first. It goes on after a step that
-// fails, and then has *err say what was left. The steps have a context of their own with a
-// limit, since that of the caller may have ended.
+// Run undoes everything if *err is an error, the last step first. It continues after a step
+// that cannot be undone, and adds to *err what is left. The steps have a context of their
+// own with a limit, since that of the caller may have ended.
 func (s *Stack) Run(ctx context.Context, err *error) {
 	if *err == nil {
 		return
@@ -50,8 +51,8 @@ func (s *Stack) Run(ctx context.Context, err *error) {
 	*err = s.Undo(ctx, *err)
 }
 
-// Undo undoes everything because of err, and returns it, with what was left if anything was. err
-// may be nil, for what is not to stay in any case.
+// Undo undoes everything because of err, and returns err; if something could not be undone,
+// the error also says what is left. err may be nil, for steps that are undone in any case.
 func (s *Stack) Undo(ctx context.Context, err error) error {
 	limit := s.Limit
 	if limit == 0 {
@@ -78,8 +79,9 @@ func (s *Stack) Undo(ctx context.Context, err error) error {
 	return &leftError{err, err.Error() + "; " + text}
 }
 
-// leftError is an error after which not all could be undone. It unwraps to that error only, if
-// there is one: whether a command may have run must not be read from an error of the undoing.
+// leftError is an error after which not everything could be undone. It wraps only that
+// error, if there is one, and not the errors of undoing: qmp.MayHaveRun must not look at
+// these.
 type leftError struct {
 	error
 

@@ -58,7 +58,7 @@ func (b Bindings) declared(t testing.TB) declared {
 					if !ok || decl.Tok != token.CONST {
 						continue
 					}
-					if enum, ok := v.Type.(*ast.Ident); ok { // else an older name
+					if enum, ok := v.Type.(*ast.Ident); ok { // otherwise it is an older name
 						d.values[enum.Name]++
 					}
 				}

@@ -18,7 +18,7 @@ type Copy struct {
 	// Bitmap is the name of the dirty bitmap that records what has changed on the disk since the last
 	// copy. [Backup] creates it, unless the name is empty, and [Increment] needs it.
 	Bitmap string
-	// Persistent has [Backup] create a bitmap that QEMU stores in the disk's image when it ends. The
+	// Persistent makes [Backup] create a bitmap that QEMU stores in the disk's image when QEMU ends. The
 	// image must be qcow2.
 	Persistent bool
 
@@ -43,7 +43,7 @@ func Backup(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Opti
 	return nil
 }
 
-// newBitmaps returns an error if a bitmap that is to be created exists: a roll-back would remove it.
+// newBitmaps returns an error if a bitmap that should be created exists already: a roll-back would remove it.
 func newBitmaps(ctx context.Context, c *qapi.Client, copies []Copy) error {
 	for _, copied := range copies {
 		n, err := disk(ctx, c, copied.Node)
@@ -79,9 +79,10 @@ func backupActions(c *qapi.Client) func(Copy, string, *undo.Stack) []qapi.Transa
 	}
 }
 
-// Increment copies what has changed on disks since the last copy, as the bitmaps have recorded it. They start
-// again at the moment at which Increment starts its jobs. If one copy fails, all fail, and the next
-// increment also copies what this one should have copied.
+// Increment copies what has changed on disks since the last copy, as recorded by the
+// bitmaps. The bitmaps begin to record again at the moment at which Increment starts its
+// jobs. If one copy fails, all fail, and the next increment also copies what this one
+// should have copied.
 func Increment(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Option) error {
 	err := copyAll(ctx, c, copies, opts, func(copied Copy, target string, _ *undo.Stack) []qapi.TransactionAction {
 		return []qapi.TransactionAction{{Type: qapi.TransactionActionBlockdevBackup{

@@ -55,8 +55,8 @@ const (
 
 var kinds = []Kind{Device, Export, Job, Other, Node}
 
-// ReadGraph returns the block layer of a machine, or of a storage daemon. It takes several commands: what
-// changes meanwhile may be there in part.
+// ReadGraph returns the block layer of a machine, or of a storage daemon. It executes
+// several commands: of what changes meanwhile, only a part may be in the graph.
 //
 // One of them, x-debug-query-block-graph, is not promised by QEMU, but all supported releases have it.
 func ReadGraph(ctx context.Context, c *qapi.Client) (*Graph, error) {
@@ -114,7 +114,7 @@ func (s snapshot) build() *Graph {
 	return g
 }
 
-// vertices are those of the graph, with their edges.
+// vertices returns the vertices of the graph, with their edges.
 func (s snapshot) vertices() []*Vertex {
 	var list []*Vertex
 	byID, byName := map[uint64]*Vertex{}, map[string]*qapi.BlockDeviceInfo{}
@@ -139,8 +139,8 @@ func (s snapshot) vertices() []*Vertex {
 	return list
 }
 
-// vertex is a vertex without its edges; nodes are all block nodes, by their names. An export has no name
-// yet, and is an Other.
+// vertex returns a vertex without its edges; nodes are all block nodes, by their names. An
+// export has no name yet, and its kind is Other.
 func (s snapshot) vertex(n qapi.XDbgBlockGraphNode, nodes map[string]*qapi.BlockDeviceInfo) *Vertex {
 	switch n.Type {
 	case qapi.XDbgBlockGraphNodeTypeBlockJob:
@@ -180,8 +180,8 @@ func (s snapshot) nameExports(list []*Vertex) {
 	}
 }
 
-// withoutJobsOwn is without the nameless vertices through which some jobs use their nodes: the vertex of
-// the job shows the same.
+// withoutJobsOwn returns list without the nameless vertices through which some jobs use
+// their nodes: the vertices of the jobs show the same.
 func withoutJobsOwn(list []*Vertex) []*Vertex {
 	ofJob := map[*Vertex]bool{}
 	for _, v := range list {
@@ -196,8 +196,8 @@ func withoutJobsOwn(list []*Vertex) []*Vertex {
 
 func (v *Vertex) nameless() bool { return v.Kind == Other && v.Name == "" }
 
-// maxIndent is how many levels of a tree are indented: a server can have a chain of any length, and the
-// text should be of its order.
+// maxIndent is how many levels of a tree are indented: a server can have a chain of any
+// length, and the length of the text should be proportional to it.
 const maxIndent = 64
 
 // String returns the graph as text for people: a tree for each root, one line for each vertex. What
@@ -233,7 +233,7 @@ func (v *Vertex) String() string {
 		return strings.TrimSpace(string(v.Kind) + " " + name)
 	case v.Node == nil:
 		return name
-	case v.Node.File == "", strings.HasPrefix(v.Node.File, "json:"): // long, and of no file
+	case v.Node.File == "", strings.HasPrefix(v.Node.File, "json:"): // the name is long, and does not name a file
 		return fmt.Sprintf("%s (%s)", name, printable.String(v.Node.Drv))
 	}
 	return fmt.Sprintf("%s (%s, %s)", name, printable.String(v.Node.Drv), printable.String(redact.Text(v.Node.File)))

@@ -48,7 +48,7 @@ func addNode(ctx context.Context, c *qapi.Client, options qapi.BlockdevOptions, 
 	name := *options.NodeName
 	if n, err := find(ctx, c, name); err != nil {
 		return err
-	} else if n != nil { // it must not be taken for ours, and not be removed
+	} else if n != nil { // a roll-back would remove it
 		return fmt.Errorf("there is already a block node %q", name)
 	}
 	u.Add("block node "+name, func(ctx context.Context) error { return removeNode(ctx, c, name) })
@@ -72,7 +72,8 @@ func removeBitmap(ctx context.Context, c *qapi.Client, bitmap qapi.BlockDirtyBit
 	return again(ctx, c, func(ctx context.Context) error { return c.BlockDirtyBitmapRemove(ctx, bitmap) })
 }
 
-// again calls remove until it succeeds, or fails for another reason than that something is still in use.
+// again calls remove until it succeeds. It calls remove again only if something is still in
+// use, or if the connection was lost.
 func again(ctx context.Context, c *qapi.Client, remove func(context.Context) error) error {
 	var last error
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {

@@ -48,9 +48,9 @@ func size(bytes float64) string {
 //	for devices, err := range disk.Rates(ctx, c, time.Second) {
 //
 // There is one list for each interval, the first after one interval. A device is left out
-// in the interval in which it is plugged in, and in which its counters begin again.
-// An error ends the loop; the end of ctx is one, too. While a connection is made again, the loop waits, and
-// the next list covers that time.
+// in the interval in which it is plugged in, and in which its counters begin again. An
+// error ends the loop. The end of ctx ends it, too, with an error. While a connection is
+// made again, the loop waits, and the next list covers that time.
 func Rates(ctx context.Context, c *qapi.Client, interval time.Duration) iter.Seq2[[]DeviceRates, error] {
 	return func(yield func([]DeviceRates, error) bool) {
 		if interval <= 0 {
@@ -82,7 +82,7 @@ type counters struct {
 	index   map[deviceKey]int // of devices
 }
 
-// A deviceKey tells a device from all others.
+// A deviceKey identifies a device.
 type deviceKey struct{ drive, qdev string }
 
 func keyOf(s qapi.BlockStats) deviceKey { return deviceKey{qapi.Value(s.Device), qapi.Value(s.Qdev)} }
@@ -130,7 +130,7 @@ func totals(s qapi.BlockDeviceStats) [4]total {
 	}
 }
 
-// ratesOf reports false if a counter went back: then all have begun again in between.
+// ratesOf returns false if a counter is lower than before: then all counters have begun again in between.
 func ratesOf(old, now qapi.BlockDeviceStats, seconds float64) (DeviceRates, bool) {
 	var rates [4]Rate
 	before, after := totals(old), totals(now)

@@ -66,7 +66,7 @@ func reach[N int64 | uint64](
 	}
 	s := state{news: events, matters: func(qapi.Event) bool { return true }}
 	err = s.until(ctx, func(ctx context.Context) (done bool, err error) {
-		if s.lost { // another server may not know it
+		if s.lost { // a server that has been started again does not know the size
 			s.lost = false
 			if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
 				return false, err

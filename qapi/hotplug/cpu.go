@@ -10,10 +10,11 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// ErrUnsafe is wrapped by the error for what would crash this QEMU, as was seen on real ones without
-// KVM. QEMU 7.2 without KVM frees memory that it still uses when a processor is unplugged, and crashes at the next
-// device_add or some time later. QEMU 10.0 and 11.1 have one thread for each place of a processor; a processor that
-// was unplugged keeps its thread, and QEMU ends when there is no thread for a new one.
+// ErrUnsafe is wrapped by the error for something that would crash this QEMU. Such crashes were seen on real
+// QEMUs without KVM. QEMU 7.2 without KVM frees memory that it still uses when a processor is unplugged, and
+// crashes at the next device_add or some time later. QEMU 10.0 and 11.1 have one thread for each place of a
+// processor; a processor that was unplugged keeps its thread, and QEMU ends when there is no thread for a new
+// one.
 var ErrUnsafe = errors.New("QEMU would crash")
 
 // mayUnplugCPU returns an error if a processor must not be unplugged.
@@ -28,8 +29,9 @@ func mayUnplugCPU(ctx context.Context, c *qapi.Client) error {
 	return fmt.Errorf("%w: QEMU 7.2 without KVM frees memory that it still uses when a processor is unplugged", ErrUnsafe)
 }
 
-// mayPlugCPU returns an error if a processor must not be plugged in because one was unplugged before.
-// The guest's last report shows that; how many were unplugged cannot be asked for.
+// mayPlugCPU returns an error if a processor must not be plugged in because one was
+// unplugged before. The last report of the guest shows whether one was; QEMU does not
+// report how many.
 func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
 	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
 		return err

@@ -45,7 +45,7 @@ func RemoveMemory(ctx context.Context, c *qapi.Client, id, backend string) error
 }
 
 // isFull reports whether the server refuses to unplug a virtio-mem device because the guest
-// has some of its memory, or is to have some.
+// has memory of it, or was asked to take some.
 func isFull(err error) bool {
 	return refused(err) && strings.Contains(err.Error(), "virtio-mem device cannot get unplugged while")
 }

@@ -12,8 +12,8 @@ const (
 	ostEjectProcessing = 0x103 // the guest's own user
 )
 
-// ejections are the states of the ACPI specification in which a guest does not eject a device. 0 is
-// success, 0x84 that the ejection is in progress.
+// ejections are the status codes of the ACPI specification for a guest that does not eject
+// a device. The code 0 means success, and 0x84 that the ejection is in progress.
 var ejections = map[int64]string{
 	1:    "failure",
 	2:    "it does not know such a request",

@@ -27,7 +27,7 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 	for _, t := range things {
 		if there, err := t.exists(ctx); err != nil {
 			return fmt.Errorf("%s: %w", t.what, err)
-		} else if there { // it must not be taken for our own
+		} else if there { // a roll-back would remove it
 			return fmt.Errorf("%s: it exists already", t.what)
 		}
 		mayExist, err := t.addOnce(ctx, c)

@@ -58,8 +58,8 @@ func unplug(ctx context.Context, c *qapi.Client, id string) error {
 	return fmt.Errorf("hotplug: unplugging %q: %w", id, err)
 }
 
-// firstAsked is the time after which the guest is asked again; it doubles each time. A slow
-// guest may notice the request late.
+// firstAsked is the time after which the guest is asked a second time: a slow guest may
+// notice the request late. The time doubles with each request.
 const firstAsked = 8 * time.Second
 
 // settling is how long to wait for the event about a device that has left the tree of objects: only the event
@@ -74,7 +74,7 @@ type unplugging struct {
 	kind     string // its type
 
 	begun   time.Time
-	asked   bool          // the guest was asked, or is busy with the slot
+	asked   bool          // the guest was asked, or QEMU says that the guest is busy with the slot
 	next    time.Time     // when the guest is to be asked again
 	every   time.Duration // how long it then has to answer
 	refused error         // by the guest
@@ -224,7 +224,7 @@ func exists(ctx context.Context, c *qapi.Client, path string) (bool, error) {
 	return err == nil, gone(err)
 }
 
-// gone returns err, the error of looking for or removing something, but nil if it does not exist.
+// gone returns nil if err says that something does not exist, and otherwise err.
 func gone(err error) error {
 	if qapi.IsNotFound(err) {
 		return nil

@@ -8,11 +8,11 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A Command is what starts a job: the arguments of a command that does so, in which the
-// job's id can be left out, or a function that executes any other command and gives the job the
-// id that it is called with. In a function, set auto-dismiss to false where the command has it: otherwise
-// the reason of a failure may not be found. The function may be called a second time if the
-// connection was lost and there is no such job.
+// A Command starts a job. It is either the arguments of a command, in which the job's id
+// can be left out, or a function that executes any other command and passes the given id to
+// it. Such a function should set auto-dismiss to false if the command has that argument:
+// otherwise the reason of a failure may not be found. The function may be called a second
+// time if the connection was lost and there is no such job.
 type Command interface {
 	qapi.BlockdevBackup | qapi.BlockdevMirrorArgs | qapi.BlockCommitArgs | qapi.BlockStreamArgs |
 		qapi.BlockdevCreateArgs | qapi.XBlockdevAmendArgs |
@@ -124,7 +124,7 @@ func Amend(ctx context.Context, c *qapi.Client, args qapi.XBlockdevAmendArgs, op
 	return Run(ctx, c, args, opts...)
 }
 
-// SnapshotSave saves the state of machine and disks in the disks' images, as
+// SnapshotSave saves the state of the machine and its disks in the disks' images, as
 // [qapi.Client.SnapshotSave] does. The guest does not run meanwhile. QEMU 6.0 and later.
 func SnapshotSave(ctx context.Context, c *qapi.Client, args qapi.SnapshotSaveArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)

@@ -16,13 +16,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// typeDump is what an [Error] has for a dump, which QEMU does not call a job.
+// typeDump is the Type in the [Error] of a dump, which QEMU does not call a job.
 const typeDump qapi.JobType = "memory dump"
 
-// Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns
-// when it is written, with an [*Error] if that has failed. The guest does not run
-// meanwhile. Detach is set for you. A dump cannot be cancelled: when ctx ends, Dump still waits for its end,
-// for as long as [Limit] says. If the dump goes on even then, the error says so.
+// Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns when the file
+// is written. The error is an [*Error] if the dump has failed. The guest does not run meanwhile. Detach is
+// set for you. A dump cannot be cancelled: when ctx ends, Dump still waits for its end, for as long as
+// [Limit] says. If the dump goes on even then, the error says so.
 func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
 	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
 	defer d.news.Close()
@@ -73,8 +73,8 @@ func (d *dump) run(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	return u.Undo(ctx, d.result(ctx, err))
 }
 
-// result returns how the dump has ended. cause is what ended the wait for it early, if anything did: it is the
-// error unless this dump is known to have ended, and not only an earlier one.
+// result returns how the dump has ended. cause is what ended the wait early; nil: nothing
+// did. result returns cause if the status may still be that of an earlier dump.
 func (d *dump) result(ctx context.Context, cause error) error {
 	switch {
 	case cause != nil && d.how.Status == d.before:
@@ -96,7 +96,8 @@ func (d *dump) look(ctx context.Context) error {
 	})
 }
 
-// start starts the dump. After a lost reply it is known that the dump runs if there had been none before.
+// start starts the dump. If the reply is lost, it asks for the status: if the status is
+// active or has changed, the dump was started; if it is none, as before, it was not.
 func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	args.Detach = new(true)
 	err := d.c.DumpGuestMemory(ctx, args)
@@ -112,7 +113,7 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	case d.before == qapi.DumpStatusNone: // it cannot have run
 		return d.c.DumpGuestMemory(ctx, args)
 	}
-	return fmt.Errorf("it may be written, or may not have been started: %w", err)
+	return fmt.Errorf("whether the dump was started is not known: %w", err)
 }
 
 // wait waits until the dump is written or has failed.
@@ -135,7 +136,7 @@ func (d *dump) note(e qapi.DumpCompletedEvent) {
 	}
 }
 
-// reason is why the dump has failed. Only the event has it, which comes after the status is set.
+// reason returns why the dump has failed. Only the event has the reason, and it comes after the status is set.
 func (d *dump) reason(ctx context.Context) string {
 	if d.why == "" {
 		_ = next(context.WithoutCancel(ctx), d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)

@@ -32,8 +32,9 @@ type Job struct {
 	meter progress.Meter
 	how   progress.Reading
 
-	// The events of block jobs that have ended, from before this job began. Nothing else says how a job has ended
-	// that dismisses itself. They are read if the job is not found.
+	// ends is a subscription to the events about the ends of block jobs, made before this
+	// job began. It is read if the job is not found: if a job dismisses itself, nothing
+	// else shows how it has ended.
 	ends *qmp.Stream[qapi.Event]
 
 	dismissing sync.Once
@@ -207,7 +208,7 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	return nil
 }
 
-// findEndLocked finds out how a job ended that no longer exists.
+// findEndLocked finds out how a job that no longer exists has ended, and reports whether it did.
 func (j *Job) findEndLocked() bool {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -256,7 +257,7 @@ func (j *Job) dismiss(ctx context.Context) {
 	})
 }
 
-// exist reports whether one of some jobs is there.
+// exist reports whether the server has at least one of these jobs.
 func exist(ctx context.Context, c *qapi.Client, jobs []*Job) (bool, error) {
 	var list []qapi.JobInfo
 	err := retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {

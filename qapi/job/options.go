@@ -27,12 +27,13 @@ func newOptions(list []Option) options {
 }
 
 // OnProgress sets a function that is called while somebody waits for the job: whenever its state changes, and
-// otherwise at growing intervals of up to a second. The goroutine that waits calls it, and goes on when
-// f has returned. For several jobs in a [Transaction] f gets the sum.
+// otherwise at growing intervals of up to a second. The goroutine that waits calls f, and continues when f
+// has returned. For several jobs in a [Transaction] f gets the sum.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// StayOnSource ends a mirror without switching the guest over: the guest keeps the disk that it has, and the
-// target is a complete copy. Without this option the guest is switched over to the target.
+// StayOnSource ends a mirror without switching the guest over: the guest keeps its disk,
+// and the target is a complete copy. Without this option the guest is switched over to the
+// target.
 func StayOnSource() Option { return func(o *options) { o.stay = true } }
 
 // Limit sets how long cleaning up may take: cancelling jobs after ctx has ended and waiting for

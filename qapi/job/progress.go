@@ -10,9 +10,9 @@ import (
 
 // Progress is how far a job is.
 type Progress struct {
-	// How much is done, and how much there is to do: in bytes for jobs that copy, in no known
-	// unit for others. Total is an estimate that can grow and shrink. It is 0 if there is nothing
-	// to do, or if the job does not know yet.
+	// How much is done, and how much there is to do: in bytes for jobs that copy; for
+	// others the unit is not known. Total is an estimate that can grow and shrink. It is 0
+	// if there is nothing to do, or if the job does not know yet.
 	Done, Total int64
 	// Percent is from 0 to 100. Without a total it is 0 until the job has succeeded.
 	Percent float64
@@ -25,7 +25,7 @@ type Progress struct {
 
 // String returns the progress in a few words, such as "42 %, 1m30s left".
 func (p Progress) String() string {
-	text := fmt.Sprintf("%.0f %%", math.Floor(p.Percent)) // 100 only when it is
+	text := fmt.Sprintf("%.0f %%", math.Floor(p.Percent)) // 100 only when all is done
 	if p.Left > 0 {
 		text += ", " + max(p.Left.Round(time.Second), time.Second).String() + " left"
 	}

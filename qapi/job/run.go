@@ -35,7 +35,7 @@ func Start[C Command](ctx context.Context, c *qapi.Client, command C, opts ...Op
 	return jobs[0], nil
 }
 
-// start starts jobs with one command, which it gives their ids.
+// start starts jobs with one command: it calls do with their ids.
 func start(
 	ctx context.Context, c *qapi.Client, list []starter, o options, do func(ctx context.Context, ids []string) error,
 ) ([]*Job, error) {
@@ -104,7 +104,7 @@ func finish(ctx context.Context, c *qapi.Client, jobs []*Job) ([]qapi.JobInfo, e
 	return results(jobs, err)
 }
 
-// A driver does what a job waits for, once.
+// A driver completes, finalizes or cancels a job when the job waits for it, each at most once.
 type driver struct {
 	completed, finalized, cancelled bool
 	refusals                        int
@@ -160,8 +160,9 @@ func stopAll(ctx context.Context, c *qapi.Client, jobs []*Job, err error) error 
 	return u.Undo(ctx, err)
 }
 
-// results returns how jobs have ended. cause is what ended the wait for them early, if anything did: it is the error
-// unless they have succeeded. Of several errors results returns the one that caused the others.
+// results returns how jobs have ended. cause is what ended the wait early; nil: nothing
+// did. A job that has not ended has an error that wraps cause. Of several errors, results
+// returns the one that caused the others.
 func results(jobs []*Job, cause error) ([]qapi.JobInfo, error) {
 	infos := make([]qapi.JobInfo, len(jobs))
 	var first error

@@ -12,10 +12,10 @@ import (
 // are cancelled, and the error is that of the job that failed.
 //
 // If every action starts a job and args.Properties is nil, the jobs make their changes together:
-// if one fails, all of them are undone, and dirty bitmaps stay as they were. Other actions
-// cannot be part of that: if there are any, a job that ends before another one fails has succeeded. The jobs
-// are those of blockdev-backup. A job of drive-backup, which is deprecated, is started, but
-// Transaction does not wait for it.
+// if one job fails, none makes its changes, and dirty bitmaps stay as they were. Other actions
+// cannot take part in this. If args has some, each job makes its changes when it ends, and keeps
+// them even if another job fails later. The jobs are those of blockdev-backup. A job of
+// drive-backup, which is deprecated, is started, but Transaction does not wait for it.
 func Transaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs, opts ...Option) ([]qapi.JobInfo, error) {
 	jobs, err := StartTransaction(ctx, c, args, opts...)
 	if err != nil || len(jobs) == 0 {

@@ -83,8 +83,9 @@ func (j *Job) stop(ctx context.Context) error {
 	return err
 }
 
-// tell executes a command on the job. The command has taken effect if the job is in one of the states done, or has ended:
-// after a connection was lost, the job is looked at, and the command is sent again if necessary.
+// tell executes a command on the job. If the connection is lost, tell asks for the state of
+// the job: the command has taken effect if the job is in one of the states done, or has
+// ended; otherwise tell sends the command again.
 func (j *Job) tell(ctx context.Context, what string, do func(context.Context) error, done ...qapi.JobStatus) error {
 	again := false
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {

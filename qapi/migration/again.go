@@ -24,10 +24,10 @@ func tell(ctx context.Context, c *qapi.Client, f func(context.Context) error) er
 	return retry.Ask(ctx, c.Conn(), f)
 }
 
-// lost reports whether err is of a call whose connection was lost, and is made again.
+// lost reports whether err is the error of a call whose connection was lost and will be made again.
 func lost(c *qapi.Client, err error) bool { return retry.Lost(c.Conn(), err) }
 
-// unlessLost returns err, but nil for a call whose connection was lost: that is repeated.
+// unlessLost returns err. If the connection was lost, it returns nil: then the call is repeated.
 func unlessLost(c *qapi.Client, err error) error {
 	if lost(c, err) {
 		return nil

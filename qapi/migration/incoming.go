@@ -30,10 +30,9 @@ func newArrival(c *qapi.Client, at Address, opts []Option) *Arrival {
 }
 
 // Incoming tells a QEMU that was started with -incoming defer to wait for a migration, or to read one from
-// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. This cannot be undone:
-// a QEMU that should not wait any more must be ended. The options of [Run] that matter to a
-// destination are those for capabilities and parameters, which are reset at the end,
-// [Postcopy] and [Limit].
+// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. This cannot be undone: a QEMU
+// that should not wait any more must be ended. The options of [Run] that have an effect here are
+// [Postcopy], [Limit], and those for capabilities and parameters, which are reset at the end.
 //
 // If the migration fails, QEMU before 9.1 ends by itself; later releases stay and report why.
 func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (*Arrival, error) {
@@ -83,7 +82,7 @@ func (a *Arrival) ask(ctx context.Context) error {
 		args.ExitOnError = new(false)
 	}
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
-		if a.asked { // and the answer was lost
+		if a.asked { // an earlier attempt may have reached QEMU
 			if waits, err := a.waits(ctx); waits || err != nil {
 				return waits, err
 			}
@@ -97,7 +96,7 @@ func (a *Arrival) ask(ctx context.Context) error {
 	})
 }
 
-// waits reports whether QEMU is known to wait. Old releases show that only for sockets.
+// waits reports whether QEMU is known to wait. Old releases report this only for sockets.
 func (a *Arrival) waits(ctx context.Context) (bool, error) {
 	info, err := again(ctx, a.c, a.c.QueryMigrate)
 	return info.SocketAddress != nil || status(info) != qapi.MigrationStatusNone, err

@@ -16,11 +16,12 @@ import (
 // Move tells it to wait at the address. When Move returns, the machine is at the destination, and runs if it ran
 // before. The source does not run any more: it is in the state postmigrate, and can be ended.
 //
-// If Move fails, or ctx ends, the machine stays at the source, and runs if it ran before. Move has then ended the
-// QEMU at the destination, which could not wait a second time. (If Move fails before it tells that QEMU to wait, it
-// does not end it, but an arriving machine would be paused there.) The error says what of this
-// could not be done. The guest never runs on both sides: at the destination it may run only after the
-// source has reported the end of the migration.
+// If Move fails, or ctx ends, the machine stays at the source, and runs if it ran before.
+// Move has then ended the QEMU at the destination, which could not wait a second time. (If
+// Move fails before it has told that QEMU to wait, the QEMU stays; but a machine that
+// arrives there later does not run until somebody continues it.) If a part of this could
+// not be done, the error says so. The guest never runs on both sides: at the destination it
+// may run only after the source has reported the end of the migration.
 //
 // After [Postcopy] has begun, the guest runs at the destination, and nothing can be undone. If the
 // connection between the two QEMUs is lost then, Move continues the migration at the same address,
@@ -31,7 +32,8 @@ func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option
 	common := newOptions(opts)
 	source := append(opts[:len(opts):len(opts)], common.sides[atSource]...)
 	if isSocket(at) {
-		// With it a failure of the destination reaches the source while that can still go on.
+		// With this capability, the source learns of a failure of the destination while the
+		// guest can still run at the source.
 		source = append([]Option{Enable(qapi.MigrationCapabilityReturnPath)}, source...)
 	}
 	destination := append(opts[:len(opts):len(opts)], common.sides[atDestination]...)
@@ -148,7 +150,8 @@ func (m *move) transfer(ctx context.Context) error {
 // address returns the address that the source connects to.
 func (m *move) address() Address { return withHost(m.in.at, m.out.o.host) }
 
-// takeUp continues a migration that was interrupted, again and again, until that succeeds or is no longer possible.
+// takeUp continues a migration that was interrupted. It tries again until it succeeds, or
+// until that is no longer possible.
 func (m *move) takeUp(ctx context.Context, cause error) error {
 	var interval poll.Interval
 	for {
@@ -157,7 +160,7 @@ func (m *move) takeUp(ctx context.Context, cause error) error {
 		}
 		err := m.out.recover(ctx, m.address())
 		if !interrupted(err) || !m.out.wentOn && !m.out.c.Conn().Greeting().Version.AtLeast(7, 2) {
-			return err // an old QEMU would die of another attempt
+			return err // another attempt would end an old QEMU
 		}
 		select {
 		case <-time.After(interval.Next()):
@@ -205,8 +208,9 @@ func (m *move) explained(ctx context.Context, err error) error {
 	return err
 }
 
-// end ends the QEMU at the destination, which cannot be used again. If it does not stay after a failure, it
-// has usually ended already. If it does stay, the end of its connection does not show that it has ended.
+// end ends the QEMU at the destination, which cannot be used again. A QEMU that does not
+// stay after a failure has usually ended already. For one that stays, a lost connection
+// does not show that QEMU has ended.
 func (m *move) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.out.o.limit/2)
 	defer cancel()
@@ -227,7 +231,7 @@ func (m *move) end(ctx context.Context) error {
 // resume lets the guest run at the source again, if the migration is over there.
 func (m *move) resume(ctx context.Context) error {
 	if !m.out.begun || !m.out.over() {
-		return nil // nothing has changed, or the error says already that it is not known
+		return nil // nothing has changed, or the error already says that the state of the source is not known
 	}
 	now, err := again(ctx, m.out.c, m.out.c.QueryStatus)
 	if err == nil && m.out.runs && now.Status == qapi.RunStatePostmigrate {

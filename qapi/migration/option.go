@@ -117,9 +117,9 @@ func BeforeSwitchover(f func(context.Context) error) Option {
 // when f has returned.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// Leave lets the migration go on when ctx ends, which otherwise cancels it. [Attach] can then wait
-// for it, also in another program. Capabilities and parameters are not reset. A machine that [Move] was moving
-// is paused when it arrives.
+// Leave lets the migration go on when ctx ends. Without this option, it is then cancelled. [Attach] can then
+// wait for it, also in another program. Capabilities and parameters are not reset. A machine that [Move] was
+// moving is paused when it arrives.
 func Leave() Option { return func(o *options) { o.leave = true } }
 
 // Limit sets how long undoing may take: cancelling, waiting for the end, and

@@ -78,7 +78,7 @@ func (m *meter) read(now time.Time, info qapi.MigrationInfo) Progress {
 func (p Progress) String() string {
 	text := string(p.Status)
 	if p.Passes > 0 {
-		text += fmt.Sprintf(", pass %d: %.0f %%", p.Passes, math.Floor(p.Percent)) // 100 only when it is
+		text += fmt.Sprintf(", pass %d: %.0f %%", p.Passes, math.Floor(p.Percent)) // 100 only when all is done
 	}
 	if p.Rate > 0 {
 		text += fmt.Sprintf(", %.1f MiB/s", p.Rate/(1<<20))

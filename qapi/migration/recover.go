@@ -12,12 +12,12 @@ import (
 )
 
 // Recover continues a migration whose connection was lost after [Postcopy] had begun: one that ended with
-// an [*Error] with the status postcopy-paused. Meanwhile the guest runs until it
-// needs memory that is missing. The destination must wait at the address: call [Arrival.Recover]
-// first. In all else Recover is like [Attach].
+// an [*Error] with the status postcopy-paused. Meanwhile the guest runs until it needs memory that is
+// missing. The destination must wait at the address: call [Arrival.Recover] first. In all other respects
+// Recover is like [Attach].
 //
-// If nobody waits there, QEMU before 9.1 does not report that: Recover fails only after the time that [Limit] sets. QEMU 5.2
-// does not survive a second attempt.
+// If no QEMU waits there, QEMU before 9.1 does not report this, and Recover fails only
+// after the time that [Limit] sets. QEMU 5.2 does not survive a second attempt.
 func Recover(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()

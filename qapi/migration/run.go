@@ -17,12 +17,12 @@ import (
 // when the migration is over and the source has settled: commands that are refused during a migration,
 // such as cont, work at once. The machine of c does not run any more: its state is postmigrate.
 //
-// If the migration does not succeed, the error is an [*Error] with QEMU's reason. When ctx ends, Run cancels the
-// migration and waits for its end. If it is too late to cancel, that is a success. If the guest runs at
-// the destination already, after [Postcopy], the migration goes on, and the error says so. After a
-// failure the source has settled, too, and its guest runs if it did before. Capabilities and
-// parameters are reset in any case. QEMU cannot interrupt an attempt to connect to a host that
-// does not answer: then the error says that the migration is still cancelling.
+// If the migration does not succeed, the error is an [*Error] with QEMU's reason. When ctx ends, Run cancels
+// the migration and waits for its end. If it is too late to cancel, and the migration completes, Run succeeds.
+// If the guest runs at the destination already, after [Postcopy], the migration goes on, and the error says so.
+// After a failure the source has settled, too, and its guest runs if it did before. Capabilities and parameters
+// are reset in any case. QEMU cannot interrupt an attempt to connect to a host that does not answer: then the
+// error says that the migration is still cancelling.
 func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()
@@ -55,8 +55,8 @@ type outgoing struct {
 	begun   bool      // the migration may have been started
 	asked   bool      // postcopy was asked for
 	gone    bool      // the migration has gone on after pre-switchover
-	wentOn  bool      // the migration was seen to go on after an interruption
-	resumed time.Time // when it was told to go on after an interruption; zero: it was seen to do so
+	wentOn  bool      // the migration has continued after an interruption
+	resumed time.Time // when it was told to continue after an interruption; zero: it was not, or has continued
 }
 
 func newOutgoing(c *qapi.Client, o options) *outgoing {
@@ -95,7 +95,7 @@ func (m *outgoing) finish(ctx context.Context, err error) error {
 	return m.back.Undo(ctx, err)
 }
 
-// goesOn reports whether the migration is left as it is, half done.
+// goesOn reports whether the migration has begun and is not over.
 func (m *outgoing) goesOn() bool {
 	return m.info.Status != nil && !final(*m.info.Status)
 }
@@ -110,13 +110,13 @@ func (m *outgoing) begin(ctx context.Context, to Address) error {
 	switch {
 	case err == nil:
 		return m.await(ctx)
-	case m.begun && m.mayGoOn(ctx): // err may be that of a later question
+	case m.begun && m.mayGoOn(ctx): // err may be the error of a query after the command
 		return m.stop(ctx, err)
 	}
 	return refused(err)
 }
 
-// mayGoOn reports whether a migration that may have been started goes on, or may go on.
+// mayGoOn reports whether the migration may have been started. It returns true if that is not known.
 func (m *outgoing) mayGoOn(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.limit)
 	defer cancel()

@@ -71,16 +71,17 @@ func prepareParameters(ctx context.Context, c *qapi.Client, wanted qapi.Migratio
 	put := func(ctx context.Context, p qapi.MigrationParameters) error {
 		return tell(ctx, c, func(ctx context.Context) error { return c.MigrateSetParameters(ctx, p) })
 	}
-	u.Add("parameters of migration", func(ctx context.Context) error { return put(ctx, only(now, wanted)) })
+	u.Add("parameters of migration", func(ctx context.Context) error { return put(ctx, present(now, wanted)) })
 	if err := put(ctx, wanted); err != nil {
 		return fmt.Errorf("setting parameters: %w", err)
 	}
 	return nil
 }
 
-// only returns the present values of the parameters that are set in like. A text that the server
-// does not report is empty; other values that it does not report cannot be reset.
-func only(now, like qapi.MigrationParameters) qapi.MigrationParameters {
+// present returns the values in now of the parameters that are set in like. If
+// the server does not report a text, it is reset to the empty text; other values that it
+// does not report cannot be reset.
+func present(now, like qapi.MigrationParameters) qapi.MigrationParameters {
 	var p qapi.MigrationParameters
 	from, mask, to := reflect.ValueOf(now), reflect.ValueOf(like), reflect.ValueOf(&p).Elem()
 	for i := range mask.NumField() {

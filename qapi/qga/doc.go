@@ -1,7 +1,6 @@
 // Package qga is the typed API of QEMU's guest agent, as package
-// [github.com/goqapi/goqapi/qapi] is QMP: a method for each command. It is
-// generated from the schema of the newest release and talks to the agents of
-// every release from 5.2 on.
+// [github.com/goqapi/goqapi/qapi] is QMP: a method for each command. It is generated from
+// the schemas of all releases from 5.2 on, and works with the agents of these releases.
 //
 //	c, err := qga.Dial(ctx, "unix:/run/vm/qga.sock")
 //	…
@@ -31,10 +30,10 @@
 //
 // # Bytes
 //
-// Members that the agent has in base64, such as the pieces of a file, are
-// []byte here, and nobody needs to encode them.
+// Members that the agent sends or takes in base64, such as the pieces of a file, are []byte
+// here: encoding is done for you.
 //
-// # In one go
+// # Several commands in one call
 //
 // [Run] runs a program and returns what it wrote and how it ended; [OpenFile],
 // [Download] and [Upload] move files; [WithFrozen] does something while the

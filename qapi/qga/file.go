@@ -37,7 +37,7 @@ type File struct {
 // closes the file.
 func OpenFile(ctx context.Context, c *Client, path, mode string) (*File, error) {
 	f := &File{ctx: ctx, c: c, path: path}
-	if err := c.GuestPing(ctx); err != nil { // after it, no earlier command holds up the one to open
+	if err := c.GuestPing(ctx); err != nil { // when the agent has answered, no earlier command can delay the command that opens the file
 		return nil, f.errorf("open", err)
 	}
 	opened := make(chan error)
@@ -70,8 +70,8 @@ func (f *File) errorf(action string, err error) error {
 	return fmt.Errorf("qga: %s %s: %w", action, printable.String(f.path), err)
 }
 
-// A read that fails is not the end of the file, but its error could look like that: the
-// error of a connection that the other side has closed also wraps io.EOF.
+// broken is the error of a read that failed. It does not wrap io.EOF, which would mean the
+// end of the file: the error of a connection that the other side has closed wraps io.EOF.
 type broken struct{ error }
 
 func (b broken) Is(target error) bool { return target != io.EOF && errors.Is(b.error, target) }

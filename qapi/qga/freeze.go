@@ -22,7 +22,7 @@ const (
 	thawAttempt   = 15 * time.Second       // until the agent is asked again
 	thawPause     = 100 * time.Millisecond // before another attempt; it doubles with each
 	lastThawPause = 2 * time.Second
-	thawRefusals  = 3 // how many refusals of an agent whose file systems stay frozen
+	thawRefusals  = 3 // after so many refusals, while the file systems stay frozen, thawing has failed
 )
 
 // WithFrozen freezes the guest's file systems at the mount points or, if mountpoints
@@ -37,8 +37,8 @@ const (
 // After an error do not rely on what f did, such as taking a snapshot: f itself failed, or
 // file systems were thawed while it ran, by another program or, in Windows, by themselves
 // after some ten seconds. f is not called if the agent refuses to freeze, as it does when
-// file systems are frozen already; then nothing is thawed. It is not called either if no
-// file system, or fewer than named, could be frozen: agents ignore mount points that do
+// file systems are frozen already; then nothing is thawed. f is also not called if no file
+// system, or fewer than the named ones, could be frozen: agents ignore mount points that do
 // not exist, and file systems that cannot be frozen.
 func WithFrozen(ctx context.Context, c *Client, mountpoints []string, f func(ctx context.Context, frozen int) error) (err error) {
 	if mountpoints != nil && len(mountpoints) == 0 {
@@ -85,7 +85,7 @@ func thaw(ctx context.Context, c *Client, frozen int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawTime)
 	defer cancel()
 	refusals := 0
-	again := false // an earlier attempt may have thawed, and then the count means nothing
+	again := false // an earlier attempt may have thawed file systems: then the number thawed now means nothing
 	for pause := thawPause; ; pause = min(2*pause, lastThawPause) {
 		thawed, err := thawNow(ctx, c)
 		switch {

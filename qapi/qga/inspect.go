@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A Guest is what a guest's agent says about the guest. All of it is what the guest wants to
-// say: texts can have control characters.
+// A Guest is what a guest's agent says about the guest. The guest decides all of it: texts
+// can have control characters.
 type Guest struct {
 	HostName    string
 	OS          GuestOSInfo

@@ -26,13 +26,13 @@ type SuspendMode string
 const (
 	SuspendDisk   SuspendMode = "disk"   // on its disk; the machine is powered off
 	SuspendRAM    SuspendMode = "ram"    // in the machine, which sleeps: ACPI S3
-	SuspendHybrid SuspendMode = "hybrid" // in both: after a loss of power the disk has it
+	SuspendHybrid SuspendMode = "hybrid" // in both: after a loss of power the memory is still on the disk
 )
 
 // An agent does not answer a shutdown or a suspension that succeeds.
 const (
 	refusalTime = 10 * time.Second       // for the agent to refuse
-	pingPause   = 100 * time.Millisecond // until it is given another command
+	pingPause   = 100 * time.Millisecond // until the agent gets another command
 )
 
 // Shutdown asks the guest's operating system to shut down. The error is a [*qmp.Error] if

@@ -11,10 +11,10 @@ import (
 // SSH keys, the arguments, environment, input and output of programs, and the contents of
 // files. For an error it returns the text.
 //
-// Types that can hold a secret print in this way themselves, with the verbs %v, %+v,
-// %s and %#v and with package log/slog, cut off after 64 KiB. Text is for values that Go
-// prints in another way: pointers, unexported fields, and lists and structs of yours that
-// slog logs as JSON, since it encodes the values in them as they would be sent.
+// Types that can hold a secret print in this way themselves, with the verbs %v, %+v, %s and
+// %#v and with package log/slog, cut off after 64 KiB. Text is for values that Go prints in
+// another way: pointers, unexported fields, and lists and structs of your own in a JSON
+// log, since slog encodes the values in them as they would be sent.
 func Text(v any) string { return codec.Text(v) }
 
 // args returns the arguments of the command that runs c.

@@ -3,12 +3,12 @@
 //
 //	c, err := qapi.Dial(ctx, addr, qmplog.WithLogger(slog.Default()))
 //
-// There is a record for each call when it is sent ("qmp sent") and when it has ended
-// ("qmp call"), for each event, and for the beginning and the end of the connection.
-// An end that neither Close nor a command such as quit caused is at warn level, each
-// time on a connection that is made again, and so are errors that no call returns (see
-// [qmp.WithEventError]). It is a package of its own since programs that do not log need
-// not carry log/slog.
+// There is a record for each call when it is sent ("qmp sent") and when it has ended ("qmp
+// call"), for each event, and for the beginning and the end of the connection. If the
+// connection ends, but neither by Close nor by a command such as quit, the record is at
+// warn level; on a connection that is made again this is so each time. Errors that no call
+// returns (see [qmp.WithEventError]) are at warn level, too. Logging has a package of its
+// own, so that other programs do not contain log/slog.
 package qmplog
 
 import (

@@ -12,9 +12,10 @@ import (
 // does not greet, negotiate or send events; a byte 0xFF makes it forget half a message; and
 // commands without a reply in case of success get none. It executes guest-sync,
 // guest-sync-delimited, guest-ping, guest-info, and the commands that freeze and thaw file
-// systems: [FileSystems] says which there are, [WindowsGuest] that they are those of Windows.
-// While they are frozen, it refuses what agents refuse then. [Server.AgentCommands] names its
-// commands. [Server.PauseGuest] and [Server.StopAgent] make it silent.
+// systems. [FileSystems] sets which file systems there are, and [WindowsGuest] makes the
+// guest a Windows. While file systems are frozen, it refuses the commands that agents
+// refuse then. [Server.AgentCommands] names its commands. [Server.PauseGuest] and
+// [Server.StopAgent] make it silent.
 func NewAgent(opts ...Option) *Server { return New(append([]Option{asAgent}, opts...)...) }
 
 // StartAgent returns a fake guest agent that is closed when the test ends; see [Start] and

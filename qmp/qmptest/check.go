@@ -59,7 +59,7 @@ func notFound(command string) error {
 
 func generic(desc string) *qmp.Error { return &qmp.Error{Class: qmp.ClassGenericError, Desc: desc} }
 
-// A reply is the result of a command as it is sent, or why it cannot be.
+// A reply is the result of a command as it is sent, or the reason why it cannot be sent.
 type reply struct {
 	text []byte
 	err  error

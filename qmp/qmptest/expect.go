@@ -104,9 +104,15 @@ func (s *Server) Met() <-chan struct{} {
 	return sc.met
 }
 
-// settle closes the channel of Met if the script is at its end.
+// settle closes the channel of Met if the script is at its end. A command that comes after the end, since it
+// was missed, finds the channel closed.
 func (sc *script) settle() {
-	if sc.met != nil && sc.next == len(sc.steps) {
+	if sc.met == nil || sc.next < len(sc.steps) {
+		return
+	}
+	select {
+	case <-sc.met:
+	default:
 		close(sc.met)
 	}
 }
@@ -133,7 +139,7 @@ func (s *Server) follow(call Call) Handler {
 	switch {
 	case !named:
 		return nil
-	case place < 0 && missed >= 0: // others came before it, which has been reported
+	case place < 0 && missed >= 0: // later commands of the script came before it, which has been reported
 		place = missed
 	case place < 0:
 		_ = s.fail("%s came once more than expected:\n%s", sent(call), sc)

@@ -178,6 +178,18 @@ func TestMet(t *testing.T) {
 	assert.Empty(t, w.said())
 }
 
+// A command that was missed and comes after the end of the script does not close the channel again.
+func TestMetBeforeAMissedCommand(t *testing.T) {
+	srv, c, w := start(t)
+	srv.Expect(qmptest.Step{Command: "stop"}, qmptest.Step{Command: "cont"})
+	met := srv.Met()
+	require.NoError(t, c.Cont(t.Context()))
+	<-met
+	require.NoError(t, c.Stop(t.Context()))
+	<-srv.Met()
+	assert.Len(t, w.said(), 1, "cont came out of order")
+}
+
 // disk is a device as users write them.
 type disk struct {
 	ID string `json:"id"`

@@ -53,9 +53,9 @@ func Once() Fault { return func(f *faults) { f.once = true } }
 // parse.
 func NoID() Fault { return func(f *faults) { f.noID = true } }
 
-// Fault makes things go wrong with a command each time until heal is called. They replace earlier
-// faults of the command. If command is "", they are for all commands except those that begin a
-// connection.
+// Fault makes things go wrong with a command each time until heal is called. The faults
+// replace earlier faults of the command. If command is "", they are for all commands that
+// have no faults of their own, except those that begin a connection.
 //
 //	heal := srv.Fault("eject", qmptest.Delay(time.Minute), qmptest.Drop())
 func (s *Server) Fault(command string, list ...Fault) (heal func()) {

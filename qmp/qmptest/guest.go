@@ -93,7 +93,7 @@ type pulse struct {
 	mu      sync.Mutex
 	resumed chan struct{} // closed when it goes on; nil: it runs
 	stopped bool
-	lives   int // how often it was stopped: the number of the agent's present life, from a start to a stop
+	lives   int // how often it was stopped, which numbers the times for which it runs, its lives
 }
 
 // PauseGuest makes the server execute nothing until resume is called, like a guest agent whose
@@ -101,8 +101,8 @@ type pulse struct {
 func (s *Server) PauseGuest() (resume func()) { return s.pulse.pause(false) }
 
 // StopAgent ends a guest agent until start is called. The connections stay, since they belong to the
-// machine. What clients write meanwhile is lost, as is what they wrote before and what was not
-// being executed yet. start also resumes a guest that is paused.
+// machine. What clients write meanwhile is lost, and so are commands that were written before but
+// whose execution had not begun. start also resumes a guest that is paused.
 func (s *Server) StopAgent() (start func()) { return s.pulse.pause(true) }
 
 func (p *pulse) pause(stop bool) (resume func()) {
@@ -140,8 +140,9 @@ func (p *pulse) current() int {
 	return p.lives
 }
 
-// await waits until a request can be executed, and reports whether it must be executed; this is
-// also so if its client has left meanwhile.
+// await waits until a request can be executed, and reports whether it must be executed. It
+// must be, even if its client has left meanwhile, unless the agent was stopped or the
+// server has ended.
 func (p *pulse) await(server context.Context, life int) bool {
 	for {
 		p.mu.Lock()

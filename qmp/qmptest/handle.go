@@ -53,7 +53,7 @@ type Request struct {
 	files   []*os.File // that came with it
 }
 
-// After calls f after the reply was sent. It is for events that come later than the reply.
+// After calls f when the reply has been sent. It is for events that come after the reply.
 func (r *Request) After(f func()) {
 	if f == nil {
 		panic("qmptest: After: the function is nil")
@@ -61,10 +61,10 @@ func (r *Request) After(f func()) {
 	r.after = append(r.after, f)
 }
 
-// Handle makes h execute a command, in place of what executes it otherwise. This includes commands
-// that each server has: query-version, query-commands, query-qmp-schema and quit, after which the
-// server accepts no more clients. If h is nil, the command is executed as without a call of Handle.
-// The function [Handle] does the same with types.
+// Handle makes h execute a command, in place of what executes it otherwise. This includes commands that
+// each server has: query-version, query-commands, query-qmp-schema and quit, after which the server
+// accepts no more clients. If h is nil, the command is executed as if Handle had not been called. The
+// function [Handle] does the same with types.
 func (s *Server) Handle(command string, h Handler) {
 	s.t.Helper()
 	s.known(command)

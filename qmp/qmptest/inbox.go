@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// An inbox holds what a client has written until the server reads it. So the server sees at once that
-// a client has left, also while it still works for it. The inbox holds at most one message of the
-// largest size; the rest waits in the connection.
+// An inbox holds what a client has written until the server reads it. So the server notices
+// at once that a client has left, even while it executes a command of that client. The
+// inbox holds at most one message of the largest size; the rest waits in the connection.
 type inbox struct {
 	mu   sync.Mutex
 	text []byte
 	err  error         // what comes after the text
-	more chan struct{} // holds a value if there may be some
-	room chan struct{} // holds a value if there may be some
+	more chan struct{} // holds a value if there may be more text, or an error
+	room chan struct{} // holds a value if there may be room again
 	gone chan struct{} // closed when nothing is taken any more
 
 	came, taken int64 // bytes
@@ -99,8 +99,9 @@ func (i *inbox) take(p []byte) (int, error) {
 	return n, nil
 }
 
-// files returns the last files that came with what was taken; the last unread bytes of that do not
-// count. It closes the files that came before them.
+// files returns the last files that came with the bytes that were taken. The last bytes, as
+// many as unread, do not count: nobody has read them yet. It closes files that came
+// earlier.
 func (i *inbox) files(unread int) (last []*os.File) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

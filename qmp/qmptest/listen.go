@@ -24,9 +24,9 @@ func (s *Server) Dial(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error
 	return qmp.NewConn(ctx, s.Pipe(), opts...)
 }
 
-// Listen lets clients connect at an address such as unix:/tmp/qmp.sock or
-// tcp:127.0.0.1:0, written as for [qmp.Listen], and returns the one to dial. As with
-// QEMU, one client is served at a time; the next gets no greeting until it leaves.
+// Listen lets clients connect at an address such as unix:/tmp/qmp.sock or tcp:127.0.0.1:0,
+// written as for [qmp.Listen], and returns the address to dial. As with QEMU, one client is
+// served at a time; the next client gets no greeting until the first has left.
 func (s *Server) Listen(addr string) (string, error) {
 	a, err := address.ParseStream(addr)
 	if err != nil {

@@ -39,7 +39,10 @@ const (
 	GuestSilent  = Guest(machine.Silent)  // it does nothing
 )
 
-// Guest sets what the machine's guest does from now on. The new guest also answers what it was asked
-// before and what is not answered yet. If a silent guest was asked to release devices on PCI, a reset
-// removes them, as in QEMU.
-func (s *Server) Guest(g Guest) { s.vm.SetGuest(machine.Guest(g)) }
+// Guest sets what the machine's guest does from now on. It also decides about requests that
+// were made before and are not answered yet. If a silent guest was asked to release devices
+// on PCI, a reset removes them, as in QEMU.
+func (s *Server) Guest(g Guest) {
+	s.t.Helper()
+	s.withVM("Guest", func(m *machine.Machine) { m.SetGuest(machine.Guest(g)) })
+}

@@ -83,7 +83,8 @@ import (
 // A Server is a fake QEMU. Its methods may be called at any time, by any number
 // of goroutines.
 type Server struct {
-	// Commands names commands, for [Handle]. It is not connected to a server.
+	// Commands names commands, for [Handle]: its methods are not for calls, since it is not connected to a
+	// server.
 	Commands *qapi.Client
 	// AgentCommands names the commands of a guest agent, for [Handle]; see [NewAgent].
 	AgentCommands *qga.Client
@@ -163,8 +164,8 @@ func New(opts ...Option) *Server {
 	return s
 }
 
-// Start returns a server that is closed when the test ends. If the test makes it do what the release
-// would not do, the test fails immediately.
+// Start returns a server that is closed when the test ends. If the test makes the server do
+// something that the release never does, the test fails immediately.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := newServer(t, opts)

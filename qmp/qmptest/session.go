@@ -31,7 +31,7 @@ type session struct {
 	oob        atomic.Bool
 
 	filesMu sync.Mutex
-	files   []*os.File // that came with the last request that had some, until one is taken
+	files   []*os.File // the files of the last request that had files, until one is taken
 }
 
 func newSession(srv *Server, conn net.Conn) *session {

@@ -35,7 +35,7 @@ func IDFirst() Fault { return func(f *faults) { f.idFirst = true } }
 // white space. "" leaves out all white space.
 func Spaces(text string) Fault { return func(f *faults) { f.spaces = &text } }
 
-// Oversize makes a reply, or the greeting, at least so many bytes long.
+// Oversize makes a reply, or the greeting, at least this many bytes long.
 func Oversize(bytes int) Fault { return func(f *faults) { f.least = bytes } }
 
 type extra struct {

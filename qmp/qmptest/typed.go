@@ -63,8 +63,8 @@ func argsType(of reflect.Type) reflect.Type {
 	return of
 }
 
-// After calls f after the reply to the command that a handler executes was sent; ctx is
-// the handler's. It is for events that come later than the reply.
+// After calls f when the reply to the command of a handler has been sent; ctx is the
+// context of the handler. It is for events that come after the reply.
 func After(ctx context.Context, f func()) {
 	req, ok := ctx.Value(requestKey{}).(*Request)
 	if !ok {

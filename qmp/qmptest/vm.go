@@ -17,9 +17,10 @@ import (
 // and those for which the test calls [Handle], [Server.Reply] or [Server.Expect].
 func Bare() Option { return func(s *Server) { s.bare = true } }
 
-// Incoming makes the virtual machine wait for a migration, as -incoming defer does. It comes from
-// another server in this program, which gets migrate with the address that this one got with
-// migrate-incoming; nothing is sent over a network:
+// Incoming makes the virtual machine wait for a migration, as -incoming defer does. The
+// migration comes from another server in this program. Clients give the same address to
+// both: with migrate-incoming to this server, with migrate to the other one. Nothing is
+// sent over a network:
 //
 //	to := qmptest.Start(t, qmptest.Incoming()) // a client sends it migrate-incoming unix:/m
 //	from := qmptest.Start(t)                   // a client sends it migrate unix:/m
@@ -44,11 +45,27 @@ func Plugged(devices ...qapi.Device) Option {
 // FailMigration makes an outgoing migration of the virtual machine fail for this reason: the one that
 // is running, or otherwise the next one. It fails when it begins, or at the next query-migrate. In
 // postcopy it is interrupted.
-func (s *Server) FailMigration(reason string) { s.vm.FailMigration(reason) }
+func (s *Server) FailMigration(reason string) {
+	s.t.Helper()
+	s.withVM("FailMigration", func(m *machine.Machine) { m.FailMigration(reason) })
+}
 
 // DirtyMemory makes the guest change so many bytes of its memory each second, so that a migration
 // with a speed limit (max-bandwidth) takes several passes, or never ends.
-func (s *Server) DirtyMemory(bytesPerSecond int64) { s.vm.DirtyMemory(bytesPerSecond) }
+func (s *Server) DirtyMemory(bytesPerSecond int64) {
+	s.t.Helper()
+	s.withVM("DirtyMemory", func(m *machine.Machine) { m.DirtyMemory(bytesPerSecond) })
+}
+
+// withVM calls f with the server's virtual machine. A server without one fails the test.
+func (s *Server) withVM(method string, f func(*machine.Machine)) {
+	s.t.Helper()
+	if s.vm == nil {
+		_ = s.fail("%s: this server has no virtual machine", method)
+		return
+	}
+	f(s.vm)
+}
 
 // machineHandlers returns the commands of the server's virtual machine.
 func (s *Server) machineHandlers() (map[string]Handler, error) {

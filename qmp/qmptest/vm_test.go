@@ -103,3 +103,15 @@ func TestJobFails(t *testing.T) {
 	require.NotNil(t, e.Error)
 	assert.Equal(t, "Source and target image have different sizes", *e.Error)
 }
+
+func TestMethodsThatNeedAMachine(t *testing.T) {
+	for name, srv := range map[string]*qmptest.Server{"Bare": qmptest.New(qmptest.Bare()), "agent": qmptest.NewAgent()} {
+		srv.FailMigration("no")
+		srv.DirtyMemory(1)
+		srv.Guest(qmptest.GuestSilent)
+		err := srv.Close()
+		for _, method := range []string{"FailMigration", "DirtyMemory", "Guest"} {
+			assert.ErrorContains(t, err, "qmptest: "+method+": this server has no virtual machine", name)
+		}
+	}
+}

@@ -23,9 +23,9 @@ func LoadClient(dir string) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// LoadServer loads such a directory for a server: server-cert.pem and
-// server-key.pem in place of the client's. Clients need a certificate from one of
-// the authorities, as with verify-peer=on; to accept clients without one, set ClientAuth.
+// LoadServer loads such a directory for a server: it reads server-cert.pem and
+// server-key.pem in place of the client's files. Clients need a certificate from one of the
+// authorities, as with verify-peer=on; to accept clients without one, set ClientAuth.
 func LoadServer(dir string) (*tls.Config, error) {
 	cfg, err := load(dir, "server", false)
 	if err != nil {

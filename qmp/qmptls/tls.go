@@ -12,7 +12,7 @@
 //	-chardev socket,id=mon0,host=vmhost,port=4444,server=on,wait=off,tls-creds=tls0
 //	-mon chardev=mon0,mode=control
 //
-// It is a package of its own because crypto/tls adds 0.9 MB to a program.
+// TLS has a package of its own because crypto/tls adds 0.9 MB to a program.
 //
 // Pre-shared keys (QEMU's tls-creds-psk) and anonymous credentials (tls-creds-anon) are
 // not supported: crypto/tls has neither. A stream of another TLS
@@ -50,7 +50,7 @@ func With(cfg *tls.Config) qmp.Option { return WithConfig(cfg) }
 // A Dialer makes TLS connections through another dialer, such as a tunnel, for
 // [qmp.WithDialer].
 type Dialer struct {
-	Config *tls.Config // as for [With]
+	Config *tls.Config // as for [WithConfig]
 	Dialer qmp.Dialer  // a net.Dialer if nil
 }
 
@@ -122,7 +122,7 @@ func clone(cfg *tls.Config) *tls.Config {
 	return cfg.Clone()
 }
 
-// Possible reasons why a server closes the connection after the handshake, since it sends none.
+// A server that closes the connection after the handshake sends no reason; these are possible ones.
 var (
 	gaveNone = "it asked for a client certificate, and there is none that it would accept"
 	gaveOne  = "it may not accept the client certificate"

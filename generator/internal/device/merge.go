@@ -81,8 +81,8 @@ func generation(l *devices.List, t *devices.Type, prop string) int {
 	return at
 }
 
-// family has properties that count as those of a parent, by its name, although not all types
-// below that parent have them.
+// family has properties that count as properties of a parent, although not all types below
+// that parent have them: it maps each to the parent's name.
 var family = map[string]string{
 	"disable-legacy": "virtio-pci", // transitional devices lack it
 	"disable-modern": "virtio-pci",

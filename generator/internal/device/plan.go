@@ -181,7 +181,7 @@ func goName(name string) string {
 
 var betweenDigits = regexp.MustCompile(`(\d)-(\d)`)
 
-// noBus lists the types of buses of which a machine has only one, which need not be named.
+// noBus lists the types of buses of which a machine has only one: the field Bus is left out for them.
 var noBus = []string{"", "System"}
 
 // fields plans the fields of a device: id and bus first.

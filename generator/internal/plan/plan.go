@@ -149,7 +149,7 @@ type Struct struct {
 	// Members is true if the struct writes its members one by one, because they are in the
 	// object of a union or because it holds alternates.
 	Members bool
-	// Spread is true if a union's object has the struct's members in addition to its own.
+	// Spread is true if the struct's members are in the object of a union, next to the union's own members.
 	Spread bool
 	// Codec is true if the struct has JSON methods of its own.
 	Codec bool
@@ -194,8 +194,7 @@ type Variant struct {
 	Form  Form
 	// Wrapped is true if the variant is in the member data on the wire.
 	Wrapped bool
-	// Struct is what an Itself variant is, and an Over one if it is over a
-	// struct.
+	// Struct is the variant itself if Form is Itself; if Form is Over, it is the struct below, if that is one.
 	Struct *Struct
 	// Over is the type below an Over or a Nested variant.
 	Over Type

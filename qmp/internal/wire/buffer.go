@@ -24,7 +24,7 @@ func newBuffer(size int) []byte {
 // FreeBuffer makes b available for use again. Nothing may refer to it any more.
 func FreeBuffer(b []byte) {
 	if minBuffer <= len(b) && len(b) <= maxBuffer {
-		kept := b // so that b itself is not allocated, kept or not
+		kept := b // only a copy escapes to the heap, so that nothing is allocated if the buffer is not kept
 		buffers.Put(&kept)
 	}
 }

@@ -10,8 +10,9 @@ import (
 const (
 	// ReadSize is the size of the small buffer, which a Framer uses for most messages.
 	ReadSize = 4 << 10
-	// MaxRescan limits the search for messages inside a broken message: a larger one is not
-	// searched, and no more than this many bytes are searched again before a message is found.
+	// MaxRescan limits the search for messages inside a broken message, in bytes: a larger
+	// broken message is not searched; and between two messages, no more bytes than this are
+	// searched again.
 	MaxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
 	sampleSize = 80
@@ -37,8 +38,8 @@ type Framer struct {
 	within   bool // a message begins at start
 	searched int  // how many bytes of it have been searched for a newline, without one
 	ended    bool // a message has ended at start, but its line has not
-	// compact is true while every message has ended with its line, as QEMU's do.
-	// Then a reply is recognised by the two ends of its line.
+	// compact is true while each message has been one line, as QEMU's are. Then a reply is
+	// recognised by the beginning and the end of its line.
 	compact bool
 
 	rescanned int    // bytes that were searched again since the last message
@@ -112,7 +113,7 @@ func (f *Framer) replace() {
 	f.start, f.end = 0, copy(f.buf, rest)
 }
 
-// fill reads more of the stream, making room for it.
+// fill makes room and reads more of the stream.
 func (f *Framer) fill() error {
 	if f.err != nil {
 		if f.within && f.compact {
@@ -246,11 +247,10 @@ const (
 // ReturnAt is where the member return is in the text of a message that was found by its ends.
 const ReturnAt = len(returnBegins)
 
-// line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a
-// newline, by the two ends, without reading the bytes between them: a string cannot
-// contain a newline, and if the bytes between are not JSON, decoding finds that. If it
-// does not recognise a reply, it reports whether it is worth waiting for the rest of the
-// line.
+// line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a newline, by its
+// beginning and its end. It does not read the bytes between: a string cannot contain a
+// newline, and if these bytes are not JSON, decoding finds that. If it does not recognise a
+// reply, more reports whether the rest of the line may make it one.
 func (f *Framer) line(text []byte) (m *Message, more bool) {
 	if !bytes.HasPrefix(text, []byte(returnBegins)) {
 		return nil, false

@@ -6,8 +6,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// These types have names, since the compiler writes the full text of a type without a name
-// into the program.
+// These types have names: the compiler writes the whole text of an unnamed type into the program.
 
 // A ServerGreeting is the member QMP of a greeting.
 type ServerGreeting struct {

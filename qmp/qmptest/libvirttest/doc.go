@@ -6,11 +6,11 @@
 //	d.Run("vm1", vm, nil)
 //	h, err := libvirt.Dial(ctx, "qemu:///system", libvirt.WithDialer(d.Dial))
 //
-// It does what libvirt 9.0 does, as far as package libvirt uses it, and what gets in the way:
-// it reads five calls of a client at a time, has 20 workers, executes one command of a
-// monitor at a time, gives up a command that waits 30 s for another, waits without limit for a QEMU
-// that does not answer ([Daemon.Hang]), and takes text that is not an object for the name of a command.
-// [Daemon.Cut] breaks the connections, as a restart of it does.
+// It does what libvirt 9.0 does, as far as package libvirt uses it, with libvirt's limits and faults:
+// it reads five calls of a client at a time, has 20 workers, executes one command of a monitor at a
+// time, gives up a command that waits 30 s for another, waits without limit for a QEMU that does not
+// answer ([Daemon.Hang]), and takes text that is not an object for the name of a command. [Daemon.Cut]
+// breaks the connections, as a restart of it does.
 //
 // Over [Daemon.Dial] it works inside testing/synctest bubbles.
 package libvirttest

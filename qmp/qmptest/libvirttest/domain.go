@@ -69,7 +69,7 @@ type domain struct {
 	bye     bool // SHUTDOWN has come
 	paused  bool
 	hung    chan struct{} // closed when QEMU answers again; nil: it does
-	broken  bool          // libvirt has lost its way with the agent
+	broken  bool          // a client has synchronised with the agent itself: libvirt gets no more replies from it
 	toAgent *qmp.Conn
 	toFiles *qmp.Conn
 }

@@ -27,10 +27,10 @@
 //
 // # Secrets
 //
-// Passwords, the data of secret objects, user and password in URLs, cookies, command
-// lines, what is put into a guest or read from it, and the replies that show them do not
-// reach the file: "[redacted]" stands where they were, in base64 where they were in base64.
-// When the recording is replayed, that equals whatever the client sends there, and the client
-// gets it as it stands. Of the human monitor only info and help are recorded with their replies.
-// What only the user knows to be secret, such as a name, is recorded.
+// Passwords, the data of secret objects, user and password in URLs, cookies, command lines,
+// what is put into a guest or read from it, and the replies that show them do not reach the
+// file: "[redacted]" stands where they were, in base64 where they were in base64. When the
+// recording is replayed, "[redacted]" matches everything that a client sends in its place,
+// and a client gets it as it is. Of the human monitor only info and help are recorded with
+// their replies. What only the user knows to be secret, such as a name, is recorded.
 package record

@@ -40,7 +40,7 @@ func verbFirst(args []string) []string {
 // agentCommand is the parent of the commands for the guest agent.
 func (a *app) agentCommand() *cobra.Command {
 	cmd := parent("agent", "Run programs in a guest, copy files, freeze its file systems",
-		`Works with the guest agent of a machine, whose socket it finds by the machine, or at ADDR itself.
+		`Works with the guest agent of a machine. ADDR names the machine, or is the socket of the agent.
 "qapi agent ADDR run …" is the same as "qapi agent run ADDR …".
 
 `+target.Help)
@@ -78,8 +78,8 @@ func (a *app) agentRunCommand() *cobra.Command {
 		Use:   "run ADDR PROGRAM [ARG...]",
 		Short: "Run a program in the guest, and print its output",
 		Long: `Runs a program in the guest, without a shell, and prints its output when it has ended. The
-exit code is 1 if the program fails. Other users of this host can see its arguments here,
-and those of the guest there: give secrets on standard input, with --stdin.`,
+exit code is 1 if the program fails. Other users of this host, and users of the
+guest, can see its arguments: give secrets on standard input, with --stdin.`,
 		Example: `  qapi agent web01 run df -h /
   qapi agent web01 run sh -c 'uptime; free'`,
 		Args: count(2, -1),
@@ -248,8 +248,8 @@ func (a *app) agentFreezeCommand() *cobra.Command {
 		Use:   "freeze ADDR [COMMAND [ARG...]]",
 		Short: "Freeze the guest's file systems while a command of this host runs",
 		Long: `Freezes the guest's file systems, runs a command on this host, such as one that takes a
-snapshot, and thaws them, whatever happens. Without a command they are thawed at the end of
-standard input, at a line end, or at an interrupt.`,
+snapshot, and thaws them, whatever happens. Without a command, it thaws them when you press Enter or
+Ctrl-C, or at the end of standard input.`,
 		Example: `  qapi agent web01 freeze lvcreate --snapshot --name web01-snap --size 1G vg/web01`,
 		Args:    count(1, -1),
 	}

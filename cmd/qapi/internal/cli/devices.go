@@ -35,11 +35,11 @@ func (a *app) devicesCommand() *cobra.Command {
 		Short: "Ask QEMU binaries for their devices, and write the facts",
 		Long: `Starts QEMU binaries, such as qemu-system-x86_64, asks them which devices they have, and
 writes the facts to the file devices.txt in the folder of their release: binaries of
-several targets go to one file. What it says of a target's devices is replaced; what it says
-of other targets stays. No text of QEMU's is kept.
+several targets go to one file. The devices of these targets are replaced in the file; those
+of other targets stay. No text of QEMU's is kept.
 
-An argument can also be a file of which the name ends in .jsonl: what a binary said elsewhere,
-a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
+An argument can also be a file whose name ends in .jsonl, with what a binary said on another
+host: a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
 
 Packagers may have put devices into packages of their own, as Debian does with qxl
 and virtio-gpu-gl: a binary does not list what is not installed.`,

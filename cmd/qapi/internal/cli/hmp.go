@@ -18,9 +18,9 @@ import (
 func (a *app) hmpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hmp ADDR LINE",
-		Short: "Have a QEMU execute a line of its monitor for people",
-		Long: `Has a QEMU execute a line of HMP, its monitor for people, and prints what that says. If
-LINE is -, it is read from standard input. The exit code is 1 for what is known as an error.
+		Short: "Have a QEMU execute a line of its human monitor",
+		Long: `Has a QEMU execute a line of its human monitor (HMP), and prints what the line prints. If
+LINE is -, it is read from standard input. The exit code is 1 if the output is a known error.
 
 ` + target.Help,
 		Example: `  qapi hmp web01 info block -n

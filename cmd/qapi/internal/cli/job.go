@@ -24,7 +24,7 @@ func (a *app) jobCommand() *cobra.Command {
 	cmd.AddCommand(
 		a.jobListCommand(), a.jobWaitCommand(), a.jobWatchCommand(),
 		a.jobVerb("pause", "Pause jobs", (*job.Job).Pause),
-		a.jobVerb("resume", "Let jobs go on that are paused", (*job.Job).Resume),
+		a.jobVerb("resume", "Let paused jobs go on", (*job.Job).Resume),
 		a.jobVerb("complete", "Tell jobs that are ready to finish", (*job.Job).Complete),
 		a.jobVerb("cancel", "Tell jobs to stop", (*job.Job).Cancel),
 		a.jobDismissCommand(),

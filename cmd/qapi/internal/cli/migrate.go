@@ -41,7 +41,7 @@ started with -incoming defer.
 URI is as QEMU writes it: tcp:HOST:PORT, unix:PATH, file:PATH, exec:COMMAND …
 
 An interrupt asks before it cancels the migration; without a terminal it cancels it.
-Whatever ends it early, the machine runs on where it was.
+If the migration ends early, for whatever reason, the machine keeps running where it was.
 
 ` + target.Help,
 		Example: `  qapi migrate web01 tcp:host2:4444

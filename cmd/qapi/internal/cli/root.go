@@ -112,16 +112,16 @@ func (a *app) printError(prefix string, err error) {
 	}
 }
 
-const rootHelp = `qapi finds running QEMUs, asks and changes them, watches them and waits for them. It also
-works with QAPI schemas.
+const rootHelp = `qapi finds running QEMUs, queries, changes and watches them, and waits for events and jobs.
+It also works with QAPI schemas.
 
 It exits with
   0    if all went well
   1    if QEMU refused, does not support it, or the job failed
-  2    if it was called in a wrong way; nothing was sent
+  2    if the arguments are wrong; nothing was sent
   3    if there is no connection, or the command was not sent
   4    if the connection was lost, and the command may have run
-  124  if the time was over
+  124  if the time limit has passed
   130  if it was interrupted`
 
 // newRoot returns the program's root command.

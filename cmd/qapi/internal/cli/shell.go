@@ -31,13 +31,14 @@ is being typed, its events. Tab completes commands, arguments, values, and the n
 the machine has. The arguments are those of "qapi call"; a line that is a JSON object is sent
 as it is. :help lists the commands to the shell itself.
 
-After -- comes a QEMU with its arguments, which is started for the session, and ended with it.
+After -- you can give a QEMU with its arguments: it is started for the session, and ended
+with it.
 
 Without a terminal it reads lines from standard input, and writes a line of JSON for each reply
 and each event. Then it exits with the code of the last command that failed.
 
-What is typed is kept in qapi/history in $XDG_STATE_HOME, or else in ~/.local/state, without
-lines that have passwords.`,
+What is typed is kept in qapi/history in $XDG_STATE_HOME, or in ~/.local/state if that is not
+set. Lines that have passwords are not kept.`,
 		Example: `  qapi shell web01
   qapi shell -- qemu-system-x86_64 -machine q35 -display none
   echo query-status | qapi shell unix:/run/vm/web01.sock`,

@@ -20,7 +20,7 @@ func (a *app) supportsCommand() *cobra.Command {
 		Use:   "supports ADDR PATH...",
 		Short: "Ask a QEMU whether it has a command, an argument, a device …",
 		Long: `Asks a QEMU whether it has what each path names, and prints yes or no, with the part that
-is missing. The exit code is 1 if anything is.
+is missing. The exit code is 1 if something is missing.
 
 A path names a command, and what is in it: blockdev-add/driver=nvme, query-block->inserted/ro,
 "event STOP/…", screendump/format/@unstable. It can also begin with "device NAME",

@@ -58,7 +58,7 @@ func Explain(err error) string {
 // packages have their names at the beginning of errors, which only helps programmers.
 var packages = []string{"qapi", "qmp", "qga", "job", "raw", "HMP"}
 
-// words says in plain words what package context says.
+// words has plain words for the texts of package context.
 var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")
 
 // Code returns the exit code for the error of a command.

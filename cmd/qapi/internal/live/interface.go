@@ -1,5 +1,5 @@
-// Package live asks a running QEMU what completion wants to know: its own interface, so that a
-// fork's commands are completed, too, and the names of what is in it.
+// Package live asks a running QEMU for what completion needs: its own interface, so that
+// the commands of a fork are completed, too, and the names of what the machine has.
 package live
 
 import (

@@ -1,6 +1,6 @@
-// Package term writes for people who read in a terminal: few colours, lines that fit,
-// progress that is drawn again in place, and text of others that cannot do anything to the
-// terminal. Where there is no terminal, all that is left is plain text.
+// Package term writes for people who read in a terminal: a few colours, lines that fit,
+// progress that is drawn again in its place, and text of servers and guests, which must not
+// change the terminal. Where there is no terminal, it writes plain text.
 package term
 
 import (

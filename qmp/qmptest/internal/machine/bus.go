@@ -34,7 +34,7 @@ var rootBus, cdBus = board[1], board[3]
 // firstSlot is the first that the machine's own parts have left free.
 const firstSlot = 2 * functions
 
-// A provision is what buses a device brings along: how many of which type.
+// A provision is the buses that a device adds: how many of which type.
 type provision struct {
 	typ   string
 	count int
@@ -63,7 +63,7 @@ var provisions = sync.OnceValue(func() map[string]provision {
 	return all
 })
 
-// bring gives a device the buses that it brings along.
+// bring adds the buses of a device.
 func (m *Machine) bring(d *device) {
 	family, _, _ := strings.Cut(d.driver, "-transitional")
 	family, _, _ = strings.Cut(family, "-non-transitional")

@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What managers ask once, to know what a QEMU can do.
+// capabilityCommands returns the commands that managers issue once, to find out what a QEMU can do.
 func (m *Machine) capabilityCommands() map[string]Handler {
 	return map[string]Handler{
 		"query-cpu-definitions":      query(m, m.cpuDefinitions),

@@ -117,7 +117,7 @@ func (m *Machine) queryCPUs() any {
 	return all
 }
 
-// An oldCPU has arch, which has left the schema since.
+// An oldCPU has the member arch, which was removed from the schema later.
 type oldCPU struct {
 	CPUIndex int64                       `json:"cpu-index"`
 	QOMPath  string                      `json:"qom-path"`

@@ -30,8 +30,7 @@ func (m *Machine) deviceListProperties(args qapi.DeviceListPropertiesArgs, _ Req
 	return describe(model.props, true), nil
 }
 
-// describe lists properties as the commands do that know a type only, where these have it with
-// their defaults.
+// describe lists the properties of a type, with their defaults if defaults is true.
 func describe(props []devices.Prop, defaults bool) []qapi.ObjectPropertyInfo {
 	list := []qapi.ObjectPropertyInfo{}
 	for _, p := range props {

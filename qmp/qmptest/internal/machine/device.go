@@ -26,7 +26,7 @@ type device struct {
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
 	asked  bool  // the guest was asked to release it, and has not answered
-	waits  bool  // the guest is silent: it answers when it is no longer so
+	waits  bool  // the guest is silent, and answers when it is another kind of guest
 	place  int   // of a processor or a memory module
 	thread int64 // of a processor, after the first of the machine's
 

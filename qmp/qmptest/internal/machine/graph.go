@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// queryGraph shows the nodes, the drives and the jobs above them, and what holds what. Of
-// permissions nothing is known here.
+// queryGraph shows the nodes, the drives and jobs that use them, and the edges between
+// them. The machine does not know permissions.
 func (m *Machine) queryGraph() qapi.XDbgBlockGraph {
 	graph := qapi.XDbgBlockGraph{Nodes: []qapi.XDbgBlockGraphNode{}, Edges: []qapi.XDbgBlockGraphEdge{}}
 	add := func(kind qapi.XDbgBlockGraphNodeType, name string) uint64 {

@@ -73,7 +73,7 @@ func (m *Machine) hmpBalloon() string {
 	return fmt.Sprintf("balloon: actual=%d\r\n", d.has>>20)
 }
 
-// humanMonitor executes a line of the human monitor, if it is one of few.
+// humanMonitor executes a line of the human monitor, if the machine knows it.
 func (m *Machine) humanMonitor(args qapi.HumanMonitorCommandArgs, req Request) (any, error) {
 	if int32(value(args.CPUIndex)) != 0 { // QEMU looks only at the lower 32 bits
 		return nil, generic("Parameter 'cpu-index' expects a CPU number")

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What makes images by the way, and what is inside them.
+// imageCommands returns the commands that also make images, and those for what is inside images.
 func (m *Machine) imageCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-snapshot-sync":                 change(m, command(m, m.snapshotSync)),

@@ -99,7 +99,7 @@ func (m *Machine) unfit(id string) error {
 	return nil
 }
 
-// stillborn sends the events of a job that fails before it begins.
+// stillborn sends the events of a job that fails before it begins, and returns err.
 func (m *Machine) stillborn(j *job, err error) error {
 	m.set(j, qapi.JobStatusCreated)
 	m.set(j, qapi.JobStatusNull)
@@ -204,8 +204,8 @@ func (m *Machine) secondPasses(req Request) {
 	})
 }
 
-// prepare brings a job to where its change is made, or is waited for: when all that it
-// stands or falls together with are as far.
+// prepare is called when a job has done its work. When all jobs of its group have done
+// theirs, they make their changes, or wait for the command to finalize them.
 func (m *Machine) prepare(j *job) {
 	m.set(j, qapi.JobStatusWaiting)
 	mates := m.mates(j)
@@ -223,7 +223,7 @@ func (m *Machine) prepare(j *job) {
 	}
 }
 
-// conclude makes the change of a job, and of those that it stands or falls together with.
+// conclude makes the changes of the jobs in the group of a job, and ends them.
 func (m *Machine) conclude(j *job) {
 	for _, j := range m.mates(j) {
 		if j.finish != nil {
@@ -253,8 +253,8 @@ func (m *Machine) abandon(j *job) {
 	m.fall(j, true)
 }
 
-// fall ends a job that has failed, or was cancelled if that was wanted, and then those
-// that fall with it.
+// fall ends a job that has failed, or that was cancelled if wanted is true, and then
+// cancels the other jobs of its group.
 func (m *Machine) fall(j *job, wanted bool) {
 	mates := m.mates(j)
 	j.group = 0

@@ -61,9 +61,9 @@ type Handler = func(ctx context.Context, req Request) (any, error)
 type Machine struct {
 	host Host
 
-	ended atomic.Bool // the server does not go on
+	ended atomic.Bool // the server has ended, or is about to
 
-	mu        sync.Mutex // for all below; events are emitted under it, to be in order
+	mu        sync.Mutex // for all fields below; events are emitted while it is locked, so that they are in order
 	status    qapi.RunState
 	action    struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
 	nodes     []*node                        // the newest first, parents before their children

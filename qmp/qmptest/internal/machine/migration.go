@@ -21,7 +21,7 @@ type migration struct {
 	status qapi.MigrationStatus // "": there has been none
 	why    string               // why it has failed
 	course
-	to         *Machine // the machine it goes to; nil: none of this program
+	to         *Machine // the machine it goes to; nil: that is not a machine of this program
 	wasRunning bool
 	before     qapi.RunState
 

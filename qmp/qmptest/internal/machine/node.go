@@ -81,7 +81,7 @@ func (m *Machine) node(name string) *node {
 	return nil
 }
 
-// lookup finds a node where a drive's name would do as well; drives have none here.
+// lookup finds a node by its name. QEMU also accepts the name of a drive there; drives have no names here.
 // A node that is just being opened, and has no disk yet, is not there.
 func (m *Machine) lookup(name string) (*node, error) {
 	if n := m.node(name); n != nil && n.disk != nil {
@@ -303,8 +303,8 @@ func (m *Machine) measure(n *node, o options) error {
 	return nil
 }
 
-// sharer returns another node that takes its image from the same node below; nil if there
-// is none, or nothing is written through either.
+// sharer returns another node that takes its image from the same node below. It returns nil
+// if there is none, or if nothing is written through the two nodes.
 func (m *Machine) sharer(n *node) *node {
 	i := slices.IndexFunc(m.nodes, func(other *node) bool {
 		return other != n && slices.Contains(formats, other.driver) && other.below() == n.below() &&

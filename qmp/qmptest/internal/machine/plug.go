@@ -150,7 +150,7 @@ func (m *Machine) setAll(d *device, given options) error {
 		p := d.property(name)
 		if p == nil {
 			if _, taken, _ := r.Take(devices.Prop{Type: "str"}, given[name]); !taken && r.Lenient {
-				continue // an unknown name of a value that is dropped, too
+				continue // lenient releases drop this value, and then do not look at the name
 			}
 			return generic("Property '%s.%s' not found", d.driver, name)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What changes nodes that are there.
+// reopenCommands returns the commands that change existing nodes.
 func (m *Machine) reopenCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-reopen":         change(m, m.reopen),

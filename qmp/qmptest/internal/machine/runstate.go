@@ -29,8 +29,8 @@ func (m *Machine) queryStatus() qapi.StatusInfo {
 	return qapi.StatusInfo{Status: m.status, Running: m.running()}
 }
 
-// cont lets the machine run; if a bad disk is plugged in, not for long: the
-// firmware reads from it.
+// cont lets the machine run. If a bad disk is plugged in, the machine soon stops: the firmware reads from the
+// disk.
 func (m *Machine) cont(_ struct{}, req Request) error {
 	if m.running() {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What the guest's user sees and touches: the machine has a keyboard and a mouse,
-// and the screens of the cards that are plugged in.
+// screenCommands returns the commands for what the user of the guest sees and touches: the
+// machine has a keyboard and a mouse, and the screens of the cards that are plugged in.
 func (m *Machine) screenCommands() map[string]Handler {
 	return map[string]Handler{
 		"screendump":          change(m, m.screendump),

@@ -8,7 +8,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// Snapshots of machine and disks, which lie inside the disks' images.
+// snapshotJobCommands returns the commands for snapshots of the machine and its disks,
+// which are stored in the disks' images.
 func (m *Machine) snapshotJobCommands() map[string]Handler {
 	return map[string]Handler{
 		"snapshot-save":   change(m, m.snapshotJob(qapi.JobTypeSnapshotSave, m.saveSnapshot)),

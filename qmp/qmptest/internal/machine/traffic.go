@@ -33,7 +33,7 @@ func (h *histogram) info() *qapi.BlockLatencyHistogramInfo {
 	return &qapi.BlockLatencyHistogramInfo{Boundaries: h.boundaries, Bins: bins}
 }
 
-// traffic is that of a drive.
+// trafficOf returns the traffic of a drive.
 func (m *Machine) trafficOf(d *device) *traffic {
 	t := m.traffic[d]
 	if t == nil {
@@ -43,7 +43,7 @@ func (m *Machine) trafficOf(d *device) *traffic {
 	return t
 }
 
-// A request is what a guest asks of a drive.
+// A diskRequest is what a guest asks of a drive.
 type diskRequest struct {
 	write        bool
 	offset, size int64
@@ -83,7 +83,7 @@ func (m *Machine) transfer(d *device, r diskRequest) {
 	t.reads.add()
 }
 
-// write is seen by a node, and by those that it is written through.
+// write records a write to a node, and to the nodes below it that the write passes through.
 func (m *Machine) write(n *node, r diskRequest) {
 	end := r.offset + r.size
 	n.highest = max(n.highest, end)
@@ -105,13 +105,13 @@ func (m *Machine) write(n *node, r diskRequest) {
 		})
 		n.threshold = 0
 	}
-	if below := n.below(); below != nil && !slices.Contains(formats, n.driver) { // those write where they like
+	if below := n.below(); below != nil && !slices.Contains(formats, n.driver) { // the drivers of formats decide where they write
 		r.offset += member[int64](n.opened, "offset")
 		m.write(below, r)
 	}
 }
 
-// setHistogram has a drive's requests counted by how long they take, or no longer.
+// setHistogram starts to count the requests of a drive by how long they take, or stops that.
 func (m *Machine) setHistogram(args qapi.BlockLatencyHistogramSetArgs, _ Request) error {
 	d, err := m.drive(driveArgs{ID: &args.ID})
 	if err != nil {

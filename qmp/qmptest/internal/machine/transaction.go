@@ -86,8 +86,7 @@ type transactionArgs struct {
 	} `json:"properties"`
 }
 
-// grouping are the actions that can start jobs which stand or fall together; abort
-// does not get that far.
+// grouping are the actions that can start jobs of a group; abort fails before it starts a job.
 var grouping = []string{"abort", "blockdev-backup", "drive-backup"}
 
 // transaction does all of some actions, or none.

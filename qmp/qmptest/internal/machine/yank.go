@@ -11,7 +11,7 @@ func (m *Machine) yankCommands() map[string]Handler {
 	}
 }
 
-// connections returns those that can be cut.
+// connections returns the connections that can be cut.
 func (m *Machine) connections() []qapi.YankInstance {
 	all := []qapi.YankInstance{{Type: qapi.YankInstanceChardev{ID: monitor}}}
 	for _, c := range m.chardevs {
