@@ -35,11 +35,12 @@ type Decoder struct {
 	errAt   int   // the place in text of the value that err is about
 	stopped bool  // err is not about the text
 
-	strings    strings.Builder // where short strings are kept, several in one allocation
-	scratch    []byte          // for strings with escapes
-	raw        []byte          // where short JSON texts are kept, in the same way
-	spare      []any           // a *[]T for each type of list and pointer, see there
-	ahead      ahead
+	strings    strings.Builder    // where short strings are kept, several in one allocation
+	scratch    []byte             // for strings with escapes
+	raw        []byte             // where short JSON texts are kept, in the same way
+	spare      []any              // a *[]T for each type of list and pointer, see there
+	passing    bool               // a value is read for its end, by pass
+	ends       map[int]int        // where the long ones among these end, by where they begin
 	meter      *json.Unmarshalers // charges what reflection allocates
 	unmeasured int                // how much text reflection may still decode without the meter
 }

@@ -220,14 +220,8 @@ func (d *Decoder) skip() []byte {
 	switch c {
 	case '"':
 		d.quoted()
-	case '{':
-		for name := d.Object(""); name != nil; name = d.Member() {
-			d.skip()
-		}
-	case '[':
-		for d.enter(); d.element(); {
-			d.skip()
-		}
+	case '{', '[':
+		d.skipNested(c)
 	case 'n':
 		d.word("null")
 	case 't':
@@ -240,4 +234,27 @@ func (d *Decoder) skip() []byte {
 		d.fail(errSyntax)
 	}
 	return d.text[begin:d.at]
+}
+
+// skipNested is skip for an object or a list.
+func (d *Decoder) skipNested(first byte) {
+	begin := d.at
+	if d.passing {
+		if end := endOfFlat(d.text, begin); end > 0 {
+			d.at = end
+			return
+		}
+	}
+	if first == '{' {
+		for name := d.Object(""); name != nil; name = d.Member() {
+			d.skip()
+		}
+	} else {
+		for d.enter(); d.element(); {
+			d.skip()
+		}
+	}
+	if d.passing && d.at-begin >= longValue {
+		d.keepEnd(begin)
+	}
 }
