@@ -148,55 +148,39 @@ func (d *Decoder) Bool(x *bool) {
 
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](x *T, d *Decoder) {
-	n, text := d.digitsOf()
+	text, n := d.numeric()
 	if *x = T(n); n < 0 || int64(*x) != n {
-		m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+		long, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		*x = T(m)
+		*x = T(long)
 	}
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) {
-	n, text := d.digitsOf()
+	text, n := d.numeric()
 	if *x = T(n); n < 0 || int64(*x) != n {
-		m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
+		long, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		*x = T(m)
+		*x = T(long)
 	}
-}
-
-// digitsOf reads a number and returns its text, and its value if it has only a few
-// digits; otherwise -1. It returns no text and 0 if something else is next.
-func (d *Decoder) digitsOf() (n int64, text []byte) {
-	if text = d.numeric(); len(text) > 18 {
-		return -1, text
-	}
-	for _, c := range text {
-		if c < '0' || '9' < c {
-			return -1, text
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n, text
 }
 
 // Float decodes a number.
 func (d *Decoder) Float(x *float64) {
-	text := d.numeric()
-	*x = 0
-	if text != nil {
+	text, n := d.numeric()
+	if *x = float64(n); n < 0 {
 		var err error
 		*x, err = strconv.ParseFloat(string(text), 64)
 		d.badNumber(text, err)
 	}
 }
 
-// numeric reads a number; nil if something else is next.
-func (d *Decoder) numeric() []byte {
-	if c := d.peek(); c != '-' && (c < '0' || '9' < c) {
+// numeric reads a number, as number does; if something else is next, it returns 0.
+func (d *Decoder) numeric() (text []byte, value int64) {
+	if d.Kind() != '0' {
 		d.other("a number is expected")
-		return nil
+		return nil, 0
 	}
 	return d.number()
 }
@@ -339,7 +323,7 @@ func (d *Decoder) anything() any {
 }
 
 func (d *Decoder) anyNumber() any {
-	text := d.number()
+	text, _ := d.number()
 	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return i
 	}
