@@ -245,22 +245,22 @@ func (d *Decoder) Uint64(x *uint64) { Uint(x, d) }
 // OptString decodes an optional string, as [Ptr] does.
 //
 //go:noinline
-func (d *Decoder) OptString(x **string) { opt(d, x, DecodeString) }
+func (d *Decoder) OptString(x **string) { Ptr(d, x, DecodeString) }
 
 // OptBool decodes an optional true or false.
 //
 //go:noinline
-func (d *Decoder) OptBool(x **bool) { opt(d, x, DecodeBool) }
+func (d *Decoder) OptBool(x **bool) { Ptr(d, x, DecodeBool) }
 
 // OptInt64 decodes an optional signed integer.
 //
 //go:noinline
-func (d *Decoder) OptInt64(x **int64) { opt(d, x, Int) }
+func (d *Decoder) OptInt64(x **int64) { Ptr(d, x, Int) }
 
 // OptUint64 decodes an optional unsigned integer.
 //
 //go:noinline
-func (d *Decoder) OptUint64(x **uint64) { opt(d, x, Uint) }
+func (d *Decoder) OptUint64(x **uint64) { Ptr(d, x, Uint) }
 
 // The functions below can be given to those that decode a list or a pointer.
 
