@@ -3,6 +3,7 @@ package codec
 import (
 	"context"
 	"reflect"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,7 +23,7 @@ func Decode(ctx context.Context, text []byte, x any) error {
 	decode, ok := x.(Into)
 	if !ok {
 		decode = func(d *Decoder) {
-			err := d.unmarshal(text, x)
+			err := d.unmarshal(text, x, nil)
 			if d.at = len(text); d.err == nil && err != nil {
 				d.stop(err)
 			}
@@ -70,11 +71,27 @@ func (w *whole) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 }
 
 // Value decodes the next value by reflection into the value that x points to.
-func (d *Decoder) Value(x any) {
+func (d *Decoder) Value(x any) { d.reflected(x, nil) }
+
+// Prop decodes the member with a name, which the schema does not know. Integers keep all their
+// digits: they become int64, or uint64 where that is too small.
+func (d *Decoder) Prop(props *map[string]any, name []byte) {
+	key := string(name)
+	if *props == nil {
+		*props = map[string]any{}
+	}
+	d.charge(entrySize + len(key))
+	var x any
+	d.reflected(&x, json.UnmarshalFromFunc(d.exact))
+	(*props)[key] = x
+}
+
+// reflected decodes the next value by reflection, with functions for some types.
+func (d *Decoder) reflected(x any, with *json.Unmarshalers) {
 	d.peek()
 	begin := d.at
 	if text := d.skip(); d.err == nil {
-		d.inner(begin, d.unmarshal(text, x))
+		d.inner(begin, d.unmarshal(text, x, with))
 	}
 }
 
@@ -88,13 +105,16 @@ func (d *Decoder) inner(begin int, err error) {
 
 // unmarshal decodes a text by reflection. It counts the memory that this allocates if it
 // may be much.
-func (d *Decoder) unmarshal(text []byte, x any) error {
+func (d *Decoder) unmarshal(text []byte, x any, with *json.Unmarshalers) error {
 	opts := []json.Options{lenient, json.RejectUnknownMembers(d.strict)}
-	if d.unmeasured -= len(text); d.unmeasured < 0 {
+	if d.unmeasured -= len(text); d.unmeasured < 0 && with == nil {
 		if d.meter == nil {
 			d.meter = json.UnmarshalFromFunc(d.measure)
 		}
-		opts = append(opts, json.WithUnmarshalers(d.meter))
+		with = d.meter
+	}
+	if with != nil {
+		opts = append(opts, json.WithUnmarshalers(with))
 	}
 	err := json.Unmarshal(text, x, opts...)
 	if d.stopped {
@@ -128,3 +148,27 @@ func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	}
 	return errUseDefault
 }
+
+// exact is measure, except that it decodes numbers in values of any type.
+func (d *Decoder) exact(dec *jsontext.Decoder, x any) error {
+	number, ok := x.(*any)
+	if !ok || dec.PeekKind() != '0' {
+		return d.measure(dec, x)
+	}
+	value, err := dec.ReadValue()
+	text := string(value)
+	if i, bad := strconv.ParseInt(text, 10, 64); bad == nil {
+		*number = i
+	} else if u, bad := strconv.ParseUint(text, 10, 64); bad == nil {
+		*number = u
+	} else if err == nil {
+		*number, err = strconv.ParseFloat(text, 64)
+	}
+	return err
+}
+
+// How many bytes a map and an entry in it take, roughly.
+const (
+	mapSize   = 400
+	entrySize = 64
+)

@@ -35,13 +35,14 @@ type Decoder struct {
 	errAt   int   // the place in text of the value that err is about
 	stopped bool  // err is not about the text
 
-	strings    strings.Builder // where short strings are kept, several in one allocation
-	scratch    []byte          // for strings with escapes
-	raw        []byte          // where short JSON texts are kept, in the same way
-	spare      []any           // a *[]T for each type of list and pointer, see there
-	ahead      ahead
-	meter      *json.Unmarshalers // charges what reflection allocates
+	strings    strings.Builder    // where short strings are kept, several in one allocation
+	scratch    []byte             // for strings with escapes
+	raw        []byte             // where short JSON texts are kept, in the same way
+	spare      []any              // a *[]T for each type of list and pointer, see there
+	passing    bool               // a value is read for its end, by pass
+	ends       map[int]int        // where the long ones among these end, by where they begin
 	unmeasured int                // how much text reflection may still decode without the meter
+	meter      *json.Unmarshalers // charges what reflection allocates
 }
 
 const (
@@ -50,7 +51,7 @@ const (
 	// lookEvery is how many bytes are read between two checks of the context.
 	lookEvery = 64 << 10
 	// fewBytes is how much text reflection decodes without counting memory: so little
-	// text cannot take enough to be worth the time.
+	// text cannot take enough to be worth the time, which is three times as long.
 	fewBytes = 64 << 10
 )
 
@@ -69,8 +70,7 @@ func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, 
 		d = new(Decoder)
 	}
 	d.text, d.strict, d.ctx = text, strict, ctx
-	d.size, d.unmeasured = len(text), fewBytes
-	d.left = budget(d.size)
+	d.size, d.left, d.unmeasured = len(text), budget(len(text)), fewBytes
 	if within != nil {
 		d.ctx, d.size, d.left, d.unmeasured = within.ctx, within.size, within.left, within.unmeasured
 	}

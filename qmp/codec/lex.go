@@ -168,40 +168,23 @@ func (d *Decoder) unusual() []byte {
 	return text
 }
 
-// number reads the number that is next and returns its text.
-func (d *Decoder) number() []byte {
+// number reads the number that is next and returns its text, and its value if that is written
+// as a few digits; otherwise -1.
+func (d *Decoder) number() (text []byte, value int64) {
 	begin := d.at
-	if d.text[d.at] == '-' {
-		d.at++
+	for ; d.at < len(d.text) && '0' <= d.text[d.at] && d.text[d.at] <= '9'; d.at++ {
+		value = 10*value + int64(d.text[d.at]-'0')
 	}
-	if d.at < len(d.text) && d.text[d.at] == '0' {
-		d.at++
-	} else {
-		d.digits()
+	digits := d.at - begin
+	d.at = wirejson.EndOfScalar(d.text, d.at)
+	text = d.text[begin:d.at]
+	if digits == len(text) && digits <= 18 && (text[0] != '0' || digits == 1) {
+		return text, value
 	}
-	if d.at < len(d.text) && d.text[d.at] == '.' {
-		d.at++
-		d.digits()
-	}
-	if d.at < len(d.text) && d.text[d.at]|0x20 == 'e' {
-		d.at++
-		if d.at < len(d.text) && (d.text[d.at] == '+' || d.text[d.at] == '-') {
-			d.at++
-		}
-		d.digits()
-	}
-	return d.text[begin:d.at]
-}
-
-// digits skips one digit or more.
-func (d *Decoder) digits() {
-	begin := d.at
-	for d.at < len(d.text) && '0' <= d.text[d.at] && d.text[d.at] <= '9' {
-		d.at++
-	}
-	if d.at == begin {
+	if !jsontext.Value(text).IsValid() {
 		d.fail(errSyntax)
 	}
+	return text, -1
 }
 
 // word reads null, true or false.
@@ -220,14 +203,8 @@ func (d *Decoder) skip() []byte {
 	switch c {
 	case '"':
 		d.quoted()
-	case '{':
-		for name := d.Object(""); name != nil; name = d.Member() {
-			d.skip()
-		}
-	case '[':
-		for d.enter(); d.element(); {
-			d.skip()
-		}
+	case '{', '[':
+		d.skipNested(c)
 	case 'n':
 		d.word("null")
 	case 't':
@@ -240,4 +217,27 @@ func (d *Decoder) skip() []byte {
 		d.fail(errSyntax)
 	}
 	return d.text[begin:d.at]
+}
+
+// skipNested is skip for an object or a list.
+func (d *Decoder) skipNested(first byte) {
+	begin := d.at
+	if d.passing {
+		if end := endOfFlat(d.text, begin); end > 0 {
+			d.at = end
+			return
+		}
+	}
+	if first == '{' {
+		for name := d.Object(""); name != nil; name = d.Member() {
+			d.skip()
+		}
+	} else {
+		for d.enter(); d.element(); {
+			d.skip()
+		}
+	}
+	if d.passing && d.at-begin >= longValue {
+		d.keepEnd(begin)
+	}
 }

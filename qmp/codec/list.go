@@ -2,8 +2,8 @@ package codec
 
 import "reflect"
 
-// Lists share memory with others of their type, and so do pointers to the same kind of
-// scalar: several take parts of one allocation, and one that is still used keeps all of it.
+// Lists share memory with others of their type, and so do pointers: several take parts of one
+// allocation, and one that is still used keeps all of it.
 
 // sharedBytes is up to how many bytes share an allocation.
 const sharedBytes = 2 << 10
@@ -50,22 +50,13 @@ func Ptr[T any](d *Decoder, x **T, decode func(*T, *Decoder)) {
 		return
 	}
 	if *x == nil {
-		d.charge(int(reflect.TypeFor[T]().Size()))
-		*x = new(T)
+		unused := spare[T](d)
+		if len(*unused) == 0 {
+			*unused = make([]T, d.room(1, reflect.TypeFor[T]().Size()))
+		}
+		*x, *unused = &(*unused)[0], (*unused)[1:]
 	}
 	decode(*x, d)
-}
-
-// opt is Ptr for scalars.
-func opt[T any](d *Decoder, x **T, decode func(*T, *Decoder)) {
-	if *x == nil {
-		s := spare[T](d)
-		if len(*s) == 0 {
-			*s = make([]T, d.room(1, reflect.TypeFor[T]().Size()))
-		}
-		*x, *s = &(*s)[0], (*s)[1:]
-	}
-	Ptr(d, x, decode)
 }
 
 // List decodes a list whose elements are decoded by a function.

@@ -148,55 +148,39 @@ func (d *Decoder) Bool(x *bool) {
 
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](x *T, d *Decoder) {
-	n, text := d.digitsOf()
+	text, n := d.numeric()
 	if *x = T(n); n < 0 || int64(*x) != n {
-		m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+		long, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		*x = T(m)
+		*x = T(long)
 	}
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) {
-	n, text := d.digitsOf()
+	text, n := d.numeric()
 	if *x = T(n); n < 0 || int64(*x) != n {
-		m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
+		long, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
 		d.badNumber(text, err)
-		*x = T(m)
+		*x = T(long)
 	}
-}
-
-// digitsOf reads a number and returns its text, and its value if it has only a few
-// digits; otherwise -1. It returns no text and 0 if something else is next.
-func (d *Decoder) digitsOf() (n int64, text []byte) {
-	if text = d.numeric(); len(text) > 18 {
-		return -1, text
-	}
-	for _, c := range text {
-		if c < '0' || '9' < c {
-			return -1, text
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n, text
 }
 
 // Float decodes a number.
 func (d *Decoder) Float(x *float64) {
-	text := d.numeric()
-	*x = 0
-	if text != nil {
+	text, n := d.numeric()
+	if *x = float64(n); n < 0 {
 		var err error
 		*x, err = strconv.ParseFloat(string(text), 64)
 		d.badNumber(text, err)
 	}
 }
 
-// numeric reads a number; nil if something else is next.
-func (d *Decoder) numeric() []byte {
-	if c := d.peek(); c != '-' && (c < '0' || '9' < c) {
+// numeric reads a number, as number does; if something else is next, it returns 0.
+func (d *Decoder) numeric() (text []byte, value int64) {
+	if d.Kind() != '0' {
 		d.other("a number is expected")
-		return nil
+		return nil, 0
 	}
 	return d.number()
 }
@@ -261,22 +245,22 @@ func (d *Decoder) Uint64(x *uint64) { Uint(x, d) }
 // OptString decodes an optional string, as [Ptr] does.
 //
 //go:noinline
-func (d *Decoder) OptString(x **string) { opt(d, x, DecodeString) }
+func (d *Decoder) OptString(x **string) { Ptr(d, x, DecodeString) }
 
 // OptBool decodes an optional true or false.
 //
 //go:noinline
-func (d *Decoder) OptBool(x **bool) { opt(d, x, DecodeBool) }
+func (d *Decoder) OptBool(x **bool) { Ptr(d, x, DecodeBool) }
 
 // OptInt64 decodes an optional signed integer.
 //
 //go:noinline
-func (d *Decoder) OptInt64(x **int64) { opt(d, x, Int) }
+func (d *Decoder) OptInt64(x **int64) { Ptr(d, x, Int) }
 
 // OptUint64 decodes an optional unsigned integer.
 //
 //go:noinline
-func (d *Decoder) OptUint64(x **uint64) { opt(d, x, Uint) }
+func (d *Decoder) OptUint64(x **uint64) { Ptr(d, x, Uint) }
 
 // The functions below can be given to those that decode a list or a pointer.
 
@@ -292,61 +276,3 @@ func DecodeBool(x *bool, d *Decoder) { d.Bool(x) }
 
 // DecodeFloat decodes a number.
 func DecodeFloat(x *float64, d *Decoder) { d.Float(x) }
-
-// Prop decodes the member with a name, which the schema does not know.
-func (d *Decoder) Prop(props *map[string]any, name []byte) {
-	key := d.keep(name)
-	if *props == nil {
-		d.charge(mapSize)
-		*props = map[string]any{}
-	}
-	d.charge(entrySize)
-	(*props)[key] = d.anything()
-}
-
-// How many bytes a map and an entry in it take, roughly.
-const (
-	mapSize   = 400
-	entrySize = 64
-)
-
-// anything decodes a value of any type. Integers keep all their digits: they
-// become int64, or uint64 where that is too small.
-func (d *Decoder) anything() any {
-	switch d.Kind() {
-	case '"':
-		return d.keep(d.quoted())
-	case 't', 'f':
-		var b bool
-		d.Bool(&b)
-		return b
-	case '0':
-		return d.anyNumber()
-	case '[':
-		var list []any
-		List(d, &list, func(x *any, d *Decoder) { *x = d.anything() })
-		return list
-	case '{':
-		d.charge(mapSize)
-		object := map[string]any{}
-		for name := d.Object("any"); name != nil; name = d.Member() {
-			d.Prop(&object, name)
-		}
-		return object
-	}
-	d.other("a value is expected")
-	return nil
-}
-
-func (d *Decoder) anyNumber() any {
-	text := d.number()
-	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-		return i
-	}
-	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-		return u
-	}
-	f, err := strconv.ParseFloat(string(text), 64)
-	d.badNumber(text, err)
-	return f
-}
