@@ -2,6 +2,7 @@ package machine
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -15,8 +16,24 @@ type record struct {
 }
 
 // records reads the records of a list of facts that are true for the release. The words since and
-// before of a record limit the releases. Lines that begin with # are comments.
-func (m *Machine) records(text string) (all []record) {
+// before of a record limit the releases. Lines that begin with # are comments. Lists are read once
+// for each release: what is returned must not be changed.
+func (m *Machine) records(text string) []record {
+	of := releaseText{m.host.Release(), text}
+	if known, ok := read.Load(of); ok {
+		return known.([]record)
+	}
+	all := m.readRecords(text)
+	read.Store(of, all)
+	return all
+}
+
+type releaseText struct{ release, text string }
+
+// read has the records that were read, []record by releaseText.
+var read sync.Map
+
+func (m *Machine) readRecords(text string) (all []record) {
 	skipped := false // the record above is skipped, so its parts are, too
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/corpus"
 	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -135,6 +136,16 @@ func TestIntrospectionIsQEMUs(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(corpus.Read(t, "captures", name, "query-qmp-schema.json")), &reply))
 			sameInterface(t, loadQMP(t, name), reply.Return)
 		})
+	}
+}
+
+// What a server says of its schema fits that schema: the server does not check it again.
+func TestIntrospectionFits(t *testing.T) {
+	for _, name := range short.Ends(qemu.Releases()) {
+		r := loadQMP(t, name)
+		text, err := r.Reply(r.Command("query-qmp-schema"), Value{JSON: r.Introspect()})
+		require.NoError(t, err, name)
+		assert.Equal(t, string(r.Introspect()), string(text), name)
 	}
 }
 
