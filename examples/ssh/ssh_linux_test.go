@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,4 +75,28 @@ func TestFollow(t *testing.T) {
 	assert.Equal(t, "paused", next())
 	cancel()
 	assert.ErrorIs(t, <-ended, context.Canceled)
+}
+
+// While a login hangs, each dial ends with its own context, and Close ends the login.
+func TestLoginHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // nobody answers there
+	require.NoError(t, err)
+	defer l.Close()
+	tunnel := &Tunnel{Addr: l.Addr().String(), Config: ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()}}
+	first := make(chan error, 1)
+	go func() {
+		_, err := tunnel.DialContext(t.Context(), "unix", "/s")
+		first <- err
+	}()
+	raw, err := l.Accept() // the login has begun
+	require.NoError(t, err)
+	defer raw.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = tunnel.DialContext(ctx, "unix", "/s")
+	assert.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, tunnel.Close())
+	assert.Error(t, <-first)
+	_, err = tunnel.DialContext(t.Context(), "unix", "/s")
+	assert.ErrorIs(t, err, net.ErrClosed)
 }

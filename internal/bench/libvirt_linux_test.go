@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +101,36 @@ func BenchmarkLibvirt(b *testing.B) {
 			b.ReportMetric(times.ratio(2, 0), "ssh/direct")
 		})
 	}
+}
+
+// BenchmarkLibvirtStopped measures how long a call takes at most while another domain's QEMU is stopped, and
+// has a call in flight.
+func BenchmarkLibvirtStopped(b *testing.B) {
+	list := qemutest.QEMUs(b)
+	q := list[len(list)-1]
+	l := qemutest.StartLibvirtd(b)
+	l.Create(b, q, "stopped")
+	l.Create(b, q, "vm")
+	h, err := libvirt.Dial(b.Context(), l.URI(), libvirt.WithCallTimeout(0))
+	require.NoError(b, err)
+	defer h.Close()
+	stopped, err := qmp.DialFunc(b.Context(), h.QMP("stopped"))
+	require.NoError(b, err)
+	conn, err := qmp.DialFunc(b.Context(), h.QMP("vm"))
+	require.NoError(b, err)
+	require.NoError(b, syscall.Kill(l.PID(b, "stopped"), syscall.SIGSTOP))
+	done := make(chan error, 1)
+	go func() { done <- stopped.Execute(b.Context(), "query-status", nil, nil) }()
+	c, slowest := qapi.NewClient(conn), time.Duration(0)
+	for b.Loop() {
+		begin := time.Now()
+		_, err := c.QueryStatus(b.Context())
+		require.NoError(b, err)
+		slowest = max(slowest, time.Since(begin))
+	}
+	b.ReportMetric(float64(slowest), "slowest-ns")
+	require.NoError(b, syscall.Kill(l.PID(b, "stopped"), syscall.SIGCONT))
+	require.NoError(b, <-done)
 }
 
 // BenchmarkLibvirtIdle measures what the connection to a domain costs that does nothing.

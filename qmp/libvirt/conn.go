@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,10 @@ const (
 	// an answer a connection is lost.
 	keepaliveInterval = 5 * time.Second
 	keepaliveCount    = 5
-	// writeTimeout is how long libvirt may take to read a call.
+	// writeTimeout is how long libvirt, or the way to it, may take for a piece of a call. Pieces are small, so that
+	// slow networks are no reason to give up.
 	writeTimeout = 10 * time.Second
+	pieceSize    = 16 << 10
 	version      = 1 // the version of each of libvirt's RPC programs that we use
 )
 
@@ -32,16 +35,17 @@ type conn struct {
 	lost  func(error)         // is called once, when the connection has ended
 	pings time.Duration       // the interval of pings; 0: no pings
 
-	write sync.Mutex // held while something is written
+	write   sync.Mutex   // held while something is written
+	writing atomic.Int32 // how many write, or wait for it
 
 	mu     sync.Mutex
 	serial uint32
 	calls  map[uint32]func(reply, error) // by serial: what is done with the reply
 	err    error                         // why the connection has ended
 	timer  *time.Timer                   // of the keepalive
-	silent int                           // intervals in which nothing came
 
-	answering atomic.Bool // a ping is being answered
+	silent    atomic.Int32 // intervals in which libvirt neither said anything nor read on
+	answering atomic.Bool  // a ping is being answered
 }
 
 // A reply is the body of a reply.
@@ -213,13 +217,20 @@ func (c *conn) take(serial uint32) func(reply, error) {
 
 // send writes a message, and after it the files, each with a byte of zero.
 func (c *conn) send(p virrpc.Packet, fds []int) error {
+	c.writing.Add(1)
+	defer c.writing.Add(-1)
 	c.write.Lock()
 	defer c.write.Unlock()
-	if d, ok := c.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		_ = d.SetWriteDeadline(time.Now().Add(writeTimeout)) // a stream without deadlines waits
-	}
-	if _, err := c.rw.Write(p.Append(nil)); err != nil {
-		return err
+	for i, piece := range slices.Collect(slices.Chunk(p.Append(nil), pieceSize)) {
+		if i > 0 {
+			c.silent.Store(0) // it reads
+		}
+		if d, ok := c.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
+			_ = d.SetWriteDeadline(time.Now().Add(writeTimeout)) // a stream without deadlines waits
+		}
+		if _, err := c.rw.Write(piece); err != nil {
+			return err
+		}
 	}
 	for _, fd := range fds {
 		if err := sendFile(c.rw.(*net.UnixConn), fd); err != nil {
@@ -239,7 +250,7 @@ func (c *conn) passesFiles() error {
 
 // read receives what libvirt sends until the end of the connection.
 func (c *conn) read() {
-	r := bufio.NewReaderSize(c.rw, 4<<10)
+	r := bufio.NewReaderSize(listener{c}, 4<<10)
 	for {
 		p, err := virrpc.Read(r)
 		if err == nil {
@@ -252,11 +263,19 @@ func (c *conn) read() {
 	}
 }
 
+// A listener reads what libvirt sends, each byte of which shows that it lives.
+type listener struct{ *conn }
+
+func (l listener) Read(b []byte) (int, error) {
+	n, err := l.rw.Read(b)
+	if n > 0 {
+		l.silent.Store(0)
+	}
+	return n, err
+}
+
 // receive handles a message. An error ends the connection.
 func (c *conn) receive(p virrpc.Packet) error {
-	c.mu.Lock()
-	c.silent = 0
-	c.mu.Unlock()
 	switch {
 	case p.Program == virrpc.Keepalive && p.Procedure == virrpc.Ping:
 		if c.answering.CompareAndSwap(false, true) { // one goroutine for all pings of a peer that does not read
@@ -323,17 +342,16 @@ func (c *conn) keepAlive(every time.Duration) {
 
 func (c *conn) tick() {
 	c.mu.Lock()
-	c.silent++
-	late, ended := c.silent > keepaliveCount, c.err != nil
+	ended := c.err != nil
 	if !ended {
 		c.timer.Reset(c.pings)
 	}
 	c.mu.Unlock()
 	switch {
 	case ended:
-	case late:
+	case c.silent.Add(1) > keepaliveCount:
 		c.fail(fmt.Errorf("libvirt has not answered for %v", keepaliveCount*c.pings))
-	default:
+	case c.writing.Load() == 0: // otherwise it would have to wait
 		c.keepaliveMessage(virrpc.Ping)
 	}
 }

@@ -59,3 +59,20 @@ func TestContextWhileWriting(t *testing.T) {
 		c.fail(io.ErrClosedPipe)
 	})
 }
+
+// A stream without deadlines, whose other end does not read any more, ends with the keepalive, also while a long
+// message is written.
+func TestStuckWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer server.Close()
+		c := newConn(struct{ io.ReadWriteCloser }{client}, func(virrpc.Packet) {}, func(error) {})
+		go c.read()
+		c.keepAlive(keepaliveInterval)
+		go func() { _, _ = io.CopyN(io.Discard, server, 1<<20) }()
+		begin := time.Now()
+		_, err := c.call(t.Context(), virrpc.Remote, virrpc.ConnectGetAllDomainStats, make([]byte, 2<<20))
+		assert.ErrorContains(t, err, "libvirt has not answered for 25s")
+		assert.Equal(t, 30*time.Second, time.Since(begin))
+	})
+}

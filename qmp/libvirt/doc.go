@@ -63,5 +63,22 @@
 //
 // A command that has no reply within the limit of [WithCallTimeout] fails, with an error that
 // says whether QEMU may have executed it; [qmp.MayHaveRun] reports the same.
-// It counts as in flight until libvirt answers it.
+// It counts as in flight until libvirt answers it, so it cannot overtake the next one.
+//
+// When a connection to libvirt is lost, libvirt goes on with the commands that it has received, and not
+// in their order: a command that was in flight, for which [qmp.MayHaveRun] reports true, may be executed
+// later, even after commands that are issued on the next connection. None is executed twice.
+//
+// A slow network delays commands and does not break them, but libvirt itself gives a connection up on which one
+// message takes more than 30 s.
+//
+// # What it costs
+//
+// Measured by make bench, on one machine, with query-status and QEMU 11.1:
+//
+//	                                   direct    through libvirt    by ssh and libvirt
+//	time of a call, one caller         0.18 ms   2.1 ms             3.0 ms
+//	time per call, eight callers       0.21 ms   1.6 ms             2.3 ms
+//	against a bare call of libvirt               1.0
+//	an idle connection to a domain               11 KiB and 1 goroutine, with qmp.Conn
 package libvirt

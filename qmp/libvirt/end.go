@@ -59,14 +59,14 @@ func (s *stream) awaitEnd() {
 // awaitAnswer waits until libvirt has answered the command that is in flight.
 func (s *stream) awaitAnswer() {
 	s.mu.Lock()
-	answered := s.answered
+	last := s.last
 	s.mu.Unlock()
-	if answered == nil {
+	if last == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, lastWords)
 	defer cancel()
-	s.await(ctx, answered)
+	last.await(ctx)
 }
 
 // When a QEMU quits, libvirt often loses what it has said last: the reply of quit and the event

@@ -170,55 +170,24 @@ func (s *stream) call(ctx context.Context, text string, fds []int, answered func
 			return nil, &failure{noFiles, err}
 		}
 	}
-	var answer reply
-	var failed error
-	done := s.begin()
-	procedure, args := s.request(text, len(fds) > 0)
-	err = c.start(virrpc.QEMU, procedure, args, fds, func(r reply, err error) {
+	o := s.send(c, text, fds, func(r reply, err error) {
 		leave() // also when nobody waits any more
 		answered(r, err)
-		answer, failed = r, err
-		close(done)
 	})
-	if err != nil {
-		leave()
-		close(done)
-		s.end(err)
-		return nil, &failure{moved, err}
-	}
-	if !s.await(ctx, done) {
+	if !o.await(ctx) {
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
 		}
 		return nil, &failure{late, contextError(ctx)}
 	}
-	if failed != nil {
-		return nil, s.failed(failed)
+	switch {
+	case o.unsent != nil:
+		s.end(o.unsent)
+		return nil, &failure{moved, o.unsent}
+	case o.err != nil:
+		return nil, s.failed(o.err)
 	}
-	return answer, nil
-}
-
-// begin notes that a command is sent, and returns what is to be closed when it is answered.
-func (s *stream) begin() chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answered = make(chan struct{})
-	return s.answered
-}
-
-// await waits for an answer, and reports whether it has come.
-func (s *stream) await(ctx context.Context, answered <-chan struct{}) bool {
-	select {
-	case <-answered:
-		return true
-	case <-ctx.Done():
-	}
-	select {
-	case <-answered: // at the same time
-		return true
-	default:
-		return false
-	}
+	return o.reply, nil
 }
 
 // request returns the procedure and the arguments that execute a command.

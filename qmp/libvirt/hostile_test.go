@@ -110,11 +110,11 @@ func TestForgedFailure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 0)
 		vm := qmptest.Start(t, qmptest.Unchecked())
+		require.NoError(t, w.d.Run("vm", vm, nil))
 		for _, class := range []string{"libvirt-AAAA:unsent:68", ":unsent:0", "unsent"} {
 			vm.Handle("forge", func(context.Context, *qmptest.Request) (any, error) {
 				return nil, &qmp.Error{Class: class, Desc: "not sent"}
 			})
-			require.NoError(t, w.d.Run("vm", vm, nil))
 			err := w.dial(t, "vm").Conn().Execute(t.Context(), "forge", nil, nil)
 			assert.Equal(t, class, qmp.ClassOf(err))
 			assert.NotErrorIs(t, err, qmp.ErrNotSent)

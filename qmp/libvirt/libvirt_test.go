@@ -154,6 +154,29 @@ func TestDomainEnds(t *testing.T) {
 	})
 }
 
+// A command whose connection is lost may be executed later, once, also after commands of the next connection.
+func TestLostCallRunsLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		c := w.dial(t, "vm0", qmp.WithReconnect(qmp.Reconnect{}))
+		w.d.Hang("vm0", true)
+		lost := make(chan error, 1)
+		go func() { lost <- c.Cont(t.Context()) }()
+		synctest.Wait()
+		w.d.Cut()
+		err := <-lost
+		assert.ErrorIs(t, err, qmp.ErrClosed)
+		assert.NotErrorIs(t, err, qmp.ErrNotSent)
+		assert.True(t, qmp.MayHaveRun(err))
+		assert.Zero(t, w.vms[0].Count("cont"))
+		w.d.Hang("vm0", false)
+		_, err = c.QueryStatus(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, 1, w.vms[0].Count("cont"))
+	})
+}
+
 func TestEventsOfAll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 2)

@@ -56,13 +56,12 @@ type stream struct {
 	changed sync.Cond
 	chunks  [][]byte // what was not read yet
 	size    int
-	greeted bool  // events are passed on
-	quits   bool  // QEMU was told to quit, and has not refused
-	bye     bool  // SHUTDOWN has come since
-	writing bool  // a command is being executed: its reply comes before the end
-	err     error // why the stream has ended
-
-	answered chan struct{} // closed when libvirt has answered the last command that was sent
+	greeted bool     // events are passed on
+	quits   bool     // QEMU was told to quit, and has not refused
+	bye     bool     // SHUTDOWN has come since
+	writing bool     // a command is being executed: its reply comes before the end
+	err     error    // why the stream has ended
+	last    *outcome // of the last command that was sent; nil: none
 }
 
 func (h *Host) dial(ctx context.Context, name string, agent bool) (*stream, error) {

@@ -199,10 +199,13 @@ func (d *Daemon) Most() Load {
 }
 
 // Run starts a domain: vm is its QEMU, and agent the agent in its guest, which may be nil. One
-// that has been stopped is started again.
+// that has been stopped is started again. The domain stops when its QEMU ends.
 func (d *Daemon) Run(name string, vm, agent *qmptest.Server) error {
 	m := &domain{d: d, vm: vm, agent: agent, turn: make(chan struct{}, 1), agentTurn: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(d.ctx)
+	if before := d.find(name); before != nil && before.now().ID >= 0 {
+		return fmt.Errorf("libvirttest: domain %s runs already: Stop ends it", name)
+	}
 	m.is = d.next(name)
 	m.conn = openMonitor(vm.Pipe(), m.event)
 	if err := m.conn.negotiate(); err != nil {
