@@ -82,8 +82,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e Accelerator) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		AcceleratorHvf,
 		AcceleratorKVM,
 		AcceleratorMshv,
@@ -91,10 +91,8 @@ func (e Accelerator) Known() bool {
 		AcceleratorQtest,
 		AcceleratorTCG,
 		AcceleratorWHPX,
-		AcceleratorXen:
-		return true
-	}
-	return false
+		AcceleratorXen,
+	)
 }
 
 // AcceleratorInfo says which accelerator is at work, and which there are.

@@ -66,13 +66,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ACPISlotType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ACPISlotTypeDIMM,
-		ACPISlotTypeCPU:
-		return true
-	}
-	return false
+		ACPISlotTypeCPU,
+	)
 }
 
 // ACPIOSTInfo is what a guest last said of a slot for hot-plug.

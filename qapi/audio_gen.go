@@ -1180,18 +1180,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e AudioFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		AudioFormatU8,
 		AudioFormatS8,
 		AudioFormatU16,
 		AudioFormatS16,
 		AudioFormatU32,
 		AudioFormatS32,
-		AudioFormatF32:
-		return true
-	}
-	return false
+		AudioFormatF32,
+	)
 }
 
 // AudiodevDriver is where the sound of a guest goes to and comes from.
@@ -1233,8 +1231,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e AudiodevDriver) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		AudiodevDriverNone,
 		AudiodevDriverAlsa,
 		AudiodevDriverCoreaudio,
@@ -1247,10 +1245,8 @@ func (e AudiodevDriver) Known() bool {
 		AudiodevDriverSdl,
 		AudiodevDriverSndio,
 		AudiodevDriverSpice,
-		AudiodevDriverWav:
-		return true
-	}
-	return false
+		AudiodevDriverWav,
+	)
 }
 
 // Audiodev is an audio backend, with its options.

@@ -22,13 +22,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QAuthZListPolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QAuthZListPolicyDeny,
-		QAuthZListPolicyAllow:
-		return true
-	}
-	return false
+		QAuthZListPolicyAllow,
+	)
 }
 
 // QAuthZListFormat is how a rule is compared with a user.
@@ -46,13 +44,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QAuthZListFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QAuthZListFormatExact,
-		QAuthZListFormatGlob:
-		return true
-	}
-	return false
+		QAuthZListFormatGlob,
+	)
 }
 
 // QAuthZListRule is a rule for users.

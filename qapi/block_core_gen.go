@@ -515,16 +515,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ImageInfoSpecificKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ImageInfoSpecificKindQcow2,
 		ImageInfoSpecificKindVmdk,
 		ImageInfoSpecificKindLUKS,
 		ImageInfoSpecificKindRBD,
-		ImageInfoSpecificKindFile:
-		return true
-	}
-	return false
+		ImageInfoSpecificKindFile,
+	)
 }
 
 // ImageInfoSpecific is what only images of a certain format have to say.
@@ -1264,14 +1262,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockDeviceIOStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockDeviceIOStatusOk,
 		BlockDeviceIOStatusFailed,
-		BlockDeviceIOStatusNospace:
-		return true
-	}
-	return false
+		BlockDeviceIOStatusNospace,
+	)
 }
 
 // BlockDirtyInfo is a dirty bitmap of a node.
@@ -1341,13 +1337,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e Qcow2BitmapInfoFlags) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		Qcow2BitmapInfoFlagsInUse,
-		Qcow2BitmapInfoFlagsAuto:
-		return true
-	}
-	return false
+		Qcow2BitmapInfoFlagsAuto,
+	)
 }
 
 // Qcow2BitmapInfo is a dirty bitmap stored in a qcow2 file.
@@ -2819,16 +2813,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevOnError) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevOnErrorReport,
 		BlockdevOnErrorIgnore,
 		BlockdevOnErrorEnospc,
 		BlockdevOnErrorStop,
-		BlockdevOnErrorAuto:
-		return true
-	}
-	return false
+		BlockdevOnErrorAuto,
+	)
 }
 
 // MirrorSyncMode says which data of a disk a job copies. Not each job knows
@@ -2856,16 +2848,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MirrorSyncMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MirrorSyncModeTop,
 		MirrorSyncModeFull,
 		MirrorSyncModeNone,
 		MirrorSyncModeIncremental,
-		MirrorSyncModeBitmap:
-		return true
-	}
-	return false
+		MirrorSyncModeBitmap,
+	)
 }
 
 // BitmapSyncMode says what becomes of the dirty bitmap that a backup uses.
@@ -2887,14 +2877,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BitmapSyncMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BitmapSyncModeOnSuccess,
 		BitmapSyncModeNever,
-		BitmapSyncModeAlways:
-		return true
-	}
-	return false
+		BitmapSyncModeAlways,
+	)
 }
 
 // MirrorCopyMode says how the guest's writes reach the target of a mirror.
@@ -2914,13 +2902,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MirrorCopyMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MirrorCopyModeBackground,
-		MirrorCopyModeWriteBlocking:
-		return true
-	}
-	return false
+		MirrorCopyModeWriteBlocking,
+	)
 }
 
 // BlockJobInfoMirror is what only mirrors report of themselves.
@@ -3316,13 +3302,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NewImageMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NewImageModeExisting,
-		NewImageModeAbsolutePaths:
-		return true
-	}
-	return false
+		NewImageModeAbsolutePaths,
+	)
 }
 
 // BlockdevSnapshotSync says which disk gets an overlay, and where the overlay's
@@ -3746,14 +3730,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e XDbgBlockGraphNodeType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		XDbgBlockGraphNodeTypeBlockBackend,
 		XDbgBlockGraphNodeTypeBlockJob,
-		XDbgBlockGraphNodeTypeBlockDriver:
-		return true
-	}
-	return false
+		XDbgBlockGraphNodeTypeBlockDriver,
+	)
 }
 
 // XDbgBlockGraphNode is a thing in the block graph.
@@ -3806,16 +3788,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockPermission) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockPermissionConsistentRead,
 		BlockPermissionWrite,
 		BlockPermissionWriteUnchanged,
 		BlockPermissionResize,
-		BlockPermissionGraphMod:
-		return true
-	}
-	return false
+		BlockPermissionGraphMod,
+	)
 }
 
 // XDbgBlockGraphEdge says that one thing in the block graph uses another.
@@ -5078,13 +5058,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevDiscardOptions) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevDiscardOptionsIgnore,
-		BlockdevDiscardOptionsUnmap:
-		return true
-	}
-	return false
+		BlockdevDiscardOptionsUnmap,
+	)
 }
 
 // BlockdevDetectZeroesOptions says what is done when the guest writes zeros as
@@ -5107,14 +5085,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevDetectZeroesOptions) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevDetectZeroesOptionsOff,
 		BlockdevDetectZeroesOptionsOn,
-		BlockdevDetectZeroesOptionsUnmap:
-		return true
-	}
-	return false
+		BlockdevDetectZeroesOptionsUnmap,
+	)
 }
 
 // BlockdevAioOptions says how reads and writes of a file are carried out in the
@@ -5135,14 +5111,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevAioOptions) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevAioOptionsThreads,
 		BlockdevAioOptionsNative,
-		BlockdevAioOptionsIOUring:
-		return true
-	}
-	return false
+		BlockdevAioOptionsIOUring,
+	)
 }
 
 // BlockdevCacheOptions says how a node uses the host's caches. Whether writes
@@ -5279,8 +5253,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevDriver) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevDriverBlkdebug,
 		BlockdevDriverBlklogwrites,
 		BlockdevDriverBlkreplay,
@@ -5328,10 +5302,8 @@ func (e BlockdevDriver) Known() bool {
 		BlockdevDriverVpc,
 		BlockdevDriverVvfat,
 		BlockdevDriverGluster,
-		BlockdevDriverSheepdog:
-		return true
-	}
-	return false
+		BlockdevDriverSheepdog,
+	)
 }
 
 // BlockdevOptionsFile are the options of a file or device on the host.
@@ -5838,15 +5810,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e Qcow2OverlapCheckMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		Qcow2OverlapCheckModeNone,
 		Qcow2OverlapCheckModeConstant,
 		Qcow2OverlapCheckModeCached,
-		Qcow2OverlapCheckModeAll:
-		return true
-	}
-	return false
+		Qcow2OverlapCheckModeAll,
+	)
 }
 
 func (Qcow2OverlapCheckMode) isQcow2OverlapChecks() {}
@@ -5920,12 +5890,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevQcowEncryptionFormat) Known() bool {
-	switch e {
-	case
-		BlockdevQcowEncryptionFormatAes:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		BlockdevQcowEncryptionFormatAes,
+	)
 }
 
 // BlockdevQcowEncryption says how to decrypt a qcow image.
@@ -6137,13 +6105,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevQcow2EncryptionFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevQcow2EncryptionFormatAes,
-		BlockdevQcow2EncryptionFormatLUKS:
-		return true
-	}
-	return false
+		BlockdevQcow2EncryptionFormatLUKS,
+	)
 }
 
 // BlockdevQcow2Encryption says how to decrypt a qcow2 image.
@@ -6573,14 +6539,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SSHHostKeyCheckMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SSHHostKeyCheckModeNone,
 		SSHHostKeyCheckModeHash,
-		SSHHostKeyCheckModeKnownHosts:
-		return true
-	}
-	return false
+		SSHHostKeyCheckModeKnownHosts,
+	)
 }
 
 // SSHHostKeyCheckHashType says which hash of an SSH key is given.
@@ -6600,14 +6564,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SSHHostKeyCheckHashType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SSHHostKeyCheckHashTypeMD5,
 		SSHHostKeyCheckHashTypeSHA1,
-		SSHHostKeyCheckHashTypeSHA256:
-		return true
-	}
-	return false
+		SSHHostKeyCheckHashTypeSHA256,
+	)
 }
 
 // SSHHostKeyCheckHash is the hash that the key of an SSH server must have.
@@ -6926,8 +6888,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlkdebugEvent) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlkdebugEventL1Update,
 		BlkdebugEventL1GrowAllocTable,
 		BlkdebugEventL1GrowWriteTable,
@@ -6975,10 +6937,8 @@ func (e BlkdebugEvent) Known() bool {
 		BlkdebugEventL1ShrinkFreeL2Clusters,
 		BlkdebugEventCorWrite,
 		BlkdebugEventClusterAllocSpace,
-		BlkdebugEventNone:
-		return true
-	}
-	return false
+		BlkdebugEventNone,
+	)
 }
 
 // BlkdebugIOType says which kind of request blkdebug lets fail.
@@ -7004,17 +6964,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlkdebugIOType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlkdebugIOTypeRead,
 		BlkdebugIOTypeWrite,
 		BlkdebugIOTypeWriteZeroes,
 		BlkdebugIOTypeDiscard,
 		BlkdebugIOTypeFlush,
-		BlkdebugIOTypeBlockStatus:
-		return true
-	}
-	return false
+		BlkdebugIOTypeBlockStatus,
+	)
 }
 
 // BlkdebugInjectErrorOptions says when blkdebug lets a request fail, and how.
@@ -7504,13 +7462,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QuorumReadPattern) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QuorumReadPatternQuorum,
-		QuorumReadPatternFifo:
-		return true
-	}
-	return false
+		QuorumReadPatternFifo,
+	)
 }
 
 // BlockdevOptionsQuorum are the options of a quorum.
@@ -7841,13 +7797,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e IscsiTransport) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		IscsiTransportTCP,
-		IscsiTransportIser:
-		return true
-	}
-	return false
+		IscsiTransportIser,
+	)
 }
 
 // IscsiHeaderDigest says whether iSCSI headers carry a checksum. The other side
@@ -7870,15 +7824,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e IscsiHeaderDigest) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		IscsiHeaderDigestCrc32c,
 		IscsiHeaderDigestNone,
 		IscsiHeaderDigestCrc32cNone,
-		IscsiHeaderDigestNoneCrc32c:
-		return true
-	}
-	return false
+		IscsiHeaderDigestNoneCrc32c,
+	)
 }
 
 // BlockdevOptionsIscsi are the options of an iSCSI disk.
@@ -8003,13 +7955,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RBDAuthMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RBDAuthModeCephx,
-		RBDAuthModeNone:
-		return true
-	}
-	return false
+		RBDAuthModeNone,
+	)
 }
 
 // RBDImageEncryptionFormat says how a Ceph RBD image is encrypted.
@@ -8031,14 +7981,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RBDImageEncryptionFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RBDImageEncryptionFormatLUKS,
 		RBDImageEncryptionFormatLuks2,
-		RBDImageEncryptionFormatLUKSAny:
-		return true
-	}
-	return false
+		RBDImageEncryptionFormatLUKSAny,
+	)
 }
 
 // RBDEncryptionOptionsLUKS are the options for opening an RBD image with LUKS
@@ -8575,13 +8523,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ReplicationMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ReplicationModePrimary,
-		ReplicationModeSecondary:
-		return true
-	}
-	return false
+		ReplicationModeSecondary,
+	)
 }
 
 // BlockdevOptionsReplication are the options of a replicated disk.
@@ -8693,12 +8639,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NFSTransport) Known() bool {
-	switch e {
-	case
-		NFSTransportInet:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		NFSTransportInet,
+	)
 }
 
 // NFSServer says which NFS server to use.
@@ -9610,13 +9554,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e OnCbwError) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		OnCbwErrorBreakGuestWrite,
-		OnCbwErrorBreakSnapshot:
-		return true
-	}
-	return false
+		OnCbwErrorBreakSnapshot,
+	)
 }
 
 // BlockdevOptionsCopyBeforeWrite are the options of the filter that saves old
@@ -11643,13 +11585,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevQcow2Version) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevQcow2VersionV2,
-		BlockdevQcow2VersionV3:
-		return true
-	}
-	return false
+		BlockdevQcow2VersionV3,
+	)
 }
 
 // Qcow2CompressionType says how qcow2 compresses clusters.
@@ -11668,13 +11608,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e Qcow2CompressionType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		Qcow2CompressionTypeZlib,
-		Qcow2CompressionTypeZstd:
-		return true
-	}
-	return false
+		Qcow2CompressionTypeZstd,
+	)
 }
 
 // BlockdevCreateOptionsQcow2 are the options of a new qcow2 image.
@@ -12041,16 +11979,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevVmdkSubformat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevVmdkSubformatMonolithicSparse,
 		BlockdevVmdkSubformatMonolithicFlat,
 		BlockdevVmdkSubformatTwoGbMaxExtentSparse,
 		BlockdevVmdkSubformatTwoGbMaxExtentFlat,
-		BlockdevVmdkSubformatStreamOptimized:
-		return true
-	}
-	return false
+		BlockdevVmdkSubformatStreamOptimized,
+	)
 }
 
 // BlockdevVmdkAdapterType says which disk controller a VMDK image is meant for
@@ -12073,15 +12009,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevVmdkAdapterType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevVmdkAdapterTypeIDE,
 		BlockdevVmdkAdapterTypeBuslogic,
 		BlockdevVmdkAdapterTypeLsilogic,
-		BlockdevVmdkAdapterTypeLegacyESX:
-		return true
-	}
-	return false
+		BlockdevVmdkAdapterTypeLegacyESX,
+	)
 }
 
 // BlockdevCreateOptionsVmdk are the options of a new VMDK image.
@@ -12368,13 +12302,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevVhdxSubformat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevVhdxSubformatDynamic,
-		BlockdevVhdxSubformatFixed:
-		return true
-	}
-	return false
+		BlockdevVhdxSubformatFixed,
+	)
 }
 
 // BlockdevCreateOptionsVhdx are the options of a new VHDX image.
@@ -12508,13 +12440,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevVpcSubformat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevVpcSubformatDynamic,
-		BlockdevVpcSubformatFixed:
-		return true
-	}
-	return false
+		BlockdevVpcSubformatFixed,
+	)
 }
 
 // BlockdevCreateOptionsVpc are the options of a new VHD image.
@@ -14496,14 +14426,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockErrorAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockErrorActionIgnore,
 		BlockErrorActionReport,
-		BlockErrorActionStop:
-		return true
-	}
-	return false
+		BlockErrorActionStop,
+	)
 }
 
 // BlockImageCorruptedEvent reports that an image turned out to be damaged, or
@@ -14990,15 +14918,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e PreallocMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		PreallocModeOff,
 		PreallocModeMetadata,
 		PreallocModeFalloc,
-		PreallocModeFull:
-		return true
-	}
-	return false
+		PreallocModeFull,
+	)
 }
 
 // BlockWriteThresholdEvent reports that a write went beyond the threshold set
@@ -15178,14 +15104,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QuorumOpType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QuorumOpTypeRead,
 		QuorumOpTypeWrite,
-		QuorumOpTypeFlush:
-		return true
-	}
-	return false
+		QuorumOpTypeFlush,
+	)
 }
 
 // QuorumFailureEvent reports that a quorum node's children disagree so much
@@ -15591,13 +15515,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SheepdogRedundancyType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SheepdogRedundancyTypeFull,
-		SheepdogRedundancyTypeErasureCoded:
-		return true
-	}
-	return false
+		SheepdogRedundancyTypeErasureCoded,
+	)
 }
 
 // SheepdogRedundancyFull asks for copies of all data.
@@ -15892,16 +15814,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DirtyBitmapStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DirtyBitmapStatusActive,
 		DirtyBitmapStatusDisabled,
 		DirtyBitmapStatusFrozen,
 		DirtyBitmapStatusLocked,
-		DirtyBitmapStatusInconsistent:
-		return true
-	}
-	return false
+		DirtyBitmapStatusInconsistent,
+	)
 }
 
 // BlockPasswdArgs are the arguments of [Client.BlockPasswd].

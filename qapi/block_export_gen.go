@@ -222,14 +222,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e FuseExportAllowOther) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		FuseExportAllowOtherOff,
 		FuseExportAllowOtherOn,
-		FuseExportAllowOtherAuto:
-		return true
-	}
-	return false
+		FuseExportAllowOtherAuto,
+	)
 }
 
 // BlockExportOptionsFuse are the options of an export as a file.
@@ -395,13 +393,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockExportRemoveMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockExportRemoveModeSafe,
-		BlockExportRemoveModeHard:
-		return true
-	}
-	return false
+		BlockExportRemoveModeHard,
+	)
 }
 
 // NBDServerRemoveArgs are the arguments of [Client.NBDServerRemove].
@@ -458,15 +454,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockExportType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockExportTypeNBD,
 		BlockExportTypeVhostUserBlk,
 		BlockExportTypeFuse,
-		BlockExportTypeVduseBlk:
-		return true
-	}
-	return false
+		BlockExportTypeVduseBlk,
+	)
 }
 
 // BlockExportOptions says which node to export, and how.

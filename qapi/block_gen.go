@@ -32,16 +32,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BIOSAtaTranslation) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BIOSAtaTranslationAuto,
 		BIOSAtaTranslationNone,
 		BIOSAtaTranslationLBA,
 		BIOSAtaTranslationLarge,
-		BIOSAtaTranslationRechs:
-		return true
-	}
-	return false
+		BIOSAtaTranslationRechs,
+	)
 }
 
 // FloppyDriveType says which floppy drive a PC has.
@@ -65,16 +63,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e FloppyDriveType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		FloppyDriveType144,
 		FloppyDriveType288,
 		FloppyDriveType120,
 		FloppyDriveTypeNone,
-		FloppyDriveTypeAuto:
-		return true
-	}
-	return false
+		FloppyDriveTypeAuto,
+	)
 }
 
 // PRManagerInfo is an object that does SCSI persistent reservations.
@@ -239,14 +235,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e BlockdevChangeReadOnlyMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		BlockdevChangeReadOnlyModeRetain,
 		BlockdevChangeReadOnlyModeReadOnly,
-		BlockdevChangeReadOnlyModeReadWrite:
-		return true
-	}
-	return false
+		BlockdevChangeReadOnlyModeReadWrite,
+	)
 }
 
 // BlockdevChangeMediumArgs are the arguments of [Client.BlockdevChangeMedium].

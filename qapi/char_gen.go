@@ -113,13 +113,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DataFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DataFormatUTF8,
-		DataFormatBase64:
-		return true
-	}
-	return false
+		DataFormatBase64,
+	)
 }
 
 // RingbufWriteArgs are the arguments of [Client.RingbufWrite].
@@ -495,13 +493,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ChardevVCEncoding) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ChardevVCEncodingCp437,
-		ChardevVCEncodingUTF8:
-		return true
-	}
-	return false
+		ChardevVCEncodingUTF8,
+	)
 }
 
 // ChardevBackendDbus are the options of a character device that a client of the
@@ -710,8 +706,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ChardevBackendKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ChardevBackendKindFile,
 		ChardevBackendKindSerial,
 		ChardevBackendKindParallel,
@@ -734,10 +730,8 @@ func (e ChardevBackendKind) Known() bool {
 		ChardevBackendKindDbus,
 		ChardevBackendKindVc,
 		ChardevBackendKindRingbuf,
-		ChardevBackendKindMemory:
-		return true
-	}
-	return false
+		ChardevBackendKindMemory,
+	)
 }
 
 // ChardevBackend is what a character device leads to.

@@ -19,13 +19,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e IOOperationType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		IOOperationTypeRead,
-		IOOperationTypeWrite:
-		return true
-	}
-	return false
+		IOOperationTypeWrite,
+	)
 }
 
 // OnOffAuto is a switch that can be left to QEMU.
@@ -45,14 +43,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e OnOffAuto) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		OnOffAutoAuto,
 		OnOffAutoOn,
-		OnOffAutoOff:
-		return true
-	}
-	return false
+		OnOffAutoOff,
+	)
 }
 
 // OnOffSplit is a switch between the kernel and QEMU.
@@ -72,14 +68,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e OnOffSplit) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		OnOffSplitOn,
 		OnOffSplitOff,
-		OnOffSplitSplit:
-		return true
-	}
-	return false
+		OnOffSplitSplit,
+	)
 }
 
 // StrOrNull is a string, or null to take back one that was set before.
@@ -135,8 +129,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e OffAutoPCIBAR) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		OffAutoPCIBAROff,
 		OffAutoPCIBARAuto,
 		OffAutoPCIBARBar0,
@@ -144,10 +138,8 @@ func (e OffAutoPCIBAR) Known() bool {
 		OffAutoPCIBARBar2,
 		OffAutoPCIBARBar3,
 		OffAutoPCIBARBar4,
-		OffAutoPCIBARBar5:
-		return true
-	}
-	return false
+		OffAutoPCIBARBar5,
+	)
 }
 
 // PCIELinkSpeed is the speed of a PCIe link, in GT/s a lane.
@@ -173,17 +165,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e PCIELinkSpeed) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		PCIELinkSpeed2_5,
 		PCIELinkSpeed5,
 		PCIELinkSpeed8,
 		PCIELinkSpeed16,
 		PCIELinkSpeed32,
-		PCIELinkSpeed64:
-		return true
-	}
-	return false
+		PCIELinkSpeed64,
+	)
 }
 
 // PCIELinkWidth is how many lanes a PCIe link has.
@@ -211,18 +201,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e PCIELinkWidth) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		PCIELinkWidth1,
 		PCIELinkWidth2,
 		PCIELinkWidth4,
 		PCIELinkWidth8,
 		PCIELinkWidth12,
 		PCIELinkWidth16,
-		PCIELinkWidth32:
-		return true
-	}
-	return false
+		PCIELinkWidth32,
+	)
 }
 
 // HostMemPolicy says which NUMA nodes of the host a guest's memory comes from.
@@ -244,15 +232,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HostMemPolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HostMemPolicyDefault,
 		HostMemPolicyPreferred,
 		HostMemPolicyBind,
-		HostMemPolicyInterleave:
-		return true
-	}
-	return false
+		HostMemPolicyInterleave,
+	)
 }
 
 // NetFilterDirection says which packets a filter sees.
@@ -272,14 +258,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NetFilterDirection) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NetFilterDirectionAll,
 		NetFilterDirectionRx,
-		NetFilterDirectionTx:
-		return true
-	}
-	return false
+		NetFilterDirectionTx,
+	)
 }
 
 // GrabToggleKeys are the keys that let an input-linux object take and release
@@ -306,17 +290,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GrabToggleKeys) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GrabToggleKeysCtrlCtrl,
 		GrabToggleKeysAltAlt,
 		GrabToggleKeysShiftShift,
 		GrabToggleKeysMetaMeta,
 		GrabToggleKeysScrolllock,
-		GrabToggleKeysCtrlScrolllock:
-		return true
-	}
-	return false
+		GrabToggleKeysCtrlScrolllock,
+	)
 }
 
 // HumanReadableText is text for people, which can change with any release.
@@ -357,12 +339,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e EndianMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		EndianModeUnspecified,
 		EndianModeLittle,
-		EndianModeBig:
-		return true
-	}
-	return false
+		EndianModeBig,
+	)
 }

@@ -19,14 +19,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CompatPolicyInput) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CompatPolicyInputAccept,
 		CompatPolicyInputReject,
-		CompatPolicyInputCrash:
-		return true
-	}
-	return false
+		CompatPolicyInputCrash,
+	)
 }
 
 // CompatPolicyOutput says what QEMU does with what it would rather not send.
@@ -44,13 +42,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CompatPolicyOutput) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CompatPolicyOutputAccept,
-		CompatPolicyOutputHide:
-		return true
-	}
-	return false
+		CompatPolicyOutputHide,
+	)
 }
 
 // CompatPolicy says how QEMU treats what is deprecated or unstable, to test

@@ -40,12 +40,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QMPCapability) Known() bool {
-	switch e {
-	case
-		QMPCapabilityOOB:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		QMPCapabilityOOB,
+	)
 }
 
 // VersionTriple is a version in three numbers.
@@ -166,13 +164,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MonitorMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MonitorModeReadline,
-		MonitorModeControl:
-		return true
-	}
-	return false
+		MonitorModeControl,
+	)
 }
 
 // MonitorOptions are the options of a monitor: -mon. No command carries them.

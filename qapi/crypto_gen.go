@@ -24,13 +24,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoTLSCredsEndpoint) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoTLSCredsEndpointClient,
-		QCryptoTLSCredsEndpointServer:
-		return true
-	}
-	return false
+		QCryptoTLSCredsEndpointServer,
+	)
 }
 
 // QCryptoSecretFormat says how the data of a secret is written.
@@ -48,13 +46,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoSecretFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoSecretFormatRaw,
-		QCryptoSecretFormatBase64:
-		return true
-	}
-	return false
+		QCryptoSecretFormatBase64,
+	)
 }
 
 // QCryptoHashAlgo is a hash function.
@@ -84,8 +80,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoHashAlgo) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoHashAlgoMD5,
 		QCryptoHashAlgoSHA1,
 		QCryptoHashAlgoSHA224,
@@ -93,10 +89,8 @@ func (e QCryptoHashAlgo) Known() bool {
 		QCryptoHashAlgoSHA384,
 		QCryptoHashAlgoSHA512,
 		QCryptoHashAlgoRipemd160,
-		QCryptoHashAlgoSm3:
-		return true
-	}
-	return false
+		QCryptoHashAlgoSm3,
+	)
 }
 
 // QCryptoCipherAlgo is a cipher, with the length of its key in bits.
@@ -141,8 +135,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoCipherAlgo) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoCipherAlgoAes128,
 		QCryptoCipherAlgoAes192,
 		QCryptoCipherAlgoAes256,
@@ -156,10 +150,8 @@ func (e QCryptoCipherAlgo) Known() bool {
 		QCryptoCipherAlgoTwofish192,
 		QCryptoCipherAlgoTwofish256,
 		QCryptoCipherAlgoSm4,
-		QCryptoCipherAlgoDESRfb:
-		return true
-	}
-	return false
+		QCryptoCipherAlgoDESRfb,
+	)
 }
 
 // QCryptoCipherMode says how a cipher is applied to more than one block.
@@ -181,15 +173,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoCipherMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoCipherModeEcb,
 		QCryptoCipherModeCbc,
 		QCryptoCipherModeXts,
-		QCryptoCipherModeCtr:
-		return true
-	}
-	return false
+		QCryptoCipherModeCtr,
+	)
 }
 
 // QCryptoIVGenAlgo says how a sector's number becomes the initial value of its
@@ -210,14 +200,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoIVGenAlgo) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoIVGenAlgoPlain,
 		QCryptoIVGenAlgoPlain64,
-		QCryptoIVGenAlgoEssiv:
-		return true
-	}
-	return false
+		QCryptoIVGenAlgoEssiv,
+	)
 }
 
 // QCryptoBlockFormat is a format of encrypted disks.
@@ -236,13 +224,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoBlockFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoBlockFormatQcow,
-		QCryptoBlockFormatLUKS:
-		return true
-	}
-	return false
+		QCryptoBlockFormatLUKS,
+	)
 }
 
 // QCryptoBlockOptionsQCow are the options to open the old encryption of qcow
@@ -850,13 +836,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoBlockLUKSKeyslotState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoBlockLUKSKeyslotStateActive,
-		QCryptoBlockLUKSKeyslotStateInactive:
-		return true
-	}
-	return false
+		QCryptoBlockLUKSKeyslotStateInactive,
+	)
 }
 
 // QCryptoBlockAmendOptionsLUKS are the options to change the passwords of a
@@ -1490,12 +1474,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoAkCipherAlgo) Known() bool {
-	switch e {
-	case
-		QCryptoAkCipherAlgoRSA:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		QCryptoAkCipherAlgoRSA,
+	)
 }
 
 // QCryptoAkCipherKeyType says which half of a pair a key is.
@@ -1513,13 +1495,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoAkCipherKeyType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoAkCipherKeyTypePublic,
-		QCryptoAkCipherKeyTypePrivate:
-		return true
-	}
-	return false
+		QCryptoAkCipherKeyTypePrivate,
+	)
 }
 
 // QCryptoRSAPaddingAlgo says how a message is filled up for RSA.
@@ -1537,13 +1517,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptoRSAPaddingAlgo) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptoRSAPaddingAlgoRaw,
-		QCryptoRSAPaddingAlgoPkcs1:
-		return true
-	}
-	return false
+		QCryptoRSAPaddingAlgoPkcs1,
+	)
 }
 
 // QCryptoAkCipherOptionsRSA are the options of RSA.

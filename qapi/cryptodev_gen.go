@@ -22,13 +22,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptodevBackendAlgoType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptodevBackendAlgoTypeSym,
-		QCryptodevBackendAlgoTypeAsym:
-		return true
-	}
-	return false
+		QCryptodevBackendAlgoTypeAsym,
+	)
 }
 
 // QCryptodevBackendServiceType is a service that a backend of virtio-crypto
@@ -55,16 +53,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptodevBackendServiceType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptodevBackendServiceTypeCipher,
 		QCryptodevBackendServiceTypeHash,
 		QCryptodevBackendServiceTypeMAC,
 		QCryptodevBackendServiceTypeAead,
-		QCryptodevBackendServiceTypeAkcipher:
-		return true
-	}
-	return false
+		QCryptodevBackendServiceTypeAkcipher,
+	)
 }
 
 // QCryptodevBackendType says who does the work of a backend.
@@ -86,14 +82,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptodevBackendType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptodevBackendTypeBuiltin,
 		QCryptodevBackendTypeVhostUser,
-		QCryptodevBackendTypeLkcf:
-		return true
-	}
-	return false
+		QCryptodevBackendTypeLkcf,
+	)
 }
 
 // QCryptodevBackendClient is one queue of a backend.
@@ -178,11 +172,9 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QCryptodevBackendAlgType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QCryptodevBackendAlgTypeSym,
-		QCryptodevBackendAlgTypeAsym:
-		return true
-	}
-	return false
+		QCryptodevBackendAlgTypeAsym,
+	)
 }

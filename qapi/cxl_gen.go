@@ -25,15 +25,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CXLEventLog) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CXLEventLogInformational,
 		CXLEventLogWarning,
 		CXLEventLogFailure,
-		CXLEventLogFatal:
-		return true
-	}
-	return false
+		CXLEventLogFatal,
+	)
 }
 
 // CXLGeneralMediaEvent is a record of an error in the media of a CXL memory
@@ -274,8 +272,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CXLUncorErrorType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CXLUncorErrorTypeCacheDataParity,
 		CXLUncorErrorTypeCacheAddressParity,
 		CXLUncorErrorTypeCacheBeParity,
@@ -290,10 +288,8 @@ func (e CXLUncorErrorType) Known() bool {
 		CXLUncorErrorTypeReceiverOverflow,
 		CXLUncorErrorTypeInternal,
 		CXLUncorErrorTypeCXLIDETx,
-		CXLUncorErrorTypeCXLIDERx:
-		return true
-	}
-	return false
+		CXLUncorErrorTypeCXLIDERx,
+	)
 }
 
 // CXLUncorErrorRecord is an error that a CXL device reports through PCIe's
@@ -348,18 +344,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CXLCorErrorType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CXLCorErrorTypeCacheDataEcc,
 		CXLCorErrorTypeMemDataEcc,
 		CXLCorErrorTypeCRCThreshold,
 		CXLCorErrorTypeRetryThreshold,
 		CXLCorErrorTypeCachePoisonReceived,
 		CXLCorErrorTypeMemPoisonReceived,
-		CXLCorErrorTypePhysical:
-		return true
-	}
-	return false
+		CXLCorErrorTypePhysical,
+	)
 }
 
 // CXLInjectCorrectableErrorArgs are the arguments of [Client.CXLInjectCorrectableError].
@@ -414,15 +408,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CXLExtentSelectionPolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CXLExtentSelectionPolicyFree,
 		CXLExtentSelectionPolicyContiguous,
 		CXLExtentSelectionPolicyPrescriptive,
-		CXLExtentSelectionPolicyEnableSharedAccess:
-		return true
-	}
-	return false
+		CXLExtentSelectionPolicyEnableSharedAccess,
+	)
 }
 
 // CXLAddDynamicCapacityArgs are the arguments of [Client.CXLAddDynamicCapacity].
@@ -471,13 +463,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CXLExtentRemovalPolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CXLExtentRemovalPolicyTagBased,
-		CXLExtentRemovalPolicyPrescriptive:
-		return true
-	}
-	return false
+		CXLExtentRemovalPolicyPrescriptive,
+	)
 }
 
 // CXLReleaseDynamicCapacityArgs are the arguments of [Client.CXLReleaseDynamicCapacity].

@@ -42,8 +42,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DumpGuestMemoryFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DumpGuestMemoryFormatElf,
 		DumpGuestMemoryFormatKdumpZlib,
 		DumpGuestMemoryFormatKdumpLzo,
@@ -51,10 +51,8 @@ func (e DumpGuestMemoryFormat) Known() bool {
 		DumpGuestMemoryFormatKdumpRawZlib,
 		DumpGuestMemoryFormatKdumpRawLzo,
 		DumpGuestMemoryFormatKdumpRawSnappy,
-		DumpGuestMemoryFormatWinDmp:
-		return true
-	}
-	return false
+		DumpGuestMemoryFormatWinDmp,
+	)
 }
 
 // DumpGuestMemoryArgs are the arguments of [Client.DumpGuestMemory].
@@ -109,15 +107,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DumpStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DumpStatusNone,
 		DumpStatusActive,
 		DumpStatusCompleted,
-		DumpStatusFailed:
-		return true
-	}
-	return false
+		DumpStatusFailed,
+	)
 }
 
 // DumpQueryResult is the progress of a dump of guest memory.

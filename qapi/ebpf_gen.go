@@ -43,12 +43,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e EbpfProgramID) Known() bool {
-	switch e {
-	case
-		EbpfProgramIDRss:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		EbpfProgramIDRss,
+	)
 }
 
 // RequestEbpfArgs are the arguments of [Client.RequestEbpf].

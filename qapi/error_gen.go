@@ -24,14 +24,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QAPIErrorClass) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QAPIErrorClassGenericError,
 		QAPIErrorClassCommandNotFound,
 		QAPIErrorClassDeviceNotActive,
 		QAPIErrorClassDeviceNotFound,
-		QAPIErrorClassKVMMissingCap:
-		return true
-	}
-	return false
+		QAPIErrorClassKVMMissingCap,
+	)
 }

@@ -52,18 +52,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SchemaMetaType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SchemaMetaTypeBuiltin,
 		SchemaMetaTypeEnum,
 		SchemaMetaTypeArray,
 		SchemaMetaTypeObject,
 		SchemaMetaTypeAlternate,
 		SchemaMetaTypeCommand,
-		SchemaMetaTypeEvent:
-		return true
-	}
-	return false
+		SchemaMetaTypeEvent,
+	)
 }
 
 // SchemaInfo is an entity of the interface: a command, an event or a type.
@@ -282,8 +280,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e JSONType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		JSONTypeString,
 		JSONTypeNumber,
 		JSONTypeInt,
@@ -291,10 +289,8 @@ func (e JSONType) Known() bool {
 		JSONTypeNull,
 		JSONTypeObject,
 		JSONTypeArray,
-		JSONTypeValue:
-		return true
-	}
-	return false
+		JSONTypeValue,
+	)
 }
 
 // SchemaInfoEnum is a set of strings.

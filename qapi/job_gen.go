@@ -44,8 +44,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e JobType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		JobTypeCommit,
 		JobTypeStream,
 		JobTypeMirror,
@@ -54,10 +54,8 @@ func (e JobType) Known() bool {
 		JobTypeAmend,
 		JobTypeSnapshotLoad,
 		JobTypeSnapshotSave,
-		JobTypeSnapshotDelete:
-		return true
-	}
-	return false
+		JobTypeSnapshotDelete,
+	)
 }
 
 // JobStatus is the state that a job is in.
@@ -94,8 +92,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e JobStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		JobStatusUndefined,
 		JobStatusCreated,
 		JobStatusRunning,
@@ -106,10 +104,8 @@ func (e JobStatus) Known() bool {
 		JobStatusPending,
 		JobStatusAborting,
 		JobStatusConcluded,
-		JobStatusNull:
-		return true
-	}
-	return false
+		JobStatusNull,
+	)
 }
 
 // JobVerb says what can be done to a job; not everything is possible in every
@@ -140,8 +136,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e JobVerb) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		JobVerbCancel,
 		JobVerbPause,
 		JobVerbResume,
@@ -149,10 +145,8 @@ func (e JobVerb) Known() bool {
 		JobVerbComplete,
 		JobVerbDismiss,
 		JobVerbFinalize,
-		JobVerbChange:
-		return true
-	}
-	return false
+		JobVerbChange,
+	)
 }
 
 // JobStatusChangeEvent reports that a job has gone over to another state. It

@@ -24,15 +24,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e S390CPUEntitlement) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		S390CPUEntitlementAuto,
 		S390CPUEntitlementLow,
 		S390CPUEntitlementMedium,
-		S390CPUEntitlementHigh:
-		return true
-	}
-	return false
+		S390CPUEntitlementHigh,
+	)
 }
 
 // CPUTopologyLevel is a level at which processors share something, from the
@@ -65,8 +63,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CPUTopologyLevel) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CPUTopologyLevelThread,
 		CPUTopologyLevelCore,
 		CPUTopologyLevelModule,
@@ -75,10 +73,8 @@ func (e CPUTopologyLevel) Known() bool {
 		CPUTopologyLevelSocket,
 		CPUTopologyLevelBook,
 		CPUTopologyLevelDrawer,
-		CPUTopologyLevelDefault:
-		return true
-	}
-	return false
+		CPUTopologyLevelDefault,
+	)
 }
 
 // CacheLevelAndType is a cache of a processor.
@@ -100,15 +96,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CacheLevelAndType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CacheLevelAndTypeL1d,
 		CacheLevelAndTypeL1i,
 		CacheLevelAndTypeL2,
-		CacheLevelAndTypeL3:
-		return true
-	}
-	return false
+		CacheLevelAndTypeL3,
+	)
 }
 
 // SmpCacheProperties says which processors share a cache.

@@ -79,8 +79,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SysEmuTarget) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SysEmuTargetAarch64,
 		SysEmuTargetAlpha,
 		SysEmuTargetArm,
@@ -115,10 +115,8 @@ func (e SysEmuTarget) Known() bool {
 		SysEmuTargetNios2,
 		SysEmuTargetLm32,
 		SysEmuTargetMoxie,
-		SysEmuTargetUnicore32:
-		return true
-	}
-	return false
+		SysEmuTargetUnicore32,
+	)
 }
 
 // S390CPUState is the state of an s390x processor.
@@ -142,16 +140,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e S390CPUState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		S390CPUStateUninitialized,
 		S390CPUStateStopped,
 		S390CPUStateCheckStop,
 		S390CPUStateOperating,
-		S390CPUStateLoad:
-		return true
-	}
-	return false
+		S390CPUStateLoad,
+	)
 }
 
 // CPUInfoS390 are the parts that s390x processors have.
@@ -1140,14 +1136,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e LostTickPolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		LostTickPolicyDiscard,
 		LostTickPolicyDelay,
-		LostTickPolicySlew:
-		return true
-	}
-	return false
+		LostTickPolicySlew,
+	)
 }
 
 // InjectNMI sends the guest an interrupt that cannot be masked, usually to make
@@ -1183,16 +1177,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NUMAOptionsType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NUMAOptionsTypeNode,
 		NUMAOptionsTypeDist,
 		NUMAOptionsTypeCPU,
 		NUMAOptionsTypeHmatLb,
-		NUMAOptionsTypeHmatCache:
-		return true
-	}
-	return false
+		NUMAOptionsTypeHmatCache,
+	)
 }
 
 // NUMAOptions is a piece of NUMA configuration.
@@ -1459,8 +1451,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e X86CPURegister32) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		X86CPURegister32EAX,
 		X86CPURegister32EBX,
 		X86CPURegister32ECX,
@@ -1468,10 +1460,8 @@ func (e X86CPURegister32) Known() bool {
 		X86CPURegister32ESP,
 		X86CPURegister32EBP,
 		X86CPURegister32ESI,
-		X86CPURegister32EDI:
-		return true
-	}
-	return false
+		X86CPURegister32EDI,
+	)
 }
 
 // X86CPUFeatureWordInfo is a word of features of an x86 processor, as the
@@ -1608,15 +1598,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HmatLBMemoryHierarchy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HmatLBMemoryHierarchyMemory,
 		HmatLBMemoryHierarchyFirstLevel,
 		HmatLBMemoryHierarchySecondLevel,
-		HmatLBMemoryHierarchyThirdLevel:
-		return true
-	}
-	return false
+		HmatLBMemoryHierarchyThirdLevel,
+	)
 }
 
 // HmatLBDataType is what a figure about memory is.
@@ -1642,17 +1630,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HmatLBDataType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HmatLBDataTypeAccessLatency,
 		HmatLBDataTypeReadLatency,
 		HmatLBDataTypeWriteLatency,
 		HmatLBDataTypeAccessBandwidth,
 		HmatLBDataTypeReadBandwidth,
-		HmatLBDataTypeWriteBandwidth:
-		return true
-	}
-	return false
+		HmatLBDataTypeWriteBandwidth,
+	)
 }
 
 // NUMAOptionsHmatLb is how fast one NUMA node reaches the memory of another,
@@ -1736,14 +1722,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HmatCacheAssociativity) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HmatCacheAssociativityNone,
 		HmatCacheAssociativityDirect,
-		HmatCacheAssociativityComplex:
-		return true
-	}
-	return false
+		HmatCacheAssociativityComplex,
+	)
 }
 
 // HmatCacheWritePolicy is when a cache passes writes on.
@@ -1763,14 +1747,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HmatCacheWritePolicy) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HmatCacheWritePolicyNone,
 		HmatCacheWritePolicyWriteBack,
-		HmatCacheWritePolicyWriteThrough:
-		return true
-	}
-	return false
+		HmatCacheWritePolicyWriteThrough,
+	)
 }
 
 // NUMAOptionsHmatCache is a cache in front of a NUMA node's memory, for the
@@ -2601,18 +2583,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MemoryDeviceInfoKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MemoryDeviceInfoKindDimm,
 		MemoryDeviceInfoKindNvdimm,
 		MemoryDeviceInfoKindVirtioPmem,
 		MemoryDeviceInfoKindVirtioMem,
 		MemoryDeviceInfoKindSGXEpc,
 		MemoryDeviceInfoKindHvBalloon,
-		MemoryDeviceInfoKindSpMem:
-		return true
-	}
-	return false
+		MemoryDeviceInfoKindSpMem,
+	)
 }
 
 // MemoryDeviceInfo is a device that adds memory to the machine.
@@ -3024,14 +3004,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SMBIOSEntryPointType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SMBIOSEntryPointType32,
 		SMBIOSEntryPointType64,
-		SMBIOSEntryPointTypeAuto:
-		return true
-	}
-	return false
+		SMBIOSEntryPointTypeAuto,
+	)
 }
 
 // MemorySizeConfiguration says how much memory a machine has: the option -m. No
@@ -3218,13 +3196,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CPUModelExpansionType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CPUModelExpansionTypeStatic,
-		CPUModelExpansionTypeFull:
-		return true
-	}
-	return false
+		CPUModelExpansionTypeFull,
+	)
 }
 
 // CPUModelCompareResult is what two models are to each other. For the models A
@@ -3247,15 +3223,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CPUModelCompareResult) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CPUModelCompareResultIncompatible,
 		CPUModelCompareResultIdentical,
 		CPUModelCompareResultSuperset,
-		CPUModelCompareResultSubset:
-		return true
-	}
-	return false
+		CPUModelCompareResultSubset,
+	)
 }
 
 // CPUModelBaselineInfo is a model that two hosts can both run.
@@ -3658,8 +3632,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CPUInfoArch) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CPUInfoArchX86,
 		CPUInfoArchSparc,
 		CPUInfoArchPpc,
@@ -3667,10 +3641,8 @@ func (e CPUInfoArch) Known() bool {
 		CPUInfoArchTricore,
 		CPUInfoArchS390,
 		CPUInfoArchRiscv,
-		CPUInfoArchOther:
-		return true
-	}
-	return false
+		CPUInfoArchOther,
+	)
 }
 
 // CPUInfo is a processor of the guest.

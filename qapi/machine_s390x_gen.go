@@ -26,13 +26,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e S390CPUPolarization) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		S390CPUPolarizationHorizontal,
-		S390CPUPolarizationVertical:
-		return true
-	}
-	return false
+		S390CPUPolarizationVertical,
+	)
 }
 
 // SetCPUTopologyArgs are the arguments of [Client.SetCPUTopology].

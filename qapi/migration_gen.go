@@ -237,8 +237,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigrationStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigrationStatusNone,
 		MigrationStatusSetup,
 		MigrationStatusCancelling,
@@ -255,10 +255,8 @@ func (e MigrationStatus) Known() bool {
 		MigrationStatusColo,
 		MigrationStatusPreSwitchover,
 		MigrationStatusDevice,
-		MigrationStatusWaitUnplug:
-		return true
-	}
-	return false
+		MigrationStatusWaitUnplug,
+	)
 }
 
 // VfioStats is what has been transferred of devices passed through with VFIO.
@@ -526,8 +524,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigrationCapability) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigrationCapabilityXbzrle,
 		MigrationCapabilityRdmaPinAll,
 		MigrationCapabilityAutoConverge,
@@ -551,10 +549,8 @@ func (e MigrationCapability) Known() bool {
 		MigrationCapabilityMappedRAM,
 		MigrationCapabilityZeroBlocks,
 		MigrationCapabilityCompress,
-		MigrationCapabilityBlock:
-		return true
-	}
-	return false
+		MigrationCapabilityBlock,
+	)
 }
 
 // MigrationCapabilityStatus is a capability with its state.
@@ -637,17 +633,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MultiFDCompression) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MultiFDCompressionNone,
 		MultiFDCompressionZlib,
 		MultiFDCompressionZstd,
 		MultiFDCompressionQatzip,
 		MultiFDCompressionQpl,
-		MultiFDCompressionUadk:
-		return true
-	}
-	return false
+		MultiFDCompressionUadk,
+	)
 }
 
 // MigMode is what kind of migration is wanted.
@@ -674,15 +668,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigModeNormal,
 		MigModeCprReboot,
 		MigModeCprTransfer,
-		MigModeCprExec:
-		return true
-	}
-	return false
+		MigModeCprExec,
+	)
 }
 
 // ZeroPageDetection is who looks for pages that are all zero.
@@ -704,14 +696,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ZeroPageDetection) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ZeroPageDetectionNone,
 		ZeroPageDetectionLegacy,
-		ZeroPageDetectionMultifd:
-		return true
-	}
-	return false
+		ZeroPageDetectionMultifd,
+	)
 }
 
 // BitmapMigrationBitmapAliasTransform says how a migrated bitmap is changed at
@@ -889,8 +879,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigrationParameter) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigrationParameterAnnounceInitial,
 		MigrationParameterAnnounceMax,
 		MigrationParameterAnnounceRounds,
@@ -926,10 +916,8 @@ func (e MigrationParameter) Known() bool {
 		MigrationParameterCompressThreads,
 		MigrationParameterDecompressThreads,
 		MigrationParameterCompressWaitThread,
-		MigrationParameterBlockIncremental:
-		return true
-	}
-	return false
+		MigrationParameterBlockIncremental,
+	)
 }
 
 // MigrateSetParameters changes parameters of migrations; those that are absent
@@ -1427,18 +1415,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e COLOMessage) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		COLOMessageCheckpointReady,
 		COLOMessageCheckpointRequest,
 		COLOMessageCheckpointReply,
 		COLOMessageVmstateSend,
 		COLOMessageVmstateSize,
 		COLOMessageVmstateReceived,
-		COLOMessageVmstateLoaded:
-		return true
-	}
-	return false
+		COLOMessageVmstateLoaded,
+	)
 }
 
 // COLOMode is the part that a VM plays in COLO.
@@ -1458,14 +1444,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e COLOMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		COLOModeNone,
 		COLOModePrimary,
-		COLOModeSecondary:
-		return true
-	}
-	return false
+		COLOModeSecondary,
+	)
 }
 
 // FailoverStatus is how far a failover of COLO is. It does not appear on the
@@ -1491,16 +1475,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e FailoverStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		FailoverStatusNone,
 		FailoverStatusRequire,
 		FailoverStatusActive,
 		FailoverStatusCompleted,
-		FailoverStatusRelaunch:
-		return true
-	}
-	return false
+		FailoverStatusRelaunch,
+	)
 }
 
 // ColoExitEvent reports that COLO replication has ended, after an error or on
@@ -1570,15 +1552,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e COLOExitReason) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		COLOExitReasonNone,
 		COLOExitReasonRequest,
 		COLOExitReasonError,
-		COLOExitReasonProcessing:
-		return true
-	}
-	return false
+		COLOExitReasonProcessing,
+	)
 }
 
 // XColoLostHeartbeat tells a VM of a COLO pair that the other side is lost.
@@ -1643,15 +1623,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigrationAddressType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigrationAddressTypeSocket,
 		MigrationAddressTypeExec,
 		MigrationAddressTypeRdma,
-		MigrationAddressTypeFile:
-		return true
-	}
-	return false
+		MigrationAddressTypeFile,
+	)
 }
 
 // MigrationAddressFile says which file holds a migration stream.
@@ -1948,13 +1926,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MigrationChannelType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MigrationChannelTypeMain,
-		MigrationChannelTypeCpr:
-		return true
-	}
-	return false
+		MigrationChannelTypeCpr,
+	)
 }
 
 // MigrationChannel is a connection of a migration.
@@ -2410,14 +2386,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DirtyRateStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DirtyRateStatusUnstarted,
 		DirtyRateStatusMeasuring,
-		DirtyRateStatusMeasured:
-		return true
-	}
-	return false
+		DirtyRateStatusMeasured,
+	)
 }
 
 // DirtyRateMeasureMode is how the dirty rate is measured.
@@ -2440,14 +2414,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DirtyRateMeasureMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DirtyRateMeasureModePageSampling,
 		DirtyRateMeasureModeDirtyRing,
-		DirtyRateMeasureModeDirtyBitmap:
-		return true
-	}
-	return false
+		DirtyRateMeasureModeDirtyBitmap,
+	)
 }
 
 // TimeUnit is a unit of time.
@@ -2467,13 +2439,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e TimeUnit) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		TimeUnitSecond,
-		TimeUnitMillisecond:
-		return true
-	}
-	return false
+		TimeUnitMillisecond,
+	)
 }
 
 // DirtyRateInfo is the state and the result of a measurement of the dirty rate.

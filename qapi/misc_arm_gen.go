@@ -81,8 +81,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SsidSizeMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SsidSizeModeAuto,
 		SsidSizeMode0,
 		SsidSizeMode1,
@@ -104,10 +104,8 @@ func (e SsidSizeMode) Known() bool {
 		SsidSizeMode17,
 		SsidSizeMode18,
 		SsidSizeMode19,
-		SsidSizeMode20:
-		return true
-	}
-	return false
+		SsidSizeMode20,
+	)
 }
 
 // OasMode is how many bits the addresses have that a virtual SMMU puts out;
@@ -132,8 +130,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e OasMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		OasModeAuto,
 		OasMode32,
 		OasMode36,
@@ -142,8 +140,6 @@ func (e OasMode) Known() bool {
 		OasMode44,
 		OasMode48,
 		OasMode52,
-		OasMode56:
-		return true
-	}
-	return false
+		OasMode56,
+	)
 }

@@ -391,15 +391,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e CommandLineParameterType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		CommandLineParameterTypeString,
 		CommandLineParameterTypeBoolean,
 		CommandLineParameterTypeNumber,
-		CommandLineParameterTypeSize:
-		return true
-	}
-	return false
+		CommandLineParameterTypeSize,
+	)
 }
 
 // CommandLineParameterInfo is a parameter of a command-line option.

@@ -40,17 +40,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SEVState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SEVStateUninit,
 		SEVStateLaunchUpdate,
 		SEVStateLaunchSecret,
 		SEVStateRunning,
 		SEVStateSendUpdate,
-		SEVStateReceiveUpdate:
-		return true
-	}
-	return false
+		SEVStateReceiveUpdate,
+	)
 }
 
 // SEVGuestType is the kind of an AMD confidential guest.
@@ -70,13 +68,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SEVGuestType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SEVGuestTypeSEV,
-		SEVGuestTypeSEVSnp:
-		return true
-	}
-	return false
+		SEVGuestTypeSEVSnp,
+	)
 }
 
 // SEVInfoSEV are the parts that SEV guests have.
@@ -567,17 +563,15 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e EvtchnPortType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		EvtchnPortTypeClosed,
 		EvtchnPortTypeUnbound,
 		EvtchnPortTypeInterdomain,
 		EvtchnPortTypePirq,
 		EvtchnPortTypeVirq,
-		EvtchnPortTypeIpi:
-		return true
-	}
-	return false
+		EvtchnPortTypeIpi,
+	)
 }
 
 // EvtchnInfo is a Xen event channel of the guest.

@@ -1164,13 +1164,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e AFXDPMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		AFXDPModeNative,
-		AFXDPModeSkb:
-		return true
-	}
-	return false
+		AFXDPModeSkb,
+	)
 }
 
 // NetdevAfXdp are the options of an AF_XDP socket, which takes packets directly
@@ -1714,8 +1712,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NetClientDriver) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NetClientDriverNone,
 		NetClientDriverNIC,
 		NetClientDriverUser,
@@ -1734,10 +1732,8 @@ func (e NetClientDriver) Known() bool {
 		NetClientDriverAfXdp,
 		NetClientDriverVmnetHost,
 		NetClientDriverVmnetShared,
-		NetClientDriverVmnetBridged:
-		return true
-	}
-	return false
+		NetClientDriverVmnetBridged,
+	)
 }
 
 // Netdev is a network backend to be created.
@@ -2001,14 +1997,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RxState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RxStateNormal,
 		RxStateNone,
-		RxStateAll:
-		return true
-	}
-	return false
+		RxStateAll,
+	)
 }
 
 // RxFilterInfo is what a network card is to receive.

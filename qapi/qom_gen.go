@@ -586,13 +586,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NetfilterInsert) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NetfilterInsertBefore,
-		NetfilterInsertBehind:
-		return true
-	}
-	return false
+		NetfilterInsertBehind,
+	)
 }
 
 // ObjectOptionsFilterReplay are the properties that all network filters have.
@@ -2827,13 +2825,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MonitorQMPCloseAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MonitorQMPCloseActionNone,
-		MonitorQMPCloseActionDelete:
-		return true
-	}
-	return false
+		MonitorQMPCloseActionDelete,
+	)
 }
 
 // ObjectOptionsMonitorQMP are the properties of a QMP monitor.
@@ -2980,8 +2976,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ObjectType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ObjectTypeACPIGenericInitiator,
 		ObjectTypeACPIGenericPort,
 		ObjectTypeAuthzList,
@@ -3034,10 +3030,8 @@ func (e ObjectType) Known() bool {
 		ObjectTypeTLSCredsX509,
 		ObjectTypeTLSCipherSuites,
 		ObjectTypeXRemoteObject,
-		ObjectTypeXVfioUserServer:
-		return true
-	}
-	return false
+		ObjectTypeXVfioUserServer,
+	)
 }
 
 // ObjectOptions is an object to make, with its properties.

@@ -26,14 +26,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ReplayMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ReplayModeNone,
 		ReplayModeRecord,
-		ReplayModePlay:
-		return true
-	}
-	return false
+		ReplayModePlay,
+	)
 }
 
 // ReplayInfo is the state of recording or replaying.

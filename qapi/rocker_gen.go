@@ -65,13 +65,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RockerPortDuplex) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RockerPortDuplexHalf,
-		RockerPortDuplexFull:
-		return true
-	}
-	return false
+		RockerPortDuplexFull,
+	)
 }
 
 // RockerPortAutoneg says whether a port negotiates its speed.
@@ -89,13 +87,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RockerPortAutoneg) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RockerPortAutonegOff,
-		RockerPortAutonegOn:
-		return true
-	}
-	return false
+		RockerPortAutonegOn,
+	)
 }
 
 // RockerPort is a front-panel port of a Rocker switch.

@@ -59,8 +59,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RunState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RunStateDebug,
 		RunStateInmigrate,
 		RunStateInternalError,
@@ -77,10 +77,8 @@ func (e RunState) Known() bool {
 		RunStateWatchdog,
 		RunStateGuestPanicked,
 		RunStateColo,
-		RunStatePreconfig:
-		return true
-	}
-	return false
+		RunStatePreconfig,
+	)
 }
 
 // ShutdownCause is why a machine was shut down or reset.
@@ -116,8 +114,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ShutdownCause) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ShutdownCauseNone,
 		ShutdownCauseHostError,
 		ShutdownCauseHostQMPQuit,
@@ -128,10 +126,8 @@ func (e ShutdownCause) Known() bool {
 		ShutdownCauseGuestReset,
 		ShutdownCauseGuestPanic,
 		ShutdownCauseSubsystemReset,
-		ShutdownCauseSnapshotLoad:
-		return true
-	}
-	return false
+		ShutdownCauseSnapshotLoad,
+	)
 }
 
 // StatusInfo is what a machine is doing.
@@ -522,18 +518,16 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e WatchdogAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		WatchdogActionReset,
 		WatchdogActionShutdown,
 		WatchdogActionPoweroff,
 		WatchdogActionPause,
 		WatchdogActionDebug,
 		WatchdogActionNone,
-		WatchdogActionInjectNMI:
-		return true
-	}
-	return false
+		WatchdogActionInjectNMI,
+	)
 }
 
 // RebootAction is what QEMU does when the guest resets itself.
@@ -553,13 +547,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e RebootAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		RebootActionReset,
-		RebootActionShutdown:
-		return true
-	}
-	return false
+		RebootActionShutdown,
+	)
 }
 
 // ShutdownAction is what QEMU does when the guest shuts down.
@@ -579,13 +571,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ShutdownAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ShutdownActionPoweroff,
-		ShutdownActionPause:
-		return true
-	}
-	return false
+		ShutdownActionPause,
+	)
 }
 
 // PanicAction is what QEMU does when the guest's kernel says that it has
@@ -610,15 +600,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e PanicAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		PanicActionPause,
 		PanicActionShutdown,
 		PanicActionExitFailure,
-		PanicActionNone:
-		return true
-	}
-	return false
+		PanicActionNone,
+	)
 }
 
 // WatchdogSetActionArgs are the arguments of [Client.WatchdogSetAction].
@@ -808,14 +796,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestPanicAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestPanicActionPause,
 		GuestPanicActionPoweroff,
-		GuestPanicActionRun:
-		return true
-	}
-	return false
+		GuestPanicActionRun,
+	)
 }
 
 // GuestPanicInformationType is the kind of what a guest says about a crash.
@@ -837,15 +823,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestPanicInformationType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestPanicInformationTypeHyperV,
 		GuestPanicInformationTypeS390,
 		GuestPanicInformationTypeTdx,
-		GuestPanicInformationTypeSEV:
-		return true
-	}
-	return false
+		GuestPanicInformationTypeSEV,
+	)
 }
 
 // GuestPanicInformation is what a guest has said about its crash.
@@ -1039,16 +1023,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e S390CrashReason) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		S390CrashReasonUnknown,
 		S390CrashReasonDisabledWait,
 		S390CrashReasonExtintLoop,
 		S390CrashReasonPgmintLoop,
-		S390CrashReasonOpintLoop:
-		return true
-	}
-	return false
+		S390CrashReasonOpintLoop,
+	)
 }
 
 // GuestPanicInformationS390 is the state of the s390x processor that crashed.
@@ -1281,13 +1263,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MemoryFailureRecipient) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MemoryFailureRecipientHypervisor,
-		MemoryFailureRecipientGuest:
-		return true
-	}
-	return false
+		MemoryFailureRecipientGuest,
+	)
 }
 
 // MemoryFailureAction is what is done about memory that has failed.
@@ -1309,15 +1289,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e MemoryFailureAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		MemoryFailureActionIgnore,
 		MemoryFailureActionInject,
 		MemoryFailureActionFatal,
-		MemoryFailureActionReset:
-		return true
-	}
-	return false
+		MemoryFailureActionReset,
+	)
 }
 
 // MemoryFailureFlags say how urgent a failure of memory is.
@@ -1361,12 +1339,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NotifyVmexitOption) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NotifyVmexitOptionRun,
 		NotifyVmexitOptionInternalError,
-		NotifyVmexitOptionDisable:
-		return true
-	}
-	return false
+		NotifyVmexitOptionDisable,
+	)
 }

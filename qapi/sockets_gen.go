@@ -29,16 +29,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e NetworkAddressFamily) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		NetworkAddressFamilyIPv4,
 		NetworkAddressFamilyIPv6,
 		NetworkAddressFamilyUnix,
 		NetworkAddressFamilyVsock,
-		NetworkAddressFamilyUnknown:
-		return true
-	}
-	return false
+		NetworkAddressFamilyUnknown,
+	)
 }
 
 // InetSocketAddressBase is a host and a port.
@@ -487,15 +485,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SocketAddressType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SocketAddressTypeInet,
 		SocketAddressTypeUnix,
 		SocketAddressTypeVsock,
-		SocketAddressTypeFD:
-		return true
-	}
-	return false
+		SocketAddressTypeFD,
+	)
 }
 
 // SocketAddress is the address of a socket.

@@ -32,16 +32,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e StatsType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		StatsTypeCumulative,
 		StatsTypeInstant,
 		StatsTypePeak,
 		StatsTypeLinearHistogram,
-		StatsTypeLog2Histogram:
-		return true
-	}
-	return false
+		StatsTypeLog2Histogram,
+	)
 }
 
 // StatsUnit is the unit of a statistic.
@@ -65,15 +63,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e StatsUnit) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		StatsUnitBytes,
 		StatsUnitSeconds,
 		StatsUnitCycles,
-		StatsUnitBoolean:
-		return true
-	}
-	return false
+		StatsUnitBoolean,
+	)
 }
 
 // StatsProvider is where statistics come from.
@@ -93,13 +89,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e StatsProvider) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		StatsProviderKVM,
-		StatsProviderCryptodev:
-		return true
-	}
-	return false
+		StatsProviderCryptodev,
+	)
 }
 
 // StatsTarget is what statistics are about.
@@ -121,14 +115,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e StatsTarget) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		StatsTargetVM,
 		StatsTargetVcpu,
-		StatsTargetCryptodev:
-		return true
-	}
-	return false
+		StatsTargetCryptodev,
+	)
 }
 
 // StatsRequest names statistics of a provider.

@@ -28,14 +28,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e TPMModel) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		TPMModelTPMTis,
 		TPMModelTPMCrb,
-		TPMModelTPMSpapr:
-		return true
-	}
-	return false
+		TPMModelTPMSpapr,
+	)
 }
 
 // QueryTPMModels returns the models of TPM that this QEMU can give to a guest.
@@ -68,13 +66,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e TPMType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		TPMTypePassthrough,
-		TPMTypeEmulator:
-		return true
-	}
-	return false
+		TPMTypeEmulator,
+	)
 }
 
 // QueryTPMTypes returns the kinds of backends that this QEMU knows for a TPM.

@@ -24,14 +24,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e TraceEventState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		TraceEventStateUnavailable,
 		TraceEventStateDisabled,
-		TraceEventStateEnabled:
-		return true
-	}
-	return false
+		TraceEventStateEnabled,
+	)
 }
 
 // TraceEventInfo is a trace event.

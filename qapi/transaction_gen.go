@@ -43,13 +43,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ActionCompletionMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ActionCompletionModeIndividual,
-		ActionCompletionModeGrouped:
-		return true
-	}
-	return false
+		ActionCompletionModeGrouped,
+	)
 }
 
 // TransactionActionKind says what an action of a transaction does.
@@ -89,8 +87,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e TransactionActionKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		TransactionActionKindAbort,
 		TransactionActionKindBlockDirtyBitmapAdd,
 		TransactionActionKindBlockDirtyBitmapRemove,
@@ -102,10 +100,8 @@ func (e TransactionActionKind) Known() bool {
 		TransactionActionKindBlockdevSnapshot,
 		TransactionActionKindBlockdevSnapshotInternalSync,
 		TransactionActionKindBlockdevSnapshotSync,
-		TransactionActionKindDriveBackup:
-		return true
-	}
-	return false
+		TransactionActionKindDriveBackup,
+	)
 }
 
 // TransactionAction is one thing that a transaction does.

@@ -26,13 +26,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DisplayProtocol) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DisplayProtocolVNC,
-		DisplayProtocolSpice:
-		return true
-	}
-	return false
+		DisplayProtocolSpice,
+	)
 }
 
 // SetPasswordAction says what happens to clients that are connected when the
@@ -53,14 +51,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SetPasswordAction) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SetPasswordActionKeep,
 		SetPasswordActionFail,
-		SetPasswordActionDisconnect:
-		return true
-	}
-	return false
+		SetPasswordActionDisconnect,
+	)
 }
 
 // SetPasswordOptions are the arguments for setting a password.
@@ -403,13 +399,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e ImageFormat) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		ImageFormatPpm,
-		ImageFormatPng:
-		return true
-	}
-	return false
+		ImageFormatPng,
+	)
 }
 
 // ScreendumpArgs are the arguments of [Client.Screendump].
@@ -578,14 +572,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e SpiceQueryMouseMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		SpiceQueryMouseModeClient,
 		SpiceQueryMouseModeServer,
-		SpiceQueryMouseModeUnknown:
-		return true
-	}
-	return false
+		SpiceQueryMouseModeUnknown,
+	)
 }
 
 // SpiceInfo is the state of the SPICE server.
@@ -1022,8 +1014,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e VNCPrimaryAuth) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		VNCPrimaryAuthNone,
 		VNCPrimaryAuthVNC,
 		VNCPrimaryAuthRa2,
@@ -1032,10 +1024,8 @@ func (e VNCPrimaryAuth) Known() bool {
 		VNCPrimaryAuthUltra,
 		VNCPrimaryAuthTLS,
 		VNCPrimaryAuthVencrypt,
-		VNCPrimaryAuthSASL:
-		return true
-	}
-	return false
+		VNCPrimaryAuthSASL,
+	)
 }
 
 // VNCVencryptSubAuth is how clients are authenticated inside TLS. tls- stands
@@ -1070,8 +1060,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e VNCVencryptSubAuth) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		VNCVencryptSubAuthPlain,
 		VNCVencryptSubAuthTLSNone,
 		VNCVencryptSubAuthX509None,
@@ -1080,10 +1070,8 @@ func (e VNCVencryptSubAuth) Known() bool {
 		VNCVencryptSubAuthTLSPlain,
 		VNCVencryptSubAuthX509Plain,
 		VNCVencryptSubAuthTLSSASL,
-		VNCVencryptSubAuthX509SASL:
-		return true
-	}
-	return false
+		VNCVencryptSubAuthX509SASL,
+	)
 }
 
 // VNCServerInfo2 is an address at which a VNC server listens.
@@ -1759,8 +1747,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QKeyCode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QKeyCodeUnmapped,
 		QKeyCodeShift,
 		QKeyCodeShiftR,
@@ -1922,10 +1910,8 @@ func (e QKeyCode) Known() bool {
 		QKeyCodeF21,
 		QKeyCodeF22,
 		QKeyCodeF23,
-		QKeyCodeF24:
-		return true
-	}
-	return false
+		QKeyCodeF24,
+	)
 }
 
 // KeyValueKind is a way to name a key.
@@ -1943,13 +1929,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e KeyValueKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		KeyValueKindNumber,
-		KeyValueKindQcode:
-		return true
-	}
-	return false
+		KeyValueKindQcode,
+	)
 }
 
 // KeyValue is a key of the guest's keyboard.
@@ -2143,8 +2127,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e InputButton) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		InputButtonLeft,
 		InputButtonMiddle,
 		InputButtonRight,
@@ -2154,10 +2138,8 @@ func (e InputButton) Known() bool {
 		InputButtonExtra,
 		InputButtonWheelLeft,
 		InputButtonWheelRight,
-		InputButtonTouch:
-		return true
-	}
-	return false
+		InputButtonTouch,
+	)
 }
 
 // InputAxis is a direction.
@@ -2175,13 +2157,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e InputAxis) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		InputAxisX,
-		InputAxisY:
-		return true
-	}
-	return false
+		InputAxisY,
+	)
 }
 
 // InputMultiTouchType says what a finger on a touch screen does.
@@ -2207,16 +2187,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e InputMultiTouchType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		InputMultiTouchTypeBegin,
 		InputMultiTouchTypeUpdate,
 		InputMultiTouchTypeEnd,
 		InputMultiTouchTypeCancel,
-		InputMultiTouchTypeData:
-		return true
-	}
-	return false
+		InputMultiTouchTypeData,
+	)
 }
 
 // InputEventKey is a key that goes down or up.
@@ -2341,16 +2319,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e InputEventKind) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		InputEventKindKey,
 		InputEventKindBtn,
 		InputEventKindRel,
 		InputEventKindAbs,
-		InputEventKindMtt:
-		return true
-	}
-	return false
+		InputEventKindMtt,
+	)
 }
 
 // InputEvent is a piece of input for the guest.
@@ -2775,15 +2751,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DisplayGLMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DisplayGLModeOff,
 		DisplayGLModeOn,
 		DisplayGLModeCore,
-		DisplayGLModeEs:
-		return true
-	}
-	return false
+		DisplayGLModeEs,
+	)
 }
 
 // DisplayOptionsCurses are the options of a text display in the terminal.
@@ -2925,14 +2899,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e HotKeyMod) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		HotKeyModLctrlLalt,
 		HotKeyModLshiftLctrlLalt,
-		HotKeyModRctrl:
-		return true
-	}
-	return false
+		HotKeyModRctrl,
+	)
 }
 
 // DisplayOptionsSdl are the options of a window of SDL.
@@ -3013,8 +2985,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DisplayType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		DisplayTypeDefault,
 		DisplayTypeNone,
 		DisplayTypeGtk,
@@ -3023,10 +2995,8 @@ func (e DisplayType) Known() bool {
 		DisplayTypeCurses,
 		DisplayTypeCocoa,
 		DisplayTypeSpiceApp,
-		DisplayTypeDbus:
-		return true
-	}
-	return false
+		DisplayTypeDbus,
+	)
 }
 
 // DisplayOptions are the options of the display on the host.
@@ -3257,12 +3227,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DisplayReloadType) Known() bool {
-	switch e {
-	case
-		DisplayReloadTypeVNC:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		DisplayReloadTypeVNC,
+	)
 }
 
 // DisplayReloadOptionsVNC says what of VNC is loaded again.
@@ -3415,12 +3383,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e DisplayUpdateType) Known() bool {
-	switch e {
-	case
-		DisplayUpdateTypeVNC:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		DisplayUpdateTypeVNC,
+	)
 }
 
 // DisplayUpdateOptionsVNC says what of VNC is changed.

@@ -38,8 +38,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QAPIVfioMigrationState) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QAPIVfioMigrationStateStop,
 		QAPIVfioMigrationStateRunning,
 		QAPIVfioMigrationStateStopCopy,
@@ -47,10 +47,8 @@ func (e QAPIVfioMigrationState) Known() bool {
 		QAPIVfioMigrationStateRunningP2p,
 		QAPIVfioMigrationStatePreCopy,
 		QAPIVfioMigrationStatePreCopyP2p,
-		QAPIVfioMigrationStatePreCopyP2pPrepare:
-		return true
-	}
-	return false
+		QAPIVfioMigrationStatePreCopyP2pPrepare,
+	)
 }
 
 // VfioMigrationEvent reports that a VFIO device has entered another state on

@@ -704,16 +704,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GranuleMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GranuleMode4k,
 		GranuleMode8k,
 		GranuleMode16k,
 		GranuleMode64k,
-		GranuleModeHost:
-		return true
-	}
-	return false
+		GranuleModeHost,
+	)
 }
 
 // VMAppleVirtioBlkVariant says what a virtio-blk device of a macOS guest holds.
@@ -733,12 +731,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e VMAppleVirtioBlkVariant) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		VMAppleVirtioBlkVariantUnspecified,
 		VMAppleVirtioBlkVariantRoot,
-		VMAppleVirtioBlkVariantAux:
-		return true
-	}
-	return false
+		VMAppleVirtioBlkVariantAux,
+	)
 }

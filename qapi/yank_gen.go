@@ -28,14 +28,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e YankInstanceType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		YankInstanceTypeBlockNode,
 		YankInstanceTypeChardev,
-		YankInstanceTypeMigration:
-		return true
-	}
-	return false
+		YankInstanceTypeMigration,
+	)
 }
 
 // YankInstanceBlockNode names a block node with a network connection.

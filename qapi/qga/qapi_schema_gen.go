@@ -370,14 +370,12 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e QGASeek) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		QGASeekSet,
 		QGASeekCur,
-		QGASeekEnd:
-		return true
-	}
-	return false
+		QGASeekEnd,
+	)
 }
 
 func (QGASeek) isGuestFileWhence() {}
@@ -500,13 +498,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestFsfreezeStatus) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestFsfreezeStatusThawed,
-		GuestFsfreezeStatusFrozen:
-		return true
-	}
-	return false
+		GuestFsfreezeStatusFrozen,
+	)
 }
 
 // GuestFsfreezeStatus returns whether this agent has frozen the guest's file
@@ -758,13 +754,11 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestIPAddressType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestIPAddressTypeIPv4,
-		GuestIPAddressTypeIPv6:
-		return true
-	}
-	return false
+		GuestIPAddressTypeIPv6,
+	)
 }
 
 // GuestIPAddress is an address of a network interface.
@@ -1014,8 +1008,8 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestDiskBusType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestDiskBusTypeIDE,
 		GuestDiskBusTypeFdc,
 		GuestDiskBusTypeSCSI,
@@ -1035,10 +1029,8 @@ func (e GuestDiskBusType) Known() bool {
 		GuestDiskBusTypeMmc,
 		GuestDiskBusTypeVirtual,
 		GuestDiskBusTypeFileBackedVirtual,
-		GuestDiskBusTypeNvme:
-		return true
-	}
-	return false
+		GuestDiskBusTypeNvme,
+	)
 }
 
 // GuestPCIAddress is where a PCI device sits in the guest.
@@ -1932,15 +1924,13 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestMemoryBlockResponseType) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestMemoryBlockResponseTypeSuccess,
 		GuestMemoryBlockResponseTypeNotFound,
 		GuestMemoryBlockResponseTypeOperationNotSupported,
-		GuestMemoryBlockResponseTypeOperationFailed:
-		return true
-	}
-	return false
+		GuestMemoryBlockResponseTypeOperationFailed,
+	)
 }
 
 // GuestMemoryBlockResponse says what became of one block of memory.
@@ -2151,16 +2141,14 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestExecCaptureOutputMode) Known() bool {
-	switch e {
-	case
+	return oneOf(
+		e,
 		GuestExecCaptureOutputModeNone,
 		GuestExecCaptureOutputModeStdout,
 		GuestExecCaptureOutputModeStderr,
 		GuestExecCaptureOutputModeSeparated,
-		GuestExecCaptureOutputModeMerged:
-		return true
-	}
-	return false
+		GuestExecCaptureOutputModeMerged,
+	)
 }
 
 func (GuestExecCaptureOutputMode) isGuestExecCaptureOutput() {}
@@ -2474,12 +2462,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestDeviceType) Known() bool {
-	switch e {
-	case
-		GuestDeviceTypePCI:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		GuestDeviceTypePCI,
+	)
 }
 
 // GuestDeviceIDPCI are the numbers that name the model of a PCI device.
@@ -2930,12 +2916,10 @@ const (
 
 // Known reports whether the value is one of those above. A server may send others.
 func (e GuestCPUStatsType) Known() bool {
-	switch e {
-	case
-		GuestCPUStatsTypeLinux:
-		return true
-	}
-	return false
+	return oneOf(
+		e,
+		GuestCPUStatsTypeLinux,
+	)
 }
 
 // GuestCPUStatsLinux are the counters of a processor, those of /proc/stat:

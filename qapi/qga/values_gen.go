@@ -106,6 +106,18 @@ func (Unknown) isGuestFileWhence() {}
 
 func (Unknown) isGuestExecCaptureOutput() {}
 
+// oneOf reports whether value is one of several. It is not inlined: there are hundreds of calls.
+//
+//go:noinline
+func oneOf[E ~string](value E, values ...E) bool {
+	for _, v := range values {
+		if v == value {
+			return true
+		}
+	}
+	return false
+}
+
 // unknownVariant decodes the rest of a union whose tag is not known.
 func unknownVariant(u *codec.Union, common codec.MemberFunc) Unknown {
 	return Unknown{

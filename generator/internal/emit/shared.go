@@ -176,6 +176,14 @@ func (g *group) values() {
 	}
 	g.seals("Unknown", g.pkg.Alternates)
 
+	g.comment("// oneOf reports whether value is one of several. It is not inlined: there are hundreds of calls.", "//", "//go:noinline")
+	g.Func().Id("oneOf").Types(jen.Id("E").Op("~").String()).Params(
+		jen.Id("value").Id("E"), jen.Id("values").Op("...").Id("E"),
+	).Bool().Block(
+		jen.For(jen.List(jen.Id("_"), jen.Id("v")).Op(":=").Range().Id("values")).Block(
+			jen.If(jen.Id("v").Op("==").Id("value")).Block(jen.Return(jen.True()))),
+		jen.Return(jen.False()))
+
 	if len(g.pkg.Unions) > 0 {
 		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")
 		g.Func().Id("unknownVariant").Params(

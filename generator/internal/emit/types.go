@@ -8,6 +8,9 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
+// lines are the options for arguments of a call that have a line each.
+var lines = jen.Options{Open: "(", Close: ")", Separator: ",", Multi: true}
+
 func (g *group) enum(e *plan.Enum) {
 	g.comment(about(e.Name, "is the enum "+e.QAPI, e.Facts, g.module)...)
 	g.Type().Id(e.Name).String()
@@ -23,18 +26,14 @@ func (g *group) enum(e *plan.Enum) {
 		})
 	}
 	g.comment("// Known reports whether the value is one of those above. A server may send others.")
-	g.Func().Params(jen.Id("e").Id(e.Name)).Id("Known").Params().Bool().BlockFunc(func(body *jen.Group) {
-		if len(e.Values) > 0 {
-			body.Switch(jen.Id("e")).Block(
-				jen.CaseFunc(func(cases *jen.Group) {
-					for _, v := range e.Values {
-						cases.Line().Id(v.Name)
-					}
-				}).Block(jen.Return(jen.True())),
-			)
-		}
-		body.Return(jen.False())
-	})
+	g.Func().Params(jen.Id("e").Id(e.Name)).Id("Known").Params().Bool().Block(
+		jen.Return(jen.Id("oneOf").CustomFunc(lines, func(args *jen.Group) {
+			args.Id("e")
+			for _, v := range e.Values {
+				args.Id(v.Name)
+			}
+		})),
+	)
 	g.seals(e.Name, e.Alternates)
 }
 
