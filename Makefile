@@ -125,7 +125,7 @@ demo: ## drive a QEMU (QEMU=path, or the one on PATH), or the fake one where the
 .PHONY: bench
 bench: ## measure the figures of the design, in one table; all that was printed goes to bin/bench.txt
 	@mkdir -p bin
-	$(GO) run ./internal/bench -go '$(GO)' -raw bin/bench.txt
+	$(GO) run ./internal/bench -raw bin/bench.txt
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (20s)

@@ -1,7 +1,6 @@
 package qapi_test
 
 import (
-	"io"
 	"net"
 	"testing"
 
@@ -18,24 +17,7 @@ import (
 func answering(b testing.TB, reply string) *qapi.Client {
 	b.Helper()
 	client, server := net.Pipe()
-	go func() {
-		out := []byte(reply + "\r\n")
-		buf := make([]byte, 64<<10)
-		_, _ = io.WriteString(server, `{"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 11}, "package": ""}, "capabilities": []}}`+"\r\n")
-		for first := true; ; first = false {
-			n, err := server.Read(buf)
-			if err != nil {
-				return
-			}
-			text := out
-			if first {
-				text = []byte("{\"return\": {}}\r\n")
-			}
-			if _, err := server.Write(wiretest.WithID(text, buf[:n])); err != nil {
-				return
-			}
-		}
-	}()
+	go wiretest.Answer(server, []byte(reply+"\r\n"))
 	conn, err := qmp.NewConn(b.Context(), client)
 	require.NoError(b, err)
 	b.Cleanup(func() { conn.Close() })

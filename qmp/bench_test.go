@@ -191,7 +191,7 @@ func TestCallAllocations(t *testing.T) {
 }
 
 // TestIdleMemory holds two more: an idle connection takes 16 KiB and two
-// goroutines at most, also after a large reply and many callers.
+// goroutines at most, also after a large reply.
 func TestIdleMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector needs memory of its own")
@@ -200,25 +200,51 @@ func TestIdleMemory(t *testing.T) {
 	if long() {
 		conns = 10_000
 	}
+	measureIdle(t, conns, func(when string, memory, goroutines float64) {
+		t.Logf("idle connections%s: %.0f bytes and %.2f goroutines each", when, memory, goroutines)
+		if memory > 16<<10 || goroutines > 2 {
+			t.Errorf("%.0f bytes and %.2f goroutines for an idle connection%s", memory, goroutines, when)
+		}
+	})
+}
+
+// BenchmarkIdle reports what [TestIdleMemory] checks.
+func BenchmarkIdle(b *testing.B) {
+	measureIdle(b, 10_000, func(when string, memory, goroutines float64) {
+		b.ReportMetric(memory, "B/conn"+when)
+		b.ReportMetric(goroutines, "goroutines/conn"+when)
+	})
+	b.ReportMetric(0, "ns/op")
+}
+
+// measureIdle calls report with what each of many idle connections costs, and with what it costs
+// after a reply of 1 MB. The servers' ends are plain descriptors, so that they take no memory of Go's.
+func measureIdle(tb testing.TB, conns int, report func(when string, memory, goroutines float64)) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && uint64(2*conns+200) > limit.Max {
 		conns = int(limit.Max-200) / 2 // each takes two
+		tb.Logf("the limit of open files allows %d connections", conns)
 	}
-	// The servers' ends are plain descriptors, so that they take no memory of Go's.
-	big := fmt.Appendf(nil, "{\"return\": %q}\r\n", strings.Repeat("x", 1<<20))
-	used := func() (memory uint64, goroutines int) {
+	used := func() (memory, goroutines float64) {
 		runtime.GC()
-		runtime.GC()
+		runtime.GC() // pools are emptied by the second
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return m.HeapInuse + m.StackInuse, runtime.NumGoroutine()
+		return float64(m.HeapInuse + m.StackInuse), float64(runtime.NumGoroutine())
 	}
-	var list []*Conn
-	var ends []int
-	m1, g1 := used()
-	for range conns {
-		end, f := fdPair(t)
-		conn := unixConn(t, f)
+	list, ends := make([]*Conn, conns), make([]int, conns)
+	m0, g0 := used()
+	each := func(when string, do func(i int)) {
+		for i := range conns {
+			do(i)
+		}
+		m, g := used()
+		report(when, (m-m0)/float64(conns), (g-g0)/float64(conns))
+	}
+	each("", func(i int) {
+		end, f := fdPair(tb)
+		ends[i] = end
+		tb.Cleanup(func() { syscall.Close(end) })
 		go func() {
 			syscall.Write(end, []byte(greetingText))
 			request := make([]byte, 100)
@@ -226,38 +252,29 @@ func TestIdleMemory(t *testing.T) {
 			_, id, _ := bytes.Cut(request[:n], []byte(`"id":`))
 			syscall.Write(end, fmt.Appendf(nil, "{\"return\": {}, \"id\": %s\r\n", id))
 		}()
-		c, err := NewConn(background, conn)
+		c, err := NewConn(background, unixConn(tb, f))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		sent := async(func() error {
-			syscall.Read(end, make([]byte, 100))
+		list[i] = c
+		tb.Cleanup(func() { c.Close() })
+	})
+	want := strings.Repeat("x", 1<<20)
+	big := fmt.Appendf(nil, "{\"return\": %q}\r\n", want)
+	each("-later", func(i int) {
+		go func() {
+			syscall.Read(ends[i], make([]byte, 100))
 			for text := big; len(text) > 0; {
-				n, err := syscall.Write(end, text)
+				n, err := syscall.Write(ends[i], text)
 				if err != nil {
-					return err
+					return // then Execute fails
 				}
 				text = text[n:]
 			}
-			return nil
-		})
+		}()
 		var s string
-		if err := c.Execute(background, "big", nil, &s); err != nil || len(s) != 1<<20 {
-			t.Fatal(len(s), err)
+		if err := list[i].Execute(background, "big", nil, &s); err != nil || s != want {
+			tb.Fatal(len(s), err)
 		}
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
-		list, ends = append(list, c), append(ends, end)
-	}
-	m2, g2 := used()
-	memory, goroutines := int(m2-m1)/conns, float64(g2-g1)/float64(conns)
-	t.Logf("%d idle connections: %d bytes and %.2f goroutines each", conns, memory, goroutines)
-	if memory > 16<<10 || goroutines > 2 {
-		t.Errorf("%d bytes and %.2f goroutines for an idle connection", memory, goroutines)
-	}
-	for i, c := range list {
-		c.Close()
-		syscall.Close(ends[i])
-	}
+	})
 }

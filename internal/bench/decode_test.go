@@ -3,16 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
-	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/corpus"
@@ -38,10 +37,10 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	})
 	b.Run("query-named-block-nodes", func(b *testing.B) {
-		text, err := jsonv2.Marshal(manyNodes(500), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
-		require.NoError(b, err)
+		nodes := bytes.Trim(captured(b, "query/query-named-block-nodes.json"), "[]") // 5 of them
+		text := slices.Concat([]byte("["), bytes.Repeat(append(nodes, ", "...), 99), nodes, []byte("]"))
 		compareDecoding[[]blockNode](b, text, func(ctx context.Context, c *qapi.Client) error {
-			nodes, err := c.QueryNamedBlockNodes(ctx, qapi.QueryNamedBlockNodesArgs{})
+			nodes, err := c.QueryNamedBlockNodes(ctx)
 			return wantMany(len(nodes), err)
 		})
 	})
@@ -64,31 +63,23 @@ func wantMany(n int, err error) error {
 
 // compareDecoding compares with Plain, which is a slice.
 func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(context.Context, *qapi.Client) error) {
-	l := listen(b)
-	go answer(l, fmt.Appendf(nil, "{\"return\": %s}\r\n", reply))
-	client, err := qapi.Dial(b.Context(), "unix:"+l.Addr().String())
+	path := socketPath(b)
+	l, err := net.Listen("unix", path)
+	require.NoError(b, err)
+	defer l.Close()
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			go wiretest.Answer(conn, fmt.Appendf(nil, "{\"return\": %s}\r\n", reply))
+		}
+	}()
+	client, err := qapi.Dial(b.Context(), "unix:"+path)
 	require.NoError(b, err)
 	defer client.Close()
-	conn, err := net.Dial("unix", l.Addr().String())
-	require.NoError(b, err)
-	defer conn.Close()
-	negotiate(b, conn)
+	conn := plain(b, path)
 	decoder := json.NewDecoder(conn)
-
-	timed := func(call func() error) func(int) time.Duration {
-		return func(n int) time.Duration {
-			begin := time.Now()
-			for range n {
-				if err := call(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			return time.Since(begin)
-		}
-	}
-	t := compare(b, 1,
-		side{"typed", timed(func() error { return call(b.Context(), client) })},
-		side{"json.Decoder", timed(func() error {
+	compare(b, 1, []side{
+		calls(b, "typed", 1, func() error { return call(b.Context(), client) }),
+		calls(b, "json.Decoder", 1, func() error {
 			if _, err := io.WriteString(conn, statusRequest); err != nil {
 				return err
 			}
@@ -97,60 +88,6 @@ func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(co
 			}
 			err := decoder.Decode(&reply)
 			return wantMany(len(reply.Return), err)
-		})},
-	)
-	b.ReportMetric(t.ratio(1, 0), "json.Decoder/typed")
-}
-
-// answer gives each client the same reply to whatever it sends.
-func answer(l net.Listener, reply []byte) {
-	for {
-		conn, err := accept(l)
-		if err != nil {
-			return // the benchmark has ended
-		}
-		go func() {
-			defer conn.Close()
-			request := make([]byte, 64<<10)
-			for {
-				n, err := conn.Read(request)
-				if err != nil {
-					return
-				}
-				if _, err := conn.Write(wiretest.WithID(reply, request[:n])); err != nil {
-					return
-				}
-			}
-		}()
-	}
-}
-
-// manyNodes are qcow2 images and the files that they are in, as QEMU 11.1 describes
-// them.
-func manyNodes(n int) []qapi.BlockDeviceInfo {
-	var nodes []qapi.BlockDeviceInfo
-	for i := range n / 2 {
-		file := fmt.Sprintf("/var/lib/images/disk%d.qcow2", i)
-		disk := qapi.BlockDeviceInfo{
-			File: file, NodeName: fmt.Sprint("disk", i), Drv: "qcow2", Active: true,
-			DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
-			Image: qapi.ImageInfo{
-				Filename: file, Format: "qcow2", VirtualSize: 1 << 34, ActualSize: new(int64(1 << 32)),
-				ClusterSize: new(int64(1 << 16)), DirtyFlag: new(false),
-				FormatSpecific: &qapi.ImageInfoSpecific{Type: qapi.ImageInfoSpecificQcow2{
-					Compat: "1.1", CompressionType: "zlib", LazyRefcounts: new(false), RefcountBits: 16,
-					Corrupt: new(false), ExtendedL2: new(false),
-				}},
-				Limits: &qapi.BlockLimitsInfo{RequestAlignment: 1, MinMemAlignment: 512, OptMemAlignment: 4096, MaxIov: 1024},
-			},
-			Cache:    qapi.BlockdevCacheInfo{Writeback: true},
-			Children: []qapi.BlockdevChild{{Child: "file", NodeName: fmt.Sprint("file", i)}},
-		}
-		image := disk
-		image.NodeName, image.Drv, image.Children = fmt.Sprint("file", i), "file", []qapi.BlockdevChild{}
-		image.Image.Format, image.Image.ClusterSize = "file", nil
-		image.Image.FormatSpecific = &qapi.ImageInfoSpecific{Type: qapi.ImageInfoSpecificFile{}}
-		nodes = append(nodes, disk, image)
-	}
-	return nodes
+		}),
+	}, "json.Decoder/typed")
 }

@@ -4,11 +4,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -18,39 +18,32 @@ import (
 	"testing"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-const (
-	fleetHosts  = 500
-	fleetServer = "BENCH_FLEET_SERVER" // has the test's program be the hosts, with sockets in this folder
-)
+const fleetHosts = 500
 
 // BenchmarkFleet polls many hosts once a second each, as a manager does: for their
 // status, block statistics and jobs. Each host sends an event a second. The hosts
 // are another process.
 func BenchmarkFleet(b *testing.B) {
-	dir, err := os.MkdirTemp("", "bench")
-	require.NoError(b, err)
-	defer os.RemoveAll(dir)
-	defer startServer(b, fleetServer, dir)()
-
-	ctx := context.Background()
-	m0 := memory()
+	dir := filepath.Dir(socketPath(b))
+	startFleet(b, dir)
+	before := memory()
 	var events atomic.Int64
 	clients := make([]*qapi.Client, fleetHosts)
 	for i := range clients {
-		clients[i], err = qapi.Dial(ctx, "unix:"+filepath.Join(dir, strconv.Itoa(i)))
+		var err error
+		clients[i], err = qapi.Dial(b.Context(), "unix:"+filepath.Join(dir, strconv.Itoa(i)))
 		require.NoError(b, err)
 		defer clients[i].Close()
 		clients[i].OnJobStatusChange(func(qapi.JobStatusChangeEvent) { events.Add(1) })
 	}
-	begin := time.Now()
-	c0 := cpuTime(b)
+	started := cpuTime(b)
 	var hosts sync.WaitGroup
 	for i, c := range clients {
 		hosts.Go(func() {
@@ -58,7 +51,10 @@ func BenchmarkFleet(b *testing.B) {
 			ticker := time.NewTicker(time.Second)
 			defer ticker.Stop()
 			for range b.N {
-				if err := poll(ctx, c); err != nil {
+				_, e1 := c.QueryStatus(b.Context())
+				_, e2 := c.QueryBlockstats(b.Context())
+				_, e3 := c.QueryJobs(b.Context())
+				if err := errors.Join(e1, e2, e3); err != nil {
 					b.Error(err)
 					return
 				}
@@ -68,30 +64,71 @@ func BenchmarkFleet(b *testing.B) {
 	}
 	hosts.Wait()
 	polls := float64(fleetHosts * b.N)
-	b.ReportMetric((cpuTime(b)-c0)/polls*60, "CPU-s/host-minute")
+	b.ReportMetric(float64(cpuTime(b)-started)/polls*60, "CPU-ns/host-minute")
 	b.ReportMetric(float64(events.Load())/polls, "events/poll")
-	b.ReportMetric(time.Since(begin).Seconds()/float64(b.N), "s/round")
-	b.ReportMetric((memory()-m0)/fleetHosts, "B/host")
+	b.ReportMetric((memory()-before)/fleetHosts, "B/host")
 	b.ReportMetric(0, "ns/op")
 }
 
-func poll(ctx context.Context, c *qapi.Client) error {
-	if _, err := c.QueryStatus(ctx); err != nil {
-		return err
-	}
-	if _, err := c.QueryBlockstats(ctx, qapi.QueryBlockstatsArgs{}); err != nil {
-		return err
-	}
-	_, err := c.QueryJobs(ctx)
-	return err
-}
-
-// cpuTime is how many seconds of CPU this process has used.
-func cpuTime(b *testing.B) float64 {
+// cpuTime is what this process has used.
+func cpuTime(b *testing.B) int64 {
 	b.Helper()
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// serveFleet has all hosts listen in a folder.
+func serveFleet(dir string) error {
+	disks := make([]qapi.BlockStats, 4)
+	for i := range disks {
+		disks[i].Device, disks[i].NodeName = new(fmt.Sprint("drive", i)), new(fmt.Sprint("#block", i))
+		disks[i].Backing = &qapi.BlockStats{NodeName: new(fmt.Sprint("base", i))}
+	}
+	for i := range fleetHosts {
+		vm := qmptest.New()
+		vm.Handle("query-status", func(context.Context, *qmptest.Request) (any, error) {
+			vm.Emit(qapi.JobStatusChangeEvent{ID: "job0", Status: qapi.JobStatusRunning})
+			return qapi.StatusInfo{Status: qapi.RunStateRunning, Running: true}, nil
+		})
+		vm.Reply("query-blockstats", disks)
+		vm.Reply("query-jobs", []qapi.JobInfo{{ID: "job0", Type: qapi.JobTypeMirror, Status: qapi.JobStatusRunning, CurrentProgress: 100, TotalProgress: 1000}})
+		if _, err := vm.Listen("unix:" + filepath.Join(dir, strconv.Itoa(i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestMain lets the program be the hosts, whose memory and CPU are thus not the client's.
+func TestMain(m *testing.M) {
+	qemutest.Netcat()
+	if dir := os.Getenv("BENCH_FLEET"); dir != "" {
+		fmt.Println("listening", serveFleet(dir))
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the client ends
+		return
+	}
+	m.Run()
+}
+
+// startFleet starts the hosts, with sockets in dir, until the benchmark ends.
+func startFleet(b *testing.B, dir string) {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env, cmd.Stderr = append(os.Environ(), "BENCH_FLEET="+dir), os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() {
+		stdin.Close()
+		_ = cmd.Wait()
+	})
+	var failed string
+	_, err = fmt.Fscanf(stdout, "listening %s\n", &failed)
+	require.NoError(b, err)
+	require.Equal(b, "<nil>", failed)
 }
 
 // memory is how many bytes this process uses, garbage apart.
@@ -101,68 +138,4 @@ func memory() float64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapInuse + m.StackInuse)
-}
-
-// serveFleet is all hosts, until the client ends.
-func serveFleet(dir string) {
-	disks := make([]qapi.BlockStats, 4)
-	for i := range disks {
-		disks[i].Device, disks[i].NodeName = new(fmt.Sprint("drive", i)), new(fmt.Sprint("#block", i))
-		disks[i].Backing = &qapi.BlockStats{NodeName: new(fmt.Sprint("base", i))}
-	}
-	stats, err := jsonv2.Marshal(disks, jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
-	if err != nil {
-		panic(err)
-	}
-	for i := range fleetHosts {
-		l, err := net.Listen("unix", filepath.Join(dir, strconv.Itoa(i)))
-		if err != nil {
-			panic(err)
-		}
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go serveHost(conn, string(stats))
-			}
-		}()
-	}
-	os.Stdout.WriteString("listening\n")
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
-
-// serveHost answers what is polled, and sends an event with each status.
-func serveHost(conn net.Conn, stats string) {
-	defer conn.Close()
-	if _, err := io.WriteString(conn, greeting); err != nil {
-		return
-	}
-	for dec := json.NewDecoder(conn); ; {
-		var request struct {
-			Execute string
-			ID      json.RawMessage
-		}
-		if dec.Decode(&request) != nil {
-			return
-		}
-		reply := "{}"
-		event := ""
-		switch request.Execute {
-		case "query-status":
-			reply = `{"status": "running", "running": true}`
-			event = `{"timestamp": {"seconds": 1700000000, "microseconds": 5}, "event": "JOB_STATUS_CHANGE", "data": {"status": "running", "id": "job0"}}` + "\r\n"
-		case "query-blockstats":
-			reply = stats
-		case "query-jobs":
-			reply = `[{"current-progress": 100, "status": "running", "total-progress": 1000, "type": "mirror", "id": "job0"}]`
-		}
-		if request.ID != nil {
-			reply += fmt.Sprintf(`, "id": %s`, request.ID)
-		}
-		if _, err := io.WriteString(conn, event+`{"return": `+reply+"}\r\n"); err != nil {
-			return
-		}
-	}
 }

@@ -62,12 +62,6 @@ type blockNode struct {
 				ExtendedL2      *bool  `json:"extended-l2"`
 			} `json:"data"`
 		} `json:"format-specific"`
-		Limits struct {
-			RequestAlignment uint32 `json:"request-alignment"`
-			MinMemAlignment  uint64 `json:"min-mem-alignment"`
-			OptMemAlignment  uint64 `json:"opt-mem-alignment"`
-			MaxIov           int64  `json:"max-iov"`
-		} `json:"limits"`
 	} `json:"image"`
 	Cache struct {
 		Writeback bool `json:"writeback"`
@@ -76,10 +70,6 @@ type blockNode struct {
 	} `json:"cache"`
 	WriteThreshold uint64 `json:"write_threshold"`
 	Active         bool   `json:"active"`
-	Children       []struct {
-		Child    string `json:"child"`
-		NodeName string `json:"node-name"`
-	} `json:"children"`
 }
 
 // cpuDefinition is the same for query-cpu-definitions.

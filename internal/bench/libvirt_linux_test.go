@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"runtime"
@@ -20,49 +19,44 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
 
-// rpc calls a procedure on a bare connection to libvirt.
-func rpc(b *testing.B, conn net.Conn, p virrpc.Packet) []byte {
-	p.Version = 1
-	if _, err := conn.Write(p.Append(nil)); err != nil {
-		b.Fatal(err)
-	}
-	reply, err := virrpc.Read(conn)
-	if err != nil || reply.Status != virrpc.OK {
-		b.Fatal(err, reply)
-	}
-	return reply.Body
-}
-
 // bareRPC is the loop of calls of libvirt with which a typed call is compared.
 func bareRPC(b *testing.B, socket, domain string) side {
 	b.Helper()
 	conn, err := net.Dial("unix", socket)
 	require.NoError(b, err)
 	b.Cleanup(func() { conn.Close() })
-	call := func(program uint32, procedure int32, args func(e *virrpc.Encoder)) []byte {
+	call := func(program uint32, procedure int32, args func(e *virrpc.Encoder)) ([]byte, error) {
 		var e virrpc.Encoder
 		args(&e)
-		return rpc(b, conn, virrpc.Packet{Header: virrpc.Header{Program: program, Procedure: procedure}, Body: e.Buf})
+		p := virrpc.Packet{Header: virrpc.Header{Program: program, Version: 1, Procedure: procedure}, Body: e.Buf}
+		if _, err := conn.Write(p.Append(nil)); err != nil {
+			return nil, err
+		}
+		reply, err := virrpc.Read(conn)
+		if err == nil && reply.Status != virrpc.OK {
+			err = fmt.Errorf("procedure %d failed", procedure)
+		}
+		return reply.Body, err
 	}
-	call(virrpc.Remote, virrpc.AuthList, func(*virrpc.Encoder) {})
-	call(virrpc.Remote, virrpc.ConnectOpen, func(e *virrpc.Encoder) {
+	_, err = call(virrpc.Remote, virrpc.AuthList, func(*virrpc.Encoder) {})
+	require.NoError(b, err)
+	_, err = call(virrpc.Remote, virrpc.ConnectOpen, func(e *virrpc.Encoder) {
 		e.Optional(true)
 		e.String("qemu:///session")
 		e.Uint(0)
 	})
-	d := virrpc.Decoder{Buf: call(virrpc.Remote, virrpc.DomainLookupByName, func(e *virrpc.Encoder) { e.String(domain) })}
-	is := d.Domain()
-	return side{"bare", func(n int) time.Duration {
-		begin := time.Now()
-		for range n {
-			call(virrpc.QEMU, virrpc.MonitorCommand, func(e *virrpc.Encoder) {
-				e.Domain(is)
-				e.String(statusRequest)
-				e.Uint(0)
-			})
-		}
-		return time.Since(begin)
-	}}
+	require.NoError(b, err)
+	found, err := call(virrpc.Remote, virrpc.DomainLookupByName, func(e *virrpc.Encoder) { e.String(domain) })
+	require.NoError(b, err)
+	is := (&virrpc.Decoder{Buf: found}).Domain()
+	return calls(b, "bare", 1, func() error {
+		_, err := call(virrpc.QEMU, virrpc.MonitorCommand, func(e *virrpc.Encoder) {
+			e.Domain(is)
+			e.String(statusRequest)
+			e.Uint(0)
+		})
+		return err
+	})
 }
 
 // through is a typed call through libvirt.
@@ -74,9 +68,7 @@ func through(b *testing.B, name, uri string, callers int) side {
 	conn, err := qmp.DialFunc(b.Context(), h.QMP("vm"))
 	require.NoError(b, err)
 	b.Cleanup(func() { conn.Close() })
-	s := typed(b, qapi.NewClient(conn), callers)
-	s.name = name
-	return s
+	return typed(b, name, qapi.NewClient(conn), callers)
 }
 
 // BenchmarkLibvirt compares a call through libvirt with a bare call of it, with one by ssh,
@@ -89,16 +81,12 @@ func BenchmarkLibvirt(b *testing.B) {
 	l.Create(b, q, "vm")
 	for _, callers := range []int{1, 8} {
 		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
-			direct := typed(b, connect(b, q.Start(b, "-qmp")), callers)
-			direct.name = "direct"
-			sides := []side{
-				direct, through(b, "typed", l.URI(), callers), through(b, "ssh", s.SSHURI(b, l, "netcat"), callers),
+			compare(b, 80, []side{
+				typed(b, "direct", connect(b, q.Start(b, "-qmp")), callers),
+				through(b, "typed", l.URI(), callers),
+				through(b, "ssh", s.SSHURI(b, l, "netcat"), callers),
 				bareRPC(b, l.Socket(), "vm"), // by one caller
-			}
-			times := compare(b, 80, sides...)
-			b.ReportMetric(times.ratio(1, 3), "typed/bare")
-			b.ReportMetric(times.ratio(1, 0), "typed/direct")
-			b.ReportMetric(times.ratio(2, 0), "ssh/direct")
+			}, "typed/bare", "typed/direct", "ssh/direct")
 		})
 	}
 }
@@ -136,7 +124,6 @@ func BenchmarkLibvirtStopped(b *testing.B) {
 // BenchmarkLibvirtIdle measures what the connection to a domain costs that does nothing.
 func BenchmarkLibvirtIdle(b *testing.B) {
 	const domains = 500
-	ctx := context.Background()
 	d := libvirttest.New()
 	defer d.Close()
 	for i := range domains {
@@ -144,23 +131,21 @@ func BenchmarkLibvirtIdle(b *testing.B) {
 		defer vm.Close()
 		require.NoError(b, d.Run(fmt.Sprint("vm", i), vm, nil))
 	}
-	for range b.N {
-		h, err := libvirt.Dial(ctx, "qemu:///system", libvirt.WithDialer(d.Dial))
-		require.NoError(b, err)
-		m0, g0 := memory(), runtime.NumGoroutine()
-		var conns []*qmp.Conn
-		for i := range domains {
-			conn, err := qmp.DialFunc(ctx, h.QMP(fmt.Sprint("vm", i)))
+	h, err := libvirt.Dial(b.Context(), "qemu:///system", libvirt.WithDialer(d.Dial))
+	require.NoError(b, err)
+	defer h.Close()
+	for range b.N { // the servers' memory grows the first time
+		m, g := memory(), runtime.NumGoroutine()
+		conns := make([]*qmp.Conn, domains)
+		for i := range conns {
+			conns[i], err = qmp.DialFunc(b.Context(), h.QMP(fmt.Sprint("vm", i)))
 			require.NoError(b, err)
-			conns = append(conns, conn)
 		}
-		m1, g1 := memory(), runtime.NumGoroutine()
-		b.ReportMetric((m1-m0)/domains, "B/domain")
-		b.ReportMetric(float64(g1-g0)/domains, "goroutines/domain")
+		b.ReportMetric((memory()-m)/domains, "B/conn")
+		b.ReportMetric(float64(runtime.NumGoroutine()-g)/domains, "goroutines/conn")
 		for _, conn := range conns {
 			conn.Close()
 		}
-		require.NoError(b, h.Close())
 	}
 	b.ReportMetric(0, "ns/op")
 }

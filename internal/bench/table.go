@@ -1,93 +1,115 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
+
+// results are what the benchmarks have printed.
+type results struct {
+	cpu     string
+	keys    []string             // benchmarks with a unit, such as "BenchmarkSize B", as they came
+	values  map[string][]float64 // by key, one a round
+	skipped map[string]string    // by benchmark: why
+}
+
+func newResults() *results {
+	return &results{values: map[string][]float64{}, skipped: map[string]string{}}
+}
+
+// A name ends in the number of CPUs unless that is one. After it come a count, and values with their units.
+var resultLine = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+((?:\s+[\d.e+-]+ \S+)+)$`)
+
+// parse reads what the program of a test printed with -v.
+func (r *results) parse(out []byte) {
+	before := ""
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		if cpu, found := strings.CutPrefix(line, "cpu: "); found {
+			r.cpu = cpu
+		} else if name, found := strings.CutPrefix(line, "--- SKIP: "); found {
+			_, r.skipped[name], _ = strings.Cut(before, ": ") // it follows the place in the source
+		} else if m := resultLine.FindStringSubmatch(line); m != nil {
+			for pair := range slices.Chunk(strings.Fields(m[2]), 2) {
+				key := m[1] + " " + pair[1]
+				value, _ := strconv.ParseFloat(pair[0], 64)
+				if r.values[key] == nil {
+					r.keys = append(r.keys, key)
+				}
+				r.values[key] = append(r.values[key], value)
+			}
+		}
+		before = line
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
 
 // printTable prints a row for each figure.
 func printTable(w io.Writer, figures []figure, measured *results) {
-	rows := []row{{"what", "measured", "figure", "ok?", "of which"}}
-	var widths [len(row{}) - 1]int // the last cell may be of any
+	printRow := func(cells ...any) {
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-49s  %-10s  %-11s  %-3s  %s", cells...), " "))
+	}
+	printRow("what", "measured", "figure", "ok?", "of which")
 	for _, f := range figures {
-		rows = append(rows, f.row(measured))
-	}
-	for i, r := range rows {
-		if i > 0 && figures[i-1].bench == "" {
+		if f.bench == "" {
+			fmt.Fprintln(w, "\n"+f.what)
 			continue
 		}
-		for i := range widths {
-			widths[i] = max(widths[i], utf8.RuneCountInString(r[i]))
+		limit := ""
+		switch {
+		case f.most != 0:
+			limit = "≤ " + f.scale.format(f.most)
+		case f.least != 0:
+			limit = "≥ " + f.scale.format(f.least)
 		}
-	}
-	for i, r := range rows {
-		if i > 0 && figures[i-1].bench == "" {
-			fmt.Fprintf(w, "\n%s\n", r[0])
-			continue
-		}
-		var line strings.Builder
-		for i, width := range widths {
-			fmt.Fprintf(&line, "%-*s  ", width, r[i])
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String()+r[len(widths)], " "))
+		value, ok, of := f.judge(measured)
+		printRow("  "+f.what, value, limit, ok, of)
 	}
 }
 
-type row [5]string
-
-func (f figure) row(measured *results) row {
-	if f.bench == "" {
-		return row{f.what}
-	}
-	found, missing := measured.find(f.bench, f.unit)
-	if len(found) == 0 {
-		return row{f.what, "-", f.limit(), "-", missing}
-	}
-	// Of several releases the one that is furthest from the figure counts.
-	worst := found[0].value
+// judge returns what was measured, whether it is within the limit, and what it is for each release.
+// Of several releases the one that is furthest from the limit counts.
+func (f figure) judge(measured *results) (value, ok, of string) {
+	var all []float64
 	var each []string
-	for _, x := range found {
-		if f.least != 0 {
-			worst = min(worst, x.value)
-		} else {
-			worst = max(worst, x.value)
+	for _, key := range measured.keys {
+		if match, _ := path.Match(f.bench+" "+f.unit, key); match {
+			x := median(measured.values[key]) / f.scale.size
+			all = append(all, x)
+			each = append(each, strings.Split(key+"/", "/")[1]+" "+f.scale.format(x))
 		}
-		each = append(each, strings.TrimSpace(x.which+" "+f.show(x.value)))
 	}
-	ok := "yes"
-	switch {
-	case f.most == 0 && f.least == 0:
-		ok = ""
-	case f.most != 0 && rounded(worst, f) > f.most, f.least != 0 && rounded(worst, f) < f.least:
+	if all == nil {
+		name, _, _ := strings.Cut(f.bench, "/")
+		return "-", "-", cmp.Or(measured.skipped[name], "not measured")
+	}
+	worst := slices.Max(all)
+	if f.least != 0 {
+		worst = slices.Min(all)
+	}
+	value = f.scale.format(worst)
+	shown, _ := strconv.ParseFloat(strings.Fields(value)[0], 64) // so that what looks equal is equal
+	if f.most != 0 || f.least != 0 {
+		ok = "yes"
+	}
+	if f.most != 0 && shown > f.most || shown < f.least {
 		ok = "no"
 	}
-	of := ""
 	if strings.Contains(f.bench, "*") {
 		of = strings.Join(each, ", ")
 	}
-	return row{f.what, f.show(worst), f.limit(), ok, of}
-}
-
-// limit is the figure, for people.
-func (f figure) limit() string {
-	switch {
-	case f.most != 0:
-		return "≤ " + f.scale.format(f.most)
-	case f.least != 0:
-		return "≥ " + f.scale.format(f.least)
-	}
-	return ""
-}
-
-func (f figure) show(value float64) string { return f.scale.format(value / f.scale.size) }
-
-// rounded is a value as it is shown, so that what looks equal is.
-func rounded(value float64, f figure) float64 {
-	x, _ := strconv.ParseFloat(strconv.FormatFloat(value/f.scale.size, 'f', f.scale.digits, 64), 64)
-	return x
+	return value, ok, of
 }
 
 // A scale says how a value is shown.
@@ -98,16 +120,5 @@ type scale struct {
 }
 
 func (s scale) format(x float64) string {
-	text := strconv.FormatFloat(x, 'f', s.digits, 64)
-	whole, rest, _ := strings.Cut(text, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if rest != "" {
-		whole += "." + rest
-	}
-	if s.unit != "" && s.unit != "/s" {
-		whole += " "
-	}
-	return whole + s.unit
+	return strings.TrimSpace(strconv.FormatFloat(x, 'f', s.digits, 64) + " " + s.unit)
 }
