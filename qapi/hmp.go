@@ -37,7 +37,7 @@ var hmpErrors = []string{
 	"id or pci device path is invalid or device not found. *", "Mouse at index '*' not found",
 }
 
-// hmpError is the error that a command printed, nil if it was none.
+// hmpError returns the error that a command printed, nil if it was none.
 func hmpError(command, text string) *qmp.Error {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {

@@ -2,23 +2,23 @@ package qapi
 
 import "github.com/goqapi/goqapi/internal/progress"
 
-// Percent is how far the job is, from 0 to 100. A job of which no total is known is at 0
+// Percent returns how far the job is, from 0 to 100. A job of which no total is known is at 0
 // until it has finished; one that has failed stays where it was.
 func (i JobInfo) Percent() float64 {
 	return percent(float64(i.CurrentProgress), float64(i.TotalProgress), finished(i.Status) && i.Error == nil)
 }
 
-// Percent is how far the job is, from 0 to 100; see [JobInfo.Percent].
+// Percent returns how far the job is, from 0 to 100; see [JobInfo.Percent].
 func (i BlockJobInfo) Percent() float64 {
 	return percent(float64(i.Offset), float64(i.Len), (i.Ready || finished(i.Status)) && i.Error == nil)
 }
 
-// Percent is how far the dump is, from 0 to 100.
+// Percent returns how far the dump is, from 0 to 100.
 func (i DumpQueryResult) Percent() float64 {
 	return percent(float64(i.Completed), float64(i.Total), i.Status == DumpStatusCompleted)
 }
 
-// Percent is how much of the memory has been sent, from 0 to 100; 0 before it is known how
+// Percent returns how much of the memory has been sent, from 0 to 100; 0 before it is known how
 // much there is. While the guest writes to its memory it can fall, since that is sent again.
 func (i MigrationInfo) Percent() float64 {
 	completed := Value(i.Status) == MigrationStatusCompleted

@@ -226,7 +226,7 @@ func (a *agent) held() {
 	})
 }
 
-// absence is the error for an agent that has not answered within the limit.
+// absence returns the error for an agent that has not answered within the limit.
 func (a *agent) absence() error {
 	return fmt.Errorf("%w within %v: it is not running, or it is busy with an earlier command: %w",
 		ErrNoAgent, a.limit, context.DeadlineExceeded)

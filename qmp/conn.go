@@ -31,7 +31,7 @@ type Version struct {
 	Package             string // the distributor's, may be empty
 }
 
-// String is the version with the package in parentheses.
+// String returns the version, with the package in parentheses.
 func (v Version) String() string {
 	text := fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro)
 	if v.Package != "" {
@@ -78,7 +78,7 @@ func init() {
 	memo.Of = func(conn any) *memo.Memo { return &conn.(*Conn).current().memo }
 }
 
-// current is the session that the connection has, or had last.
+// current returns the session that the connection has, or had last.
 func (c *Conn) current() *session {
 	if c.again != nil {
 		return c.again.last()

@@ -145,7 +145,7 @@ func contextError(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// tooLate is the error of a command that was not sent before ctx ended.
+// tooLate returns the error of a command that was not sent before ctx ended.
 func tooLate(ctx context.Context, command string) error {
 	return fmt.Errorf("qmp: %s: %w: %w", command, contextError(ctx), ErrNotSent)
 }

@@ -33,7 +33,7 @@ func joinConds(conds []*Cond, sep string) string {
 	return strings.Join(parts, sep)
 }
 
-// operand is c as part of a larger condition.
+// operand returns c as part of a larger condition.
 func (c *Cond) operand() string {
 	if len(c.All) > 1 || len(c.Any) > 1 {
 		return "(" + c.String() + ")"

@@ -267,7 +267,7 @@ func typeNameOf(t Type) string {
 	return t.TypeName()
 }
 
-// typeName is the name that an old type would have now.
+// typeName returns the name that an old type would have now.
 func (d *differ) typeName(t Type) string {
 	if t == nil {
 		return ""
@@ -399,8 +399,8 @@ func (d *differ) branches(owner string, old, new []*branch) {
 	}
 }
 
-// branchType is the type of a branch; of one that only wraps another in a
-// member data, it is that other.
+// branchType returns the type of a branch. If the type only wraps another one in a member
+// data, branchType returns the other one.
 func branchType(t Type) Type {
 	if wraps(t) {
 		return t.(*Struct).Members[0].Type

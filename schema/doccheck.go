@@ -29,10 +29,10 @@ var (
 	sinceInline  = regexp.MustCompile(`\b[Ss]ince:?\s+(?:QEMU\s+|v)?(\d+\.\d+(?:\.\d+)?)`)
 )
 
-// inlineSince is the release that a description says its subject is from, or
-// empty. It says so in parentheses, "(since 2.4)", "(default: on; since 2.4)",
-// or with its first or last words. Other mentions, such as "deprecated since
-// 6.0" or "since 2.7 it can have other values", are about something else.
+// inlineSince returns the release that a description says its subject is from, or empty. It
+// says so in parentheses, "(since 2.4)", "(default: on; since 2.4)", or with its first or
+// last words. Other mentions, such as "deprecated since 6.0" or "since 2.7 it can have
+// other values", are about something else.
 func inlineSince(text string) string {
 	text = strings.TrimRight(strings.TrimSpace(text), ".)")
 	inParens, seen := false, 0 // up to where inParens holds
@@ -52,8 +52,7 @@ func inlineSince(text string) string {
 	return ""
 }
 
-// since is the release in the section "Since:", or in a line of its own that
-// was meant to be one.
+// since returns the release in the section "Since:", or in a line that was meant to be such a section.
 func (d *docComment) since() string {
 	plain := []string{d.body.text()}
 	for _, s := range d.sections {
@@ -134,7 +133,7 @@ func (d *decl) applyDoc(keep bool) *Error {
 	return nil
 }
 
-// docMembers is what the documentation of a definition describes.
+// docMembers returns what the documentation of a definition describes.
 func docMembers(def Definition) []docTarget {
 	var targets []docTarget
 	switch def := def.(type) {

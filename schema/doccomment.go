@@ -36,7 +36,7 @@ type docEntry struct {
 
 func (e *docEntry) append(line string) { e.lines = append(e.lines, line) }
 
-// text is the entry's text, without blank lines before and after it.
+// text returns the entry's text, without blank lines before and after it.
 func (e *docEntry) text() string {
 	return strings.TrimRight(strings.TrimLeft(strings.Join(e.lines, "\n"), "\n"), " \n")
 }

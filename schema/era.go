@@ -24,7 +24,7 @@ const (
 
 var oldSection = regexp.MustCompile(`^(Notes?|Examples?):(\s|$)`)
 
-// eraOf is the era that a documentation comment shows.
+// eraOf returns the era that a documentation comment shows.
 func eraOf(d *docComment) era {
 	if d.symbol == "" {
 		return eraCurrent

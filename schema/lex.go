@@ -65,11 +65,11 @@ func newLexer(file string, src []byte) *lexer {
 	return &lexer{file: file, src: s, line: 1}
 }
 
-// pos is the place of the current token.
+// pos returns the place of the current token.
 func (l *lexer) pos() Pos { return l.posOf(l.at) }
 
-// posOf is the place of an offset in the current line, not before that of the
-// call before.
+// posOf returns the place of an offset in the current line. The offset must not be smaller than in the previous
+// call.
 func (l *lexer) posOf(off int) Pos {
 	l.before += utf8.RuneCountInString(l.src[l.mark:off])
 	l.mark = off
@@ -84,7 +84,7 @@ func (l *lexer) errorf(off int, format string, args ...any) *Error {
 // documentation comment.
 func (l *lexer) next() *Error { return l.scan(false) }
 
-// nextLine is next inside a documentation comment: every comment is a token.
+// nextLine is like next, inside a documentation comment: every comment is a token.
 func (l *lexer) nextLine() *Error { return l.scan(true) }
 
 func (l *lexer) scan(comments bool) *Error {
@@ -190,7 +190,7 @@ func charAt(s string, off int) string {
 	return fmt.Sprintf("the character %q", r)
 }
 
-// invalidUTF8 is where s stops being UTF-8, or -1.
+// invalidUTF8 returns where s stops being UTF-8, or -1.
 func invalidUTF8(s string) int {
 	if utf8.ValidString(s) {
 		return -1

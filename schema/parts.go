@@ -1,7 +1,7 @@
 package schema
 
-// Parts are the names that a definition declares itself: members, arguments,
-// values, an alternate's branches.
+// Parts returns the names that a definition declares itself: members, arguments, values, an
+// alternate's branches.
 func Parts(def Definition) []string {
 	var names []string
 	members := func(t Type) {

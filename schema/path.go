@@ -151,8 +151,8 @@ func (at pathPlace) value(value string, unions []*Union) (pathPlace, error) {
 	return found, nil
 }
 
-// pathMembers are the members of objects, those of all their variants included, and the
-// unions among them.
+// pathMembers returns the members of objects, with those of all their variants, and the unions among the
+// objects.
 func pathMembers(types []Type) (members []*Member, unions []*Union) {
 	seen := map[Type]bool{}
 	var look func([]Type)

@@ -49,7 +49,7 @@ func (p *printer) module(m *Module) {
 	}
 }
 
-// relative is the path from a folder to a file, both below the same root.
+// relative returns the path from a folder to a file, both below the same root.
 func relative(dir, file string) string {
 	up := ""
 	for dir != "." && !strings.HasPrefix(file, dir+"/") {

@@ -39,7 +39,7 @@ func (d *differ) findRenames() {
 // and, under the empty name, how many there are.
 type votes map[string]int
 
-// winner is the new type that most of the places have now, or "".
+// winner returns the new type that most of the places have now, or "".
 func (v votes) winner() string {
 	for name, n := range v {
 		if name != "" && 2*n > v[""] {

@@ -99,7 +99,7 @@ func (u *Union) Branch(value string) *Branch {
 	return nil
 }
 
-// Tag is the type of the discriminator.
+// Tag returns the type of the discriminator.
 func (u *Union) Tag() *Enum { return u.Discriminator.Type.(*Enum) }
 
 // Definitions returns all definitions, module by module.

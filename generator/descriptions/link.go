@@ -64,7 +64,7 @@ type mentioned struct {
 	start, end int
 }
 
-// mentions are the words of a text that may be names.
+// mentions returns the words of a text that may be names.
 func mentions(text string) iter.Seq[mentioned] {
 	return func(yield func(mentioned) bool) {
 		for _, at := range mention.FindAllStringIndex(text, -1) {

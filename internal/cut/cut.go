@@ -82,7 +82,7 @@ func (c *Cutter) Reached() bool {
 	return reached
 }
 
-// next is what sends the next message; nil if nothing special does.
+// next returns what sends the next message; nil if nothing special does.
 func (c *Cutter) next() func(w *wire, message []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

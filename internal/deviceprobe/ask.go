@@ -126,7 +126,8 @@ func (a *asker) types(ctx context.Context) ([]asked, error) {
 	return types, nil
 }
 
-// order is the order in which devices are asked for: a CPU model that has all features is before the others.
+// order returns the order in which devices are asked for: a CPU model that has all features is before the
+// others.
 func (b *binary) order() []*asked {
 	var list []*asked
 	for i := range b.Devices {
@@ -163,7 +164,7 @@ func (a *asker) askProps(ctx context.Context, d *asked) error {
 	return nil
 }
 
-// value is what p points to, or the zero value.
+// value returns what p points to, or the zero value.
 func value[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

@@ -59,7 +59,7 @@ type LeftOut struct {
 	Reason string // in QEMU's words or the system's
 }
 
-// release is the release of a version: 11.1 of 11.1.3.
+// release returns the release of a version: 11.1 of 11.1.3.
 func release(version string) string {
 	parts := strings.SplitN(version, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
@@ -95,7 +95,7 @@ func (b *binary) list() (*devices.List, Report, error) {
 	return list, report, nil
 }
 
-// cpuProps are the properties of a CPU. All models of a target have the same ones, of which there
+// cpuProps returns the properties of a CPU. All models of a target have the same ones, of which there
 // are hundreds, so only one model of each target is asked.
 func (b *binary) cpuProps() []devices.Prop {
 	for i := range b.Devices {
@@ -106,7 +106,7 @@ func (b *binary) cpuProps() []devices.Prop {
 	return nil
 }
 
-// typ is the device as a type, with all its properties.
+// typ returns the device as a type, with all its properties.
 func (a *asked) typ() *devices.Type {
 	t := &devices.Type{Name: a.Name, Bus: a.Bus, Alias: a.Alias, NoUser: a.NoUser}
 	if !a.NoUser {
@@ -127,7 +127,7 @@ func (a *asked) typ() *devices.Type {
 // object is the root of QEMU's object model, above "device".
 const object = "object"
 
-// ancestors are the abstract types above a device that are not known yet.
+// ancestors returns the abstract types above a device that are not known yet.
 func (a *asked) ancestors(known map[string]bool) []*devices.Type {
 	var types []*devices.Type
 	for i, name := range a.Parents {

@@ -16,7 +16,7 @@ func (p *property) isPart() bool {
 	return strings.HasPrefix(p.Type, "child<") || p.Type == "link<irq>"
 }
 
-// fact is what is kept of a property of a device.
+// fact returns what is kept of a property of a device.
 func (p *property) fact(a *asked) devices.Prop {
 	return devices.Prop{Name: p.Name, Type: p.Type, Kind: p.kind(), Default: p.harmlessDefault(), ReadOnly: p.readOnly(a)}
 }
@@ -100,7 +100,7 @@ func (p *property) readOnly(a *asked) bool {
 // A word is what a default that is a string may be.
 var word = regexp.MustCompile(`^"[A-Za-z0-9_-]{0,16}"$`)
 
-// harmlessDefault is the default as JSON if it is a fact: a bool, a number, a word such as "auto", or
+// harmlessDefault returns the default as JSON if it is a fact: a bool, a number, a word such as "auto", or
 // an empty list. A longer text could be one that somebody wrote.
 func (p *property) harmlessDefault() string {
 	var compact bytes.Buffer

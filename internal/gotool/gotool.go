@@ -19,7 +19,7 @@ import (
 // Module is the path of the library's module.
 const Module = "github.com/goqapi/goqapi"
 
-// Root is the folder of the library's module, for a test that runs in a package of it or of
+// Root returns the folder of the library's module, for a test that runs in a package of it or of
 // a module in it.
 func Root(t testing.TB) string {
 	t.Helper()

@@ -45,7 +45,7 @@ func Sum(list ...Reading) Reading {
 	return reading(all.Done, all.Total, all.Rate)
 }
 
-// Percent is how much of total is done, from 0 to 100; 0 if there is no total.
+// Percent returns how much of total is done, from 0 to 100; 0 if there is no total.
 func Percent(done, total float64) float64 {
 	if total <= 0 {
 		return 0

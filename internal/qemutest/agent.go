@@ -27,9 +27,9 @@ func EachAgent(t *testing.T, f func(t *testing.T, a Agent)) {
 	}
 }
 
-// Agents are the agents of the releases in the folder that QAPI_QEMU_LAB names,
-// the oldest first; without it qemu-ga on PATH. Without any the test is skipped, or
-// fails if QAPI_REQUIRE_QEMU is set.
+// Agents returns the agents of the releases in the folder that QAPI_QEMU_LAB names, the
+// oldest first; without it qemu-ga on PATH. Without any the test is skipped, or fails if
+// QAPI_REQUIRE_QEMU is set.
 //
 // An agent started by a test acts on this machine, with the rights of the test:
 // only commands that change nothing may be sent to it.

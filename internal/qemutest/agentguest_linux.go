@@ -91,7 +91,7 @@ while true; do
 done
 `
 
-// agentFiles are the program and its libraries, by where they are put.
+// agentFiles returns the program and its libraries, by where they are put.
 func agentFiles(t testing.TB, a Agent) map[string]string {
 	t.Helper()
 	agent := a.Path

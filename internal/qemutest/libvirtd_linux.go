@@ -107,7 +107,8 @@ func startLibvirtd(t testing.TB, daemon string, conf []string) *Libvirtd {
 	return l
 }
 
-// LibvirtQEMUs are the [QEMUs] for tests with libvirt: of those in QAPI_QEMU_LAB the release 7.2 and the newest.
+// LibvirtQEMUs returns the [QEMUs] for tests with libvirt: of those in QAPI_QEMU_LAB the release 7.2 and the
+// newest.
 func LibvirtQEMUs(t testing.TB) []QEMU {
 	t.Helper()
 	all := QEMUs(t)
@@ -125,7 +126,7 @@ func program(name string) string {
 	return ""
 }
 
-// Env is the environment of a program that looks for the libvirtd of its user.
+// Env returns the environment of a program that looks for the libvirtd of its user.
 func (l *Libvirtd) Env() []string {
 	env := append(os.Environ(), "HOME="+l.dir, "LC_ALL=C")
 	for name, dir := range map[string]string{"CONFIG": "config", "RUNTIME": "run", "CACHE": "cache", "DATA": "data"} {
@@ -138,10 +139,10 @@ func (l *Libvirtd) Env() []string {
 	return env
 }
 
-// Dir is the folder that has its folders: run is XDG_RUNTIME_DIR.
+// Dir returns the folder of the libvirtd's files; its folder run is XDG_RUNTIME_DIR.
 func (l *Libvirtd) Dir() string { return l.dir }
 
-// Socket is where it listens.
+// Socket returns the path of the socket at which the libvirtd or virtqemud listens.
 func (l *Libvirtd) Socket() string {
 	name := "libvirt-sock"
 	if l.name == "virtqemud" {
@@ -223,7 +224,7 @@ func (l *Libvirtd) killQEMUs(t testing.TB) {
 	}
 }
 
-// PID is the process of a domain's QEMU.
+// PID returns the process of a domain's QEMU.
 func (l *Libvirtd) PID(t testing.TB, domain string) int {
 	t.Helper()
 	pids := l.qemus(t, "guest="+domain+",")
@@ -302,7 +303,7 @@ func (l *Libvirtd) Create(t testing.TB, q QEMU, name string) {
 	l.CreateWith(t, q, name, LibvirtGuest{MiB: 64})
 }
 
-// CreateWith is Create for a domain with a guest.
+// CreateWith is like Create, for a domain with a guest.
 func (l *Libvirtd) CreateWith(t testing.TB, q QEMU, name string, g LibvirtGuest) {
 	t.Helper()
 	emulator, err := exec.LookPath(q.Path)

@@ -23,7 +23,7 @@ type Running struct {
 	pid     int
 }
 
-// Run is Start with a second monitor, which listens.
+// Run is like Start; the QEMU has a second monitor, which listens.
 func (q QEMU) Run(t testing.TB, args ...string) Running {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qemu") // t.TempDir can be too long for a socket
@@ -44,7 +44,7 @@ func (q QEMU) Run(t testing.TB, args ...string) Running {
 	return r
 }
 
-// Addr is the address of the second monitor.
+// Addr returns the address of the second monitor.
 func (r Running) Addr() string { return "unix:" + r.path }
 
 // Dial connects to the second monitor, for which it waits if QEMU has not made it yet.

@@ -229,7 +229,7 @@ func membersOf(t schema.Type) []*schema.Member {
 	return nil
 }
 
-// variantsOf are the types that are variants of a union, by tag; nil if it is none.
+// variantsOf returns the types that are variants of a union, by tag; nil if it is not a union.
 func (c *checker) variantsOf(union string) map[string]string {
 	if _, ok := c.types[union+"Variant"].expr.(*ast.InterfaceType); !ok {
 		return nil

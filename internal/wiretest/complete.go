@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// files are the package's generated files.
+// files returns the package's generated files.
 func (b Bindings) files(t testing.TB) []*ast.File {
 	t.Helper()
 	paths, err := fs.Glob(b.Source, "*_gen.go")
@@ -172,7 +172,7 @@ func onlyShape(s *schema.Schema, st *schema.Struct) bool {
 	return asBase
 }
 
-// declaredTypes are the exported types of the generated source that values can
+// declaredTypes returns the exported types of the generated source that values can
 // have: not the client's, and no interfaces or older names.
 func (b Bindings) declaredTypes(t testing.TB) map[string]bool {
 	t.Helper()

@@ -117,7 +117,7 @@ func addVariant(types map[string]schema.Type, u *schema.Union, object map[string
 	return false
 }
 
-// KindOf is the kind of JSON value that a type has: one of {, [, ", 0, t, n.
+// KindOf returns the kind of JSON value that a type has: one of {, [, ", 0, t, n.
 func KindOf(t schema.Type) byte {
 	switch t := t.(type) {
 	case *schema.Array:

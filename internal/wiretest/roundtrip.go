@@ -141,7 +141,7 @@ func isZero(v any) bool {
 	return v == nil || v == "" || v == false || v == 0.0
 }
 
-// RoundTripAll is RoundTrip for a type that keeps every member.
+// RoundTripAll is like RoundTrip, for a type that keeps every member.
 func RoundTripAll(t testing.TB, into reflect.Type, text []byte) {
 	t.Helper()
 	want, err := jsondiff.Parse(text)

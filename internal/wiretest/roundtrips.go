@@ -110,7 +110,7 @@ func (b Bindings) AllTypes(t *testing.T, importPath string) {
 	require.Equal(t, names, slices.Sorted(maps.Keys(b.Types)), "UPDATE=1 writes alltypes_test.go anew")
 }
 
-// rounds is how many samples give every branch below a type its turn.
+// rounds returns how many samples give every branch below a type its turn.
 func rounds(t schema.Type) int {
 	most := 4
 	seen := map[schema.Type]bool{}

@@ -148,7 +148,7 @@ func literal(e ast.Expr) string {
 	return ""
 }
 
-// typeName is the name of a type or of what a pointer to it leads to; "" for others.
+// typeName returns the name of a type or of what a pointer to it leads to; "" for others.
 func typeName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -159,7 +159,7 @@ func typeName(e ast.Expr) string {
 	return ""
 }
 
-// structOf is the struct that a type is, or is over; nil if it is none.
+// structOf returns the struct that a type is, or is defined over; nil if there is none.
 func (s *source) structOf(name string) *ast.StructType {
 	for {
 		switch e := s.types[name].expr.(type) {
@@ -179,7 +179,7 @@ type fieldDecl struct {
 	typ ast.Expr
 }
 
-// fields are those of a struct, by their names in JSON.
+// fields returns the fields of a struct, by their names in JSON.
 func fields(st *ast.StructType) map[string]fieldDecl {
 	all := map[string]fieldDecl{}
 	for _, f := range st.Fields.List {

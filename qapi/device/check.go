@@ -27,7 +27,7 @@ type PropertyError struct {
 	Server   qmp.Version // of the server that was asked
 }
 
-// Error says what is wrong with which property.
+// Error returns what is wrong, with the name of the property.
 func (e *PropertyError) Error() string {
 	text := fmt.Sprintf("device: %s of QEMU %s", printable.String(e.Driver), versionText(e.Server))
 	if e.Reason != "" {
@@ -44,7 +44,7 @@ type TypeError struct {
 	Server  qmp.Version // of the server that was asked
 }
 
-// Error says what is wrong with the type.
+// Error returns what is wrong with the type.
 func (e *TypeError) Error() string {
 	if e.Reason != "" {
 		return fmt.Sprintf("device: %s of QEMU %s %s", printable.String(e.Driver), versionText(e.Server), e.Reason)

@@ -88,7 +88,7 @@ func wants(kind, want jsontext.Kind) string {
 	return fmt.Sprintf("is %s, not %s", codec.KindName(want), codec.KindName(kind))
 }
 
-// misfitAddress is misfit for a PCI address.
+// misfitAddress is like misfit, for a PCI address.
 func misfitAddress(v jsontext.Value, strict bool) string {
 	if v.Kind() == '0' && !strict {
 		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n >= 0 {
@@ -102,7 +102,7 @@ func misfitAddress(v jsontext.Value, strict bool) string {
 	return ""
 }
 
-// misfitBool is misfit for true and false.
+// misfitBool is like misfit, for true and false.
 func misfitBool(v jsontext.Value, strict bool) string {
 	words := []string{`"on"`, `"off"`, `"yes"`, `"no"`, `"true"`, `"false"`, `"y"`, `"n"`}
 	if !strict && slices.Contains(words, string(v)) {
@@ -148,7 +148,7 @@ func (n numeric) holds(digits string, base int) bool {
 	return err == nil
 }
 
-// misfit is misfit for integers.
+// misfit returns what is wrong with a value for an integer: "" if nothing is.
 func (n numeric) misfit(v jsontext.Value, strict bool) string {
 	switch {
 	case v.Kind() == '0':

@@ -55,7 +55,7 @@ func (a PCIAddr) Function() int { return int(a.function) }
 // IsZero reports whether a is not set.
 func (a PCIAddr) IsZero() bool { return a == PCIAddr{} }
 
-// String is the address in hexadecimal digits, such as "05.0"; empty if there is none.
+// String returns the address in hexadecimal digits, such as "05.0"; empty if there is none.
 func (a PCIAddr) String() string {
 	if a.IsZero() {
 		return ""

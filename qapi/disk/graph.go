@@ -156,7 +156,7 @@ func (s snapshot) vertex(n qapi.XDbgBlockGraphNode, nodes map[string]*qapi.Block
 	return &Vertex{Kind: Other, Name: n.Name}
 }
 
-// deviceName is the name of a device for people: its id; without one, the name of its
+// deviceName returns the name of a device for people: its id; without one, the name of its
 // drive, otherwise its QOM path.
 func deviceName(drive, qdev string) string {
 	path := strings.TrimSuffix(qdev, "/virtio-backend")

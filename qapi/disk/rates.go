@@ -120,7 +120,7 @@ func (now counters) since(old counters) []DeviceRates {
 // A total is how much was ever done of one kind of request.
 type total struct{ bytes, requests, nanoseconds int64 }
 
-// totals are those of reads, writes, flushes and discards.
+// totals returns the totals of reads, writes, flushes and discards.
 func totals(s qapi.BlockDeviceStats) [4]total {
 	return [4]total{
 		{s.RdBytes, s.RdOperations, s.RdTotalTimeNs},

@@ -66,7 +66,7 @@ func (i GuestNetworkInterface) Addrs() []netip.Prefix {
 	return list
 }
 
-// Percent is how full the file system is for users other than root, from 0 to 100; 0 if the
+// Percent returns how full the file system is for users other than root, from 0 to 100; 0 if the
 // agent does not say.
 func (i GuestFilesystemInfo) Percent() float64 {
 	if i.UsedBytes == nil || i.TotalBytes == nil {

@@ -60,7 +60,7 @@ func writeLine(b *bytes.Buffer, indent string, words []string) {
 	b.WriteByte('\n')
 }
 
-// typeWords are the words of a type's line.
+// typeWords returns the words of a type's line.
 func (l *List) typeWords(t *Type) []string {
 	words := []string{t.Name}
 	attr := func(name, value string) { words = append(words, name+"="+value) }
@@ -98,7 +98,7 @@ func (l *List) typeWords(t *Type) []string {
 	return words
 }
 
-// propWords are the words of a property's line.
+// propWords returns the words of a property's line.
 func propWords(p Prop) []string {
 	words := []string{p.Name}
 	switch {

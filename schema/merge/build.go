@@ -68,7 +68,7 @@ func shell(key string, t schema.Type) schema.Type {
 	panic("no node is of " + t.TypeName())
 }
 
-// baseOf is the base that an object type names, or nil.
+// baseOf returns the base that an object type names, or nil.
 func baseOf(t schema.Type) *schema.Struct {
 	var base *schema.Struct
 	switch t := t.(type) {
@@ -145,7 +145,7 @@ func (b *builder) typeOf(r resolved) schema.Type {
 	return r.builtin
 }
 
-// base is the base that a node has in the newest release; nil if it has none, or if other
+// base returns the base that a node has in the newest release; nil if it has none, or if other
 // releases do not have all of its members there.
 func (b *builder) base(n *node) *schema.Struct {
 	named := baseOf(n.newest())

@@ -279,8 +279,8 @@ func isCall(def schema.Definition) bool {
 	return false
 }
 
-// names are the definitions of a sort that any release has: those of the newest in its
-// order, then those of the one before, and so on.
+// names returns the definitions of a sort that at least one release has: those of the
+// newest release in its order, then further ones of the release before it, and so on.
 func (m *merger) names(of func(schema.Definition) bool) []string {
 	var names []string
 	seen := map[string]bool{}

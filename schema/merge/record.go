@@ -20,7 +20,7 @@ func (m *Merged) OnWire(def schema.Definition) bool { return m.wired[def.Def().N
 // or an inherited one. For a union, "=tag" is the variant of that tag.
 func (m *Merged) Part(of schema.Definition, name string) Set { return m.part[of.Def().Name][name] }
 
-// UnusedRows are the rows of the tables of exceptions that these releases do not need.
+// UnusedRows returns the rows of the tables of exceptions that these releases do not need.
 func (m *Merged) UnusedRows() []string {
 	var unused []string
 	for at := range decisions {
@@ -55,7 +55,8 @@ type plain struct {
 	form schema.Type
 }
 
-// plainParts are those of a node.
+// plainParts returns the parts of a node that are alternates now and had one form only in
+// older releases: those releases, and the form.
 func (w *wire) plainParts(key string) map[string]plain {
 	parts := map[string]plain{}
 	for part, in := range w.plain[key] {
@@ -168,7 +169,7 @@ func (w *wire) since(n *node, part string) string {
 	return ""
 }
 
-// branchSince is when the type came that a value of a tag stands for.
+// branchSince returns the release that introduced the type for which a value of a tag stands.
 func (w *wire) branchSince(tag *schema.Enum, value string) string {
 	for _, key := range slices.Sorted(maps.Keys(w.free)) {
 		u, ok := w.nodes[key].newest().(*schema.Union)
@@ -223,8 +224,8 @@ func (b *builder) isCommand(c call) bool {
 	return ok
 }
 
-// under are the names that are no longer of types, with the nodes that they belong to and
-// the releases that have them there.
+// under returns the names that types had in older releases and that no type has now: for
+// each, the nodes that it belonged to and the releases in which it did.
 func (b *builder) under() map[string]map[string]Set {
 	under := map[string]map[string]Set{}
 	for key := range b.types {

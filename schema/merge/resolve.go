@@ -95,7 +95,7 @@ func (m *merger) resolve(at string, comps []comp) resolved {
 	return resolved{builtin: wide}
 }
 
-// resolveTo is the node of the newest of the types that may give it its name.
+// resolveTo returns the node of the newest of the types that may give it its name.
 func (m *merger) resolveTo(at string, comps []comp, names func(schema.Type) bool) resolved {
 	for _, c := range slices.Backward(comps) {
 		if names(c.typ) {

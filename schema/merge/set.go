@@ -18,5 +18,5 @@ func (s Set) First() int {
 	return bits.TrailingZeros64(uint64(s))
 }
 
-// Last is the newest, or -1.
+// Last returns the newest, or -1.
 func (s Set) Last() int { return bits.Len64(uint64(s)) - 1 }

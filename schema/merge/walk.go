@@ -65,7 +65,7 @@ type place struct {
 	here     comp // the type at one place of one release
 }
 
-// places are the members and branches of a node, in its order.
+// places returns the members and branches of a node, in its order.
 func (m *merger) places(n *node) []place {
 	switch n.newest().(type) {
 	case *schema.Struct:
@@ -98,7 +98,7 @@ func (o *ordered) add(key, name string, c comp, part any) *place {
 	return &o.list[i]
 }
 
-// members are the members of a struct, or those that all variants of a union have.
+// members returns the members of a struct, or those that all variants of a union have.
 func (m *merger) members(n *node) []place {
 	var o ordered
 	for _, c := range slices.Backward(n.comps) {
@@ -148,7 +148,7 @@ func allMembers(t schema.Type) []*schema.Member {
 	return nil
 }
 
-// branches are those of a union.
+// branches returns the branches of a union.
 func (m *merger) branches(n *node) []place {
 	var o ordered
 	for _, c := range slices.Backward(n.comps) {

@@ -63,7 +63,7 @@ func (m *merger) wire() *wire {
 	return w
 }
 
-// lastOf is the newest release that has a definition.
+// lastOf returns the newest release that has a definition.
 func (m *merger) lastOf(defs []schema.Definition) int {
 	for i := range slices.Backward(defs) {
 		if defs[i] != nil {
@@ -204,7 +204,7 @@ func (w *wire) mark(key, part string, release int, has bool) {
 	}
 }
 
-// partTypes are the types that one of a node's types has at the node's places, by their
+// partTypes returns the types that one of a node's types has at the node's places, by their
 // names, and the values of its tag.
 func partTypes(n *node, t schema.Type) (parts map[string]schema.Type, tags map[string]bool) {
 	parts = map[string]schema.Type{}
@@ -249,7 +249,7 @@ func branchName(part string) (string, bool) {
 	return "", false
 }
 
-// values are those of an enum, the newest release's first.
+// values returns the values of an enum, those of the newest release first.
 func (m *merger) values(n *node) []*schema.EnumValue {
 	var values []*schema.EnumValue
 	seen := map[string]bool{}

@@ -29,7 +29,7 @@ func (b *builder) aliases() {
 	}
 }
 
-// aliasName is the Go name that a type had.
+// aliasName returns the Go name that a type had.
 func aliasName(a merge.Alias) string {
 	if a.Args != "" {
 		return names.Exported(a.Args) + "Args"

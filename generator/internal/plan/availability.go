@@ -43,7 +43,7 @@ func Availability(m *merge.Merged) descriptions.Releases {
 	return all
 }
 
-// partsWithInherited are the parts of a definition and of those that it inherits from.
+// partsWithInherited returns the parts of a definition and of those that it inherits from.
 func partsWithInherited(def schema.Definition) []string {
 	var parts []string
 	for ; def != nil; def = schema.Inherited(def) {

@@ -153,7 +153,7 @@ func (b *builder) completeTypes() {
 	b.pkg.Wrappers = sortedWrappers(b.wrappers)
 }
 
-// implicitEnum is the enum that a simple union makes of its branches, or nil.
+// implicitEnum returns the enum that a simple union makes of its branches, or nil.
 func implicitEnum(d *schema.Union) *schema.Enum {
 	if enum, ok := d.Discriminator.Type.(*schema.Enum); ok && enum.Implicit {
 		return enum
@@ -172,8 +172,8 @@ func (b *builder) completeEnum(d *schema.Enum, by schema.Definition) {
 	}
 }
 
-// fields are the members of a struct, those of its bases first, as the owner
-// has them: the struct itself, or what it holds the arguments or the data of.
+// fields returns the members of a struct, those of its bases first, as fields of the owner:
+// the struct itself, or the command or event whose arguments or data it has.
 func (b *builder) fields(owner schema.Definition, st *schema.Struct, received bool) []*Field {
 	var fields []*Field
 	for _, m := range st.AllMembers() {
@@ -198,7 +198,7 @@ func (b *builder) field(owner schema.Definition, m *schema.Member, received bool
 	return f
 }
 
-// formName is how comments name a form of an alternate.
+// formName returns how comments name a form of an alternate.
 func (b *builder) formName(t schema.Type, pos schema.Pos) string {
 	form := b.typeOf(t, false, pos)
 	if _, builtin := t.(schema.Builtin); builtin {
@@ -275,7 +275,7 @@ func (b *builder) files() {
 	}
 }
 
-// decl is what a definition declares, or nil.
+// decl returns what a definition declares, or nil.
 func (b *builder) decl(def schema.Definition) Decl {
 	switch d := def.(type) {
 	case *schema.Enum:
@@ -378,8 +378,8 @@ func allOptional(fields []*Field) bool {
 	return len(fields) > 0 && !slices.ContainsFunc(fields, func(f *Field) bool { return !f.Optional })
 }
 
-// propsName is the name of the field for further members: Props, unless the
-// schema has a member of that name (object-add of QEMU 5.2).
+// propsName returns the name of the field for further members: Props, unless the schema has
+// a member of that name (object-add of QEMU 5.2).
 func propsName(fields []*Field) string {
 	if slices.ContainsFunc(fields, func(f *Field) bool { return f.Name == "Props" }) {
 		return "Properties"

@@ -22,8 +22,8 @@ func docText(doc *schema.Doc) string {
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
 }
 
-// memberDoc is the documentation of a member, value or argument. That of an
-// inherited member is with the struct that declares it.
+// memberDoc returns the documentation of a member, value or argument. The documentation of
+// an inherited member is with the struct that declares it.
 func memberDoc(owner schema.Definition, name string) string {
 	if doc := owner.Def().Doc; doc != nil && doc.Members[name] != "" {
 		return strings.TrimSpace(doc.Members[name])

@@ -35,7 +35,7 @@ func (b *builder) endless(t schema.Type, way way, done map[schema.Type]bool) {
 	done[t] = true
 }
 
-// mustHold are the members that a type's Go type holds in place.
+// mustHold returns the members that are part of a value of a type's Go type, not behind a pointer or in a list.
 func mustHold(t schema.Type) []*schema.Member {
 	var all, must []*schema.Member
 	switch t := t.(type) {

@@ -17,7 +17,7 @@ const (
 // module's section: block.json is documented as the end of block-core.json.
 var manualSections = map[string]string{"block": "block-core"}
 
-// factsOf are the facts of a definition.
+// factsOf returns the facts of a definition.
 func (b *builder) factsOf(def schema.Definition) Facts {
 	c := def.Def()
 	f := facts(c.Name, c.Since, c.If, c.Features)

@@ -135,7 +135,7 @@ func (b *builder) nameTagMethods() {
 	}
 }
 
-// fields are those of a variant's Go type.
+// fields returns the fields of a variant's Go type.
 func (v *Variant) fields() []*Field {
 	switch {
 	case v.Struct != nil:

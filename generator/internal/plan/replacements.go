@@ -105,7 +105,7 @@ func (b *builder) instead(of schema.Definition, part string) string {
 	return names.Exported(name)
 }
 
-// replacementOf is the row for a part, under the name of the definition that declares it.
+// replacementOf returns the row for a part, under the name of the definition that declares it.
 func replacementOf(of schema.Definition, part string) string {
 	for ; of != nil; of = schema.Inherited(of) {
 		if name := replacements[of.Def().Name+"/"+part]; name != "" {

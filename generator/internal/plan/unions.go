@@ -86,7 +86,7 @@ func (b *builder) completeUnion(d *schema.Union) {
 	}
 }
 
-// variantFacts are those of a tag's value, with the releases in which the union has the tag.
+// variantFacts returns the facts of a tag's value, with the releases in which the union has the tag.
 func (b *builder) variantFacts(d *schema.Union, value *schema.EnumValue, f Facts) Facts {
 	f.Since, f.In, f.Gone = value.Since, "", ""
 	b.history.say(&f, b.history.Part(d, "="+value.Name), b.history.all())
@@ -149,7 +149,7 @@ func (b *builder) completeAlternate(d *schema.Alternate) {
 	}
 }
 
-// wrapperOf is the wrapper for a bare JSON value of type t.
+// wrapperOf returns the wrapper for a bare JSON value of type t.
 func (b *builder) wrapperOf(t Type, pos schema.Pos) *Wrapper {
 	switch t.Kind {
 	case Null:

@@ -67,7 +67,7 @@ func (e *encoder) missing(n *node, known []*schema.Member, where string) {
 	}
 }
 
-// describe says what a value can be.
+// describe returns, in words, what a value can be.
 func describe(values []string) string {
 	const most = 12
 	if len(values) > most {

@@ -37,7 +37,7 @@ func verbFirst(args []string) []string {
 	return args
 }
 
-// agentCommand is the parent of the commands for the guest agent.
+// agentCommand returns the parent of the commands for the guest agent.
 func (a *app) agentCommand() *cobra.Command {
 	cmd := parent("agent", "Run programs in a guest, copy files, freeze its file systems",
 		`Works with the guest agent of a machine. ADDR names the machine, or is the socket of the agent.

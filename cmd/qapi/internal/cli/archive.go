@@ -206,8 +206,8 @@ func (u *unpacker) keep(name string, size int64, r io.Reader) error {
 	return err
 }
 
-// schemaFile is the name of a schema file below the source tree, given its name
-// in a release archive; empty for any other file.
+// schemaFile returns the name of a schema file below the source tree, given its name in a
+// release archive; empty for any other file.
 func schemaFile(name string) string {
 	name = path.Clean(name)
 	if !fs.ValidPath(name) {

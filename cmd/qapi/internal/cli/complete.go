@@ -150,7 +150,7 @@ func (c *completion) addresses(_ []string, last string) []complete.Candidate {
 	return found
 }
 
-// heldBy says why a machine cannot be connected to; "" if it can.
+// heldBy returns why a machine cannot be connected to; "" if it can.
 func heldBy(m target.Machine) string {
 	switch {
 	case m.Libvirt:

@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/job"
 )
 
-// jobCommand is the parent of the commands for jobs.
+// jobCommand returns the parent of the commands for jobs.
 func (a *app) jobCommand() *cobra.Command {
 	cmd := parent("job", "List jobs, wait for them, and change them",
 		"Works with QEMU's jobs: the work that it does in the background, such as a backup.\n\n"+target.Help)

@@ -73,7 +73,7 @@ func numbers(version string) string {
 	return version
 }
 
-// state says who holds a machine's monitor.
+// state returns who holds a machine's monitor.
 func state(m target.Machine) string {
 	switch {
 	case m.Libvirt:

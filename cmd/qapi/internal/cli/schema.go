@@ -12,7 +12,7 @@ func (a *app) schemaCommands() []*cobra.Command {
 	return []*cobra.Command{a.checkCommand(), a.dumpCommand(), a.diffCommand(), a.importCommand()}
 }
 
-// schemaCommand is the parent of the commands that work with schemas.
+// schemaCommand returns the parent of the commands that work with schemas.
 func (a *app) schemaCommand() *cobra.Command {
 	cmd := parent("schema", "Check, dump, compare and import schemas", "Works with QAPI schemas.")
 	cmd.AddCommand(a.schemaCommands()...)

@@ -92,7 +92,8 @@ func (a *app) printTable(out *term.Output, readings []top.Reading, oldest time.D
 	a.write([]byte(strings.Join(top.Table(out, readings, time.Now(), oldest), "\n") + "\n"))
 }
 
-// oldest is how old a reading may be; a server that is older does not answer.
+// oldest returns how old a reading may be: a server whose last reading is older is shown as one
+// that does not answer.
 func oldest(interval time.Duration) time.Duration { return 2*interval + 2*time.Second }
 
 // top shows readings until ctx ends, which is the usual end.

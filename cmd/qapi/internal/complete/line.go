@@ -72,7 +72,7 @@ type member struct {
 	kind     Kind // what the device's facts say; other kinds are in a table
 }
 
-// start is the place of all arguments.
+// start returns the place of all arguments.
 func (l *line) start() place {
 	return place{member: memberOf("", l.command.Args, true)}
 }

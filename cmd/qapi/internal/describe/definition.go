@@ -94,7 +94,7 @@ func (b *book) branches(u *schema.Union) []Branch {
 	return list
 }
 
-// directMembers are those of an object, without those of its branches.
+// directMembers returns the members of an object, without those of its branches.
 func directMembers(t schema.Type) []*schema.Member {
 	switch t := t.(type) {
 	case *schema.Struct:
@@ -164,7 +164,7 @@ func (l *Library) result(b *book, def schema.Definition) (*Entry, error) {
 	return e, nil
 }
 
-// users are the commands, events and types that have a part of a type.
+// users returns the commands, events and types that have a part of a type.
 func (b *book) users(def schema.Definition) []string {
 	if _, ok := def.(schema.Type); !ok {
 		return nil

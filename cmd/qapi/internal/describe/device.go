@@ -100,7 +100,7 @@ func propertiesOf(device string) map[string]map[string]bool {
 	return all
 }
 
-// deviceReleases says in which of the releases whose devices are known something is; "" if in all.
+// deviceReleases returns which of the releases whose devices are known have something; "" if all have it.
 func deviceReleases(has func(*devices.List) bool) string {
 	var with, without []string
 	for _, release := range facts.DeviceReleases() {

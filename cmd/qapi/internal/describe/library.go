@@ -121,7 +121,7 @@ func (l *Library) unknown(name string) error {
 	return fmt.Errorf("there is no %q in QEMU %s%s", name, l.Release, guess(name, l.names()))
 }
 
-// replacement says what has taken the place of what was removed.
+// replacement returns, in words, what replaces something that was removed.
 func replacement(r descriptions.Release) string {
 	instead, none := strings.CutPrefix(r.Instead, "; ")
 	switch {

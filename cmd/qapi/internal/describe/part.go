@@ -101,7 +101,7 @@ type foundMember struct {
 	union  *schema.Union
 }
 
-// membersOf are the members of objects, those of all their branches included. Types without
+// membersOf returns the members of objects, with those of all their branches. Types without
 // a name belong to a definition.
 func membersOf(types []schema.Type, of schema.Definition) []foundMember {
 	var all []foundMember
@@ -172,7 +172,7 @@ func valueNames(e *schema.Enum) []string {
 	return names
 }
 
-// tagValues are the values of a member of a command.
+// tagValues returns the values of a member of a command.
 func tagValues(def schema.Definition, member string) []string {
 	c, ok := def.(*schema.Command)
 	if !ok {

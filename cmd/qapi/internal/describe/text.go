@@ -69,7 +69,8 @@ type note struct {
 	warning bool
 }
 
-// notes are those of something; a part says nothing of what all have.
+// notes returns the notes about something. If whole is false, it is a part, and what all releases have needs no
+// note.
 func (f *Facts) notes(whole bool) []note {
 	var notes []note
 	switch {

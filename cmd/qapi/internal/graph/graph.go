@@ -63,7 +63,7 @@ func (t *tree) show(v *disk.Vertex, branch, below, role string) {
 	}
 }
 
-// style is that of a name: what uses nodes stands out.
+// style returns the style of a name: names of what uses nodes stand out.
 func style(v *disk.Vertex) term.Style {
 	if v.Kind == disk.Node {
 		return term.Cyan

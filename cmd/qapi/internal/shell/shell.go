@@ -192,7 +192,7 @@ func (s *session) read(ctx context.Context) (string, error) {
 	return line, err
 }
 
-// prompt is short enough to leave room on a narrow terminal.
+// prompt returns the prompt, short enough to leave room on a narrow terminal.
 func (s *session) prompt() string {
 	name := []rune(s.Name)
 	if len(name) > 20 {

@@ -111,7 +111,8 @@ func find(t testing.TB) string {
 	return path
 }
 
-// environment is what every program in a terminal has, and nothing of who runs the tests.
+// environment returns the environment of every program in a terminal: it has nothing from
+// the environment of the tests.
 func environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(),
@@ -266,13 +267,13 @@ func (term *Terminal) Colours() string {
 // sgr matches the escape sequences that change how text looks.
 var sgr = regexp.MustCompile("\x1b\\[([0-9;]*)m")
 
-// Title is what the program has set as the title of its window.
+// Title returns what the program has set as the title of its window.
 func (term *Terminal) Title() string {
 	term.t.Helper()
 	return strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_title}"))
 }
 
-// Cursor is where the cursor is; the first column and the first line are 0.
+// Cursor returns where the cursor is; the first column and the first line are 0.
 func (term *Terminal) Cursor() (column, line int) {
 	term.t.Helper()
 	if _, err := fmt.Sscan(term.tmux("display-message", "-p", "#{cursor_x} #{cursor_y}"), &column, &line); err != nil {

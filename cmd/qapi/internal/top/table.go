@@ -99,7 +99,7 @@ func cells(columns []column, r *Reading) []string {
 	return row
 }
 
-// devices are the lines of a table of what each device does.
+// devices returns the lines of a table of what each device does.
 func devices(out *term.Output, list []Device, width int) []string {
 	heads := []column{
 		{"DEVICE", 0, false, nil}, {"READ", 1, true, nil}, {"", 3, true, nil}, {"WRITE", 1, true, nil}, {"", 3, true, nil}, {"FLUSH", 4, true, nil},

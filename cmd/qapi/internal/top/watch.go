@@ -44,7 +44,7 @@ func Watch(ctx context.Context, m target.Machine, interval time.Duration, emit f
 	}
 }
 
-// reason says why a machine could not be read, in few words: its name is there already.
+// reason returns, in a few words, why a machine could not be read: its name is shown already.
 func reason(err error) string {
 	_, connecting := errors.AsType[*target.ConnectError](err)
 	if errno, ok := errors.AsType[syscall.Errno](err); ok && connecting {

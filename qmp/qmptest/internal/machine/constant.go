@@ -40,7 +40,7 @@ var missing = map[string]string{
 	"query-firmware-log":     "firmware log buffer not found",
 }
 
-// noPassword is why a display's password cannot be set: there is none.
+// noPassword returns why a display's password cannot be set: there is no display.
 func (m *Machine) noPassword(args struct {
 	Protocol qapi.DisplayProtocol `json:"protocol"`
 }, _ Request,

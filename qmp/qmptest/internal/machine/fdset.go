@@ -182,8 +182,8 @@ func (m *Machine) shutFile(n *node) {
 	}
 }
 
-// MonitorsLeft is to be called when the last monitor has disconnected: older releases
-// then drop the sets that nothing has opened, if the machine runs.
+// MonitorsLeft must be called when the last monitor has disconnected: older releases then
+// drop the sets that nothing has opened, if the machine runs.
 func (m *Machine) MonitorsLeft() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

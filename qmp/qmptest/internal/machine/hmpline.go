@@ -62,7 +62,7 @@ func (l line) execute(name string, words []string) string {
 	return text
 }
 
-// hint says what is wrong with a line.
+// hint returns what is wrong with a line.
 func hint(problem, name string) string {
 	return fmt.Sprintf("%s\r\nTry \"help %s\" for more information\r\n", problem, name)
 }

@@ -20,8 +20,8 @@ func reason(errno int64) string {
 	return fmt.Sprintf("Unknown error %d", errno)
 }
 
-// firmwareReads is what a machine does first when it runs: it reads from its disks,
-// the first bad one of which may stop it.
+// firmwareReads does what the firmware does first when a machine runs: it reads from the
+// disks. The first bad disk may stop the machine.
 func (m *Machine) firmwareReads() {
 	for _, d := range m.devices {
 		if !m.running() || d.node == nil || d.node.bad() == 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// removedCommands are those that only older releases have.
+// removedCommands returns the commands that only older releases have.
 func (m *Machine) removedCommands() map[string]Handler {
 	return map[string]Handler{
 		"block_passwd": change(m, func(jsontext.Value, Request) error {

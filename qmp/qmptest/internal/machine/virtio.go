@@ -61,7 +61,7 @@ func (m *Machine) virtioDevice(path, what string) (*device, error) {
 	return nil, generic("Path %s is not a %s", path, what)
 }
 
-// queueSize is how many entries a queue of a device has.
+// queueSize returns how many entries a queue of a device has.
 func (m *Machine) queueSize(d *device, queue uint16) (uint32, error) {
 	sizes, ok := queueSizes[d.virtioKind()]
 	switch {
