@@ -5,10 +5,10 @@ package codec
 // [UpdateGoqapi].
 const (
 	// Version is raised when generated code needs something new from this package.
-	Version = 3
+	Version = 4
 	// OldestVersion is the oldest version whose generated code still works; it is raised
 	// when something is removed or changed.
-	OldestVersion = 3
+	OldestVersion = 4
 )
 
 // GenerateAgain is the type in the compiler's error about a constant that overflows, if the

@@ -117,7 +117,7 @@ func (g *group) events() {
 }
 
 // CodecVersion is the version of package qmp/codec that the generated code is made for.
-const CodecVersion = 3
+const CodecVersion = 4
 
 // codecVersion writes constants that do not compile with a wrong version of the codec.
 func (g *group) codecVersion() {
@@ -158,7 +158,7 @@ func (g *group) values() {
 	g.codecMethods("Unknown",
 		jen.Qual(pkgCodec, "EncodeRaw").Call(jen.Id("enc"), jen.Id("x").Dot("JSON")),
 		jen.Func().Params(decoderParam()).Block(decodeInto(jen.Id("x").Dot("JSON"), plan.Type{Kind: plan.Raw}, false)))
-	g.printing("Unknown", jen.Qual(pkgCodec, "Alone").Call(jen.Id("x")))
+	g.printing("Unknown", jen.Qual(pkgRedacted, "Alone").Call(jen.Id("x")))
 	enums := map[*plan.Enum]bool{}
 	for _, u := range g.pkg.Unions {
 		if !enums[u.Enum] {
