@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -38,17 +39,17 @@ type ACPITableOptions struct {
 
 // String returns x as JSON, without secrets.
 func (x ACPITableOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ACPITableOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ACPITableOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ACPISlotType is what an ACPI slot takes.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -1434,17 +1435,17 @@ func (x *Audiodev) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x Audiodev) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x Audiodev) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x Audiodev) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // AudiodevNone is the variant of [Audiodev] for none, the struct

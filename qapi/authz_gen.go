@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -141,22 +142,22 @@ func (x *ObjectOptionsAuthzListfile) encodeMembers(e *codec.Encoder) {
 }
 
 func (x ObjectOptionsAuthzListfile) tagged() any {
-	return codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions)
+	return redacted.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptionsAuthzListfile) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptionsAuthzListfile) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptionsAuthzListfile) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeAuthzListfile].

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -135,17 +136,17 @@ func (x *ImageInfoSpecificQCow2Encryption) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ImageInfoSpecificQCow2Encryption) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ImageInfoSpecificQCow2Encryption) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ImageInfoSpecificQCow2Encryption) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ImageInfoSpecificQCow2EncryptionAes is the variant of
@@ -237,22 +238,22 @@ func (x *ImageInfoSpecificQcow2) decode(d *codec.Decoder) {
 }
 
 func (x ImageInfoSpecificQcow2) tagged() any {
-	return codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific)
+	return redacted.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific)
 }
 
 // String returns x as JSON, without secrets.
 func (x ImageInfoSpecificQcow2) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ImageInfoSpecificQcow2) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ImageInfoSpecificQcow2) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindQcow2].
@@ -298,22 +299,22 @@ func (x *ImageInfoSpecificVmdk) decode(d *codec.Decoder) {
 }
 
 func (x ImageInfoSpecificVmdk) tagged() any {
-	return codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific)
+	return redacted.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific)
 }
 
 // String returns x as JSON, without secrets.
 func (x ImageInfoSpecificVmdk) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ImageInfoSpecificVmdk) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ImageInfoSpecificVmdk) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindVmdk].
@@ -416,17 +417,17 @@ func (x *VmdkExtentInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x VmdkExtentInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x VmdkExtentInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x VmdkExtentInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ImageInfoSpecificRBD is what QEMU reports of Ceph's RBD images in particular.
@@ -647,17 +648,17 @@ func (x *ImageInfoSpecific) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ImageInfoSpecific) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ImageInfoSpecific) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ImageInfoSpecific) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ImageInfoSpecificLUKS is the variant of [ImageInfoSpecific] for luks, the
@@ -830,17 +831,17 @@ func (x *ImageInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ImageInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ImageInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ImageInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockChildInfo is a child of an image's node, such as the file of a format.
@@ -855,17 +856,17 @@ type BlockChildInfo struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockChildInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockChildInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockChildInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockGraphInfo is an image with all nodes below it.
@@ -911,17 +912,17 @@ type BlockGraphInfo struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockGraphInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockGraphInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockGraphInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ImageCheck is the result of checking an image, as qemu-img check
@@ -958,17 +959,17 @@ type ImageCheck struct {
 
 // String returns x as JSON, without secrets.
 func (x ImageCheck) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ImageCheck) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ImageCheck) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MapEntry is a part of a disk and where its data are, as qemu-img map
@@ -1000,17 +1001,17 @@ type MapEntry struct {
 
 // String returns x as JSON, without secrets.
 func (x MapEntry) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MapEntry) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MapEntry) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevCacheInfo says how writes to a node are cached.
@@ -1231,17 +1232,17 @@ func (x *BlockDeviceInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockDeviceInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockDeviceInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockDeviceIOStatus says whether a device or job has run into an error and
@@ -1454,17 +1455,17 @@ func (x *BlockInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockMeasureInfo is how large a new image would be, as qemu-img measure
@@ -2099,17 +2100,17 @@ func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockStatsSpecific) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockStatsSpecific) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockStatsSpecific) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockStatsSpecificBlkdebug is the variant of [BlockStatsSpecific] for
@@ -3119,17 +3120,17 @@ func (x *BlockJobInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockJobInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockJobInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockJobInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockJobInfoCommit is the variant of [BlockJobInfo] for commit.
@@ -3333,17 +3334,17 @@ type BlockdevSnapshotSync struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevSnapshotSync) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevSnapshotSync) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevSnapshotSync) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevSnapshot says which node gets which overlay.
@@ -3435,17 +3436,17 @@ type DriveBackup struct {
 
 // String returns x as JSON, without secrets.
 func (x DriveBackup) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DriveBackup) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DriveBackup) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevBackup are the options of a backup to a node.
@@ -3502,17 +3503,17 @@ type BlockdevBackup struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevBackup) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevBackup) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevBackup) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevSnapshotSync freezes a disk's image as it is: it creates an overlay
@@ -3559,17 +3560,17 @@ type ChangeBackingFileArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x ChangeBackingFileArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ChangeBackingFileArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ChangeBackingFileArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ChangeBackingFile changes the name of the backing file that is recorded
@@ -3632,17 +3633,17 @@ type BlockCommitArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockCommitArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockCommitArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockCommitArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockCommit starts a job that writes the data of overlays down into a backing
@@ -3938,17 +3939,17 @@ type DriveMirror struct {
 
 // String returns x as JSON, without secrets.
 func (x DriveMirror) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DriveMirror) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DriveMirror) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockDirtyBitmap names a dirty bitmap.
@@ -4063,17 +4064,17 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x BlockDirtyBitmapMerge) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockDirtyBitmapMerge) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockDirtyBitmapMerge) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockDirtyBitmapAdd creates a dirty bitmap, which from now on records the
@@ -4222,17 +4223,17 @@ type BlockdevMirrorArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevMirrorArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevMirrorArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevMirrorArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevMirror starts a job that copies a disk to another node and keeps that
@@ -4586,17 +4587,17 @@ type BlockStreamArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockStreamArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockStreamArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockStreamArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockStream starts a job that copies data of backing images up into the image
@@ -4896,17 +4897,17 @@ func (x *BlockJobChangeOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockJobChangeOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockJobChangeOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockJobChangeOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockJobChangeOptionsCommit is the variant of [BlockJobChangeOptions] for
@@ -5381,22 +5382,22 @@ func (x *BlockdevOptionsFile) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsFile) tagged() any {
-	return codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "file", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsFile) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsFile) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -5607,17 +5608,17 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) 
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsGenericFormat) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsGenericFormat) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsGenericFormat) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevOptionsLUKS are the options of a LUKS volume.
@@ -5688,22 +5689,22 @@ func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsLUKS) tagged() any {
-	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "luks", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsLUKS) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsLUKS) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -5777,17 +5778,17 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decode
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsGenericCOWFormat) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsGenericCOWFormat) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsGenericCOWFormat) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Qcow2OverlapCheckMode says how far qcow2 checks that writes do not hit its
@@ -5965,17 +5966,17 @@ func (x *BlockdevQcowEncryption) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevQcowEncryption) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevQcowEncryption) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevQcowEncryption) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevQcowEncryptionAes is the variant of [BlockdevQcowEncryption] for aes,
@@ -6062,22 +6063,22 @@ func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsQcow) tagged() any {
-	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsQcow) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsQcow) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -6189,17 +6190,17 @@ func (x *BlockdevQcow2Encryption) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevQcow2Encryption) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevQcow2Encryption) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevQcow2Encryption) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevQcow2EncryptionAes is the variant of [BlockdevQcow2Encryption] for
@@ -6304,22 +6305,22 @@ func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 }
 
 func (x BlockdevOptionsPreallocate) tagged() any {
-	return codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsPreallocate) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsPreallocate) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsPreallocate) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -6494,22 +6495,22 @@ func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsQcow2) tagged() any {
-	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsQcow2) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsQcow2) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -6687,17 +6688,17 @@ func (x *SSHHostKeyCheck) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SSHHostKeyCheck) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SSHHostKeyCheck) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SSHHostKeyCheck) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SSHHostKeyCheckNone is the variant of [SSHHostKeyCheck] for none.
@@ -7142,22 +7143,22 @@ func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 }
 
 func (x BlockdevOptionsBlkdebug) tagged() any {
-	return codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkdebug) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkdebug) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkdebug) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -7250,22 +7251,22 @@ func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) e
 }
 
 func (x BlockdevOptionsBlklogwrites) tagged() any {
-	return codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlklogwrites) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsBlklogwrites) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsBlklogwrites) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
@@ -7337,22 +7338,22 @@ func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevOptionsBlkverify) tagged() any {
-	return codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkverify) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkverify) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkverify) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -7418,22 +7419,22 @@ func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevOptionsBlkreplay) tagged() any {
-	return codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkreplay) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkreplay) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkreplay) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -7549,22 +7550,22 @@ func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsQuorum) tagged() any {
-	return codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsQuorum) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsQuorum) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsQuorum) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -7605,22 +7606,22 @@ func (x *BlockdevOptionsIOUring) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsIOUring) tagged() any {
-	return codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsIOUring) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsIOUring) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsIOUring) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -7912,22 +7913,22 @@ func (x *BlockdevOptionsIscsi) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsIscsi) tagged() any {
-	return codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsIscsi) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsIscsi) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsIscsi) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -8287,17 +8288,17 @@ func (x *RBDEncryptionOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x RBDEncryptionOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x RBDEncryptionOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x RBDEncryptionOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // RBDEncryptionCreateOptions says how to encrypt a new RBD image.
@@ -8383,17 +8384,17 @@ func (x *RBDEncryptionCreateOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x RBDEncryptionCreateOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x RBDEncryptionCreateOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x RBDEncryptionCreateOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // RBDEncryptionCreateOptionsLUKSAny is the variant of
@@ -8598,22 +8599,22 @@ func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 }
 
 func (x BlockdevOptionsReplication) tagged() any {
-	return codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "replication", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsReplication) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsReplication) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsReplication) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverReplication].
@@ -8829,22 +8830,22 @@ func (x *BlockdevOptionsHTTP) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsHTTP) tagged() any {
-	return codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "http", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsHTTP) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsHTTP) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsHTTP) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -8955,22 +8956,22 @@ func (x *BlockdevOptionsHTTPS) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsHTTPS) tagged() any {
-	return codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "https", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsHTTPS) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsHTTPS) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsHTTPS) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -9051,22 +9052,22 @@ func (x *BlockdevOptionsFTP) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsFTP) tagged() any {
-	return codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsFTP) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsFTP) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsFTP) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -9154,22 +9155,22 @@ func (x *BlockdevOptionsFTPS) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevOptionsFTPS) tagged() any {
-	return codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsFTPS) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsFTPS) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsFTPS) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -9332,22 +9333,22 @@ func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsRaw) tagged() any {
-	return codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "raw", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsRaw) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsRaw) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsRaw) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -9419,22 +9420,22 @@ func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 }
 
 func (x BlockdevOptionsThrottle) tagged() any {
-	return codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsThrottle) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsThrottle) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsThrottle) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -9509,22 +9510,22 @@ func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 }
 
 func (x BlockdevOptionsCopyOnRead) tagged() any {
-	return codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsCopyOnRead) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsCopyOnRead) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsCopyOnRead) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -9655,22 +9656,22 @@ func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder
 }
 
 func (x BlockdevOptionsCopyBeforeWrite) tagged() any {
-	return codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsCopyBeforeWrite) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsCopyBeforeWrite) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsCopyBeforeWrite) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -10216,17 +10217,17 @@ func (x *BlockdevOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 func (BlockdevOptions) isBlockdevRef() {}
@@ -10260,22 +10261,22 @@ func (x *BlockdevOptionsBochs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsBochs) tagged() any {
-	return codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsBochs) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsBochs) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsBochs) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -10315,22 +10316,22 @@ func (x *BlockdevOptionsCloop) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsCloop) tagged() any {
-	return codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsCloop) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsCloop) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsCloop) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -10370,22 +10371,22 @@ func (x *BlockdevOptionsCompress) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 }
 
 func (x BlockdevOptionsCompress) tagged() any {
-	return codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "compress", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsCompress) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsCompress) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsCompress) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCompress].
@@ -10425,22 +10426,22 @@ func (x *BlockdevOptionsDmg) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsDmg) tagged() any {
-	return codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsDmg) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsDmg) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsDmg) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -10483,22 +10484,22 @@ func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSONFrom(dec *jsontext.Decoder)
 }
 
 func (x BlockdevOptionsSnapshotAccess) tagged() any {
-	return codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsSnapshotAccess) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsSnapshotAccess) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsSnapshotAccess) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -10520,22 +10521,22 @@ func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
 type BlockdevOptionsHostCdrom BlockdevOptionsFile
 
 func (x BlockdevOptionsHostCdrom) tagged() any {
-	return codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsHostCdrom) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsHostCdrom) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsHostCdrom) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostCdrom].
@@ -10557,22 +10558,22 @@ func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
 type BlockdevOptionsHostDevice BlockdevOptionsFile
 
 func (x BlockdevOptionsHostDevice) tagged() any {
-	return codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsHostDevice) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsHostDevice) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsHostDevice) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostDevice].
@@ -10644,22 +10645,22 @@ func (x *BlockdevOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevOptionsParallels) tagged() any {
-	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsParallels) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsParallels) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -10699,22 +10700,22 @@ func (x *BlockdevOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsQed) tagged() any {
-	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "qed", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsQed) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsQed) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -10754,22 +10755,22 @@ func (x *BlockdevOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsVdi) tagged() any {
-	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsVdi) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsVdi) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10809,22 +10810,22 @@ func (x *BlockdevOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsVhdx) tagged() any {
-	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsVhdx) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsVhdx) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -10864,22 +10865,22 @@ func (x *BlockdevOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsVmdk) tagged() any {
-	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsVmdk) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsVmdk) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -10919,22 +10920,22 @@ func (x *BlockdevOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 func (x BlockdevOptionsVpc) tagged() any {
-	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions)
+	return redacted.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevOptionsVpc) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevOptionsVpc) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -11027,17 +11028,17 @@ type BlockdevReopenArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevReopenArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevReopenArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevReopenArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevReopen changes options of nodes that are in use, all in one step:
@@ -11148,22 +11149,22 @@ func (x *BlockdevCreateOptionsFile) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevCreateOptionsFile) tagged() any {
-	return codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsFile) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsFile) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -11310,22 +11311,22 @@ func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 }
 
 func (x BlockdevCreateOptionsLUKS) tagged() any {
-	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsLUKS) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsLUKS) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -11442,22 +11443,22 @@ func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder
 }
 
 func (x BlockdevCreateOptionsParallels) tagged() any {
-	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsParallels) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsParallels) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -11542,22 +11543,22 @@ func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 }
 
 func (x BlockdevCreateOptionsQcow) tagged() any {
-	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQcow) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -11761,22 +11762,22 @@ func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 }
 
 func (x BlockdevCreateOptionsQcow2) tagged() any {
-	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow2) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQcow2) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -11875,22 +11876,22 @@ func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevCreateOptionsQed) tagged() any {
-	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQed) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQed) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -12127,22 +12128,22 @@ func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 }
 
 func (x BlockdevCreateOptionsVmdk) tagged() any {
-	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVmdk) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVmdk) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -12259,22 +12260,22 @@ func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevCreateOptionsVdi) tagged() any {
-	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVdi) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVdi) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -12397,22 +12398,22 @@ func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 }
 
 func (x BlockdevCreateOptionsVhdx) tagged() any {
-	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVhdx) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVhdx) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -12520,22 +12521,22 @@ func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 }
 
 func (x BlockdevCreateOptionsVpc) tagged() any {
-	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVpc) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVpc) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -12853,17 +12854,17 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevCreateOptionsBlkdebug is the variant of [BlockdevCreateOptions] for
@@ -13387,17 +13388,17 @@ type BlockdevCreateArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevCreate starts a job that creates an image: either a file or other
@@ -13763,17 +13764,17 @@ func (x *BlockdevAmendOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevAmendOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevAmendOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevAmendOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevAmendOptionsBlkdebug is the variant of [BlockdevAmendOptions] for
@@ -14480,17 +14481,17 @@ func (x *BlockImageCorruptedEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockImageCorruptedEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockImageCorruptedEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockImageCorruptedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // EventName returns BLOCK_IMAGE_CORRUPTED.
@@ -14640,17 +14641,17 @@ func (x *BlockJobCompletedEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x BlockJobCompletedEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockJobCompletedEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockJobCompletedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // EventName returns BLOCK_JOB_COMPLETED.
@@ -15209,17 +15210,17 @@ func (x *QuorumReportBadEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QuorumReportBadEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QuorumReportBadEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QuorumReportBadEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // EventName returns QUORUM_REPORT_BAD.
@@ -15300,17 +15301,17 @@ type DummyBlockCoreForceArrays struct {
 
 // String returns x as JSON, without secrets.
 func (x DummyBlockCoreForceArrays) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DummyBlockCoreForceArrays) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DummyBlockCoreForceArrays) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevOptionsGluster are the options of an image on a Gluster volume.
@@ -15685,17 +15686,17 @@ func (x *SheepdogRedundancy) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SheepdogRedundancy) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SheepdogRedundancy) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SheepdogRedundancy) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevCreateOptionsSheepdog are the options for creating an image in a
@@ -15761,22 +15762,22 @@ func (x *BlockdevCreateOptionsSheepdog) encodeMembers(e *codec.Encoder) {
 }
 
 func (x BlockdevCreateOptionsSheepdog) tagged() any {
-	return codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions)
+	return redacted.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsSheepdog) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsSheepdog) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsSheepdog) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverSheepdog].
@@ -15836,17 +15837,17 @@ type BlockPasswdArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockPasswdArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockPasswdArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockPasswdArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockPasswd fails on every server that has it. Keys of encrypted images are

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -265,17 +266,17 @@ type BlockdevChangeMediumArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x BlockdevChangeMediumArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x BlockdevChangeMediumArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x BlockdevChangeMediumArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // BlockdevChangeMedium opens an image and puts it into a removable drive, in

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -42,17 +43,17 @@ func (x *ChardevInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ChardevInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ChardevInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ChardevInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryChardev returns all character devices with where they lead and whether
@@ -132,17 +133,17 @@ type RingbufWriteArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x RingbufWriteArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x RingbufWriteArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x RingbufWriteArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // RingbufWrite writes data into a ring buffer character device, where
@@ -1078,17 +1079,17 @@ func (x *ChardevBackend) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ChardevBackend) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ChardevBackend) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ChardevBackend) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ChardevBackendSerial is the variant of [ChardevBackend] for serial, the

@@ -5,6 +5,7 @@ package qapi
 import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -449,17 +450,17 @@ func (x *QCryptoBlockOpenOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QCryptoBlockOpenOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QCryptoBlockOpenOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QCryptoBlockOpenOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QCryptoBlockOpenOptionsQcow is the variant of [QCryptoBlockOpenOptions] for
@@ -573,17 +574,17 @@ func (x *QCryptoBlockCreateOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QCryptoBlockCreateOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QCryptoBlockCreateOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QCryptoBlockCreateOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QCryptoBlockCreateOptionsQcow is the variant of [QCryptoBlockCreateOptions]
@@ -795,17 +796,17 @@ func (x *QCryptoBlockInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QCryptoBlockInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QCryptoBlockInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QCryptoBlockInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QCryptoBlockInfoQcow is the variant of [QCryptoBlockInfo] for qcow.
@@ -988,17 +989,17 @@ func (x *QCryptoBlockAmendOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QCryptoBlockAmendOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QCryptoBlockAmendOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QCryptoBlockAmendOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QCryptoBlockAmendOptionsQcow is the variant of [QCryptoBlockAmendOptions] for
@@ -1084,22 +1085,22 @@ func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
 }
 
 func (x ObjectOptionsSecret) tagged() any {
-	return codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions)
+	return redacted.Tagged(x, "qom-type", "secret", x.encodeObjectOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptionsSecret) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptionsSecret) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptionsSecret) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeSecret].
@@ -1633,15 +1634,15 @@ func (x *QCryptoAkCipherOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x QCryptoAkCipherOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QCryptoAkCipherOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QCryptoAkCipherOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }

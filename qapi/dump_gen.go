@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -181,17 +182,17 @@ func (x *DumpCompletedEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x DumpCompletedEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DumpCompletedEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DumpCompletedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // EventName returns DUMP_COMPLETED.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -198,17 +199,17 @@ func (x *SchemaInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SchemaInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SchemaInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SchemaInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SchemaInfoBuiltin is a type of the language.
@@ -458,22 +459,22 @@ func (x *SchemaInfoObject) encodeMembers(e *codec.Encoder) {
 }
 
 func (x SchemaInfoObject) tagged() any {
-	return codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo)
+	return redacted.Tagged(x, "meta-type", "object", x.encodeSchemaInfo)
 }
 
 // String returns x as JSON, without secrets.
 func (x SchemaInfoObject) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x SchemaInfoObject) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x SchemaInfoObject) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // SchemaMetaType returns [SchemaMetaTypeObject].
@@ -519,17 +520,17 @@ func (x *SchemaInfoObjectMember) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SchemaInfoObjectMember) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SchemaInfoObjectMember) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SchemaInfoObjectMember) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SchemaInfoObjectVariant is what one value of a tag adds to an object.

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -427,17 +428,17 @@ func (x *CPUInfoFast) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CPUInfoFast) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CPUInfoFast) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CPUInfoFast) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // CPUInfoFastAarch64 is the variant of [CPUInfoFast] for aarch64.
@@ -866,17 +867,17 @@ func (x *CompatProperty) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CompatProperty) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CompatProperty) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CompatProperty) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MachineInfo is a type of machine.
@@ -941,17 +942,17 @@ func (x *MachineInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x MachineInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MachineInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MachineInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryMachinesArgs are the arguments of [Client.QueryMachines].
@@ -1289,17 +1290,17 @@ func (x *NUMAOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x NUMAOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x NUMAOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x NUMAOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // NUMAOptionsNode is a NUMA node of the guest.
@@ -1829,17 +1830,17 @@ type MemsaveArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x MemsaveArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MemsaveArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MemsaveArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Memsave writes memory of the guest to a file, by the addresses that a
@@ -1865,17 +1866,17 @@ type PmemsaveArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x PmemsaveArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x PmemsaveArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x PmemsaveArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Pmemsave writes memory of the guest to a file, by physical addresses.
@@ -2742,17 +2743,17 @@ func (x *MemoryDeviceInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x MemoryDeviceInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MemoryDeviceInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MemoryDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MemoryDeviceInfoDimm is the variant of [MemoryDeviceInfo] for dimm, the
@@ -3033,17 +3034,17 @@ type DumpdtbArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x DumpdtbArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DumpdtbArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DumpdtbArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Dumpdtb writes the machine's device tree to a file, in its binary form. It
@@ -3121,17 +3122,17 @@ type DumpSkeysArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x DumpSkeysArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DumpSkeysArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DumpSkeysArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // DumpSkeys writes the storage keys of an s390x guest to a file. It fails for
@@ -3167,17 +3168,17 @@ func (x *CPUModelInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CPUModelInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CPUModelInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CPUModelInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // CPUModelExpansionType says how much of a model to spell out.
@@ -3253,17 +3254,17 @@ func (x *CPUModelBaselineInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CPUModelBaselineInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CPUModelBaselineInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CPUModelBaselineInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // CPUModelCompareInfo is what two models are to each other.
@@ -3299,17 +3300,17 @@ type QueryCPUModelComparisonArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x QueryCPUModelComparisonArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QueryCPUModelComparisonArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QueryCPUModelComparisonArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryCPUModelComparison returns what two processor models are to each other:
@@ -3333,17 +3334,17 @@ type QueryCPUModelBaselineArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x QueryCPUModelBaselineArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QueryCPUModelBaselineArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QueryCPUModelBaselineArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryCPUModelBaseline returns a processor model that hosts with either of two
@@ -3382,17 +3383,17 @@ func (x *CPUModelExpansionInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CPUModelExpansionInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CPUModelExpansionInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CPUModelExpansionInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryCPUModelExpansionArgs are the arguments of [Client.QueryCPUModelExpansion].
@@ -3405,17 +3406,17 @@ type QueryCPUModelExpansionArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x QueryCPUModelExpansionArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QueryCPUModelExpansionArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QueryCPUModelExpansionArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryCPUModelExpansion returns what a processor model means here: the
@@ -3535,17 +3536,17 @@ func (x *MemUnplugErrorEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x MemUnplugErrorEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MemUnplugErrorEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MemUnplugErrorEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // EventName returns MEM_UNPLUG_ERROR.
@@ -3805,17 +3806,17 @@ func (x *CPUInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x CPUInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x CPUInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x CPUInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // CPUInfoOther is the variant of [CPUInfo] for other.

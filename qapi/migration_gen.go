@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -414,17 +415,17 @@ func (x *MigrationInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x MigrationInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryMigrate returns the state of the last or the running migration, outgoing
@@ -1257,17 +1258,17 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x MigrationParameters) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationParameters) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationParameters) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryMigrateParameters returns the parameters of migrations with their
@@ -1664,22 +1665,22 @@ func (x *MigrationAddressFile) encodeMembers(e *codec.Encoder) {
 }
 
 func (x MigrationAddressFile) tagged() any {
-	return codec.Tagged(x, "transport", "file", x.encodeMigrationAddress)
+	return redacted.Tagged(x, "transport", "file", x.encodeMigrationAddress)
 }
 
 // String returns x as JSON, without secrets.
 func (x MigrationAddressFile) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationAddressFile) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationAddressFile) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // MigrationAddressType returns [MigrationAddressTypeFile].
@@ -1719,22 +1720,22 @@ func (x *MigrationAddressExec) encodeMembers(e *codec.Encoder) {
 }
 
 func (x MigrationAddressExec) tagged() any {
-	return codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress)
+	return redacted.Tagged(x, "transport", "exec", x.encodeMigrationAddress)
 }
 
 // String returns x as JSON, without secrets.
 func (x MigrationAddressExec) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationAddressExec) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationAddressExec) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // MigrationAddressType returns [MigrationAddressTypeExec].
@@ -1839,17 +1840,17 @@ func (x *MigrationAddress) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x MigrationAddress) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationAddress) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationAddress) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MigrationAddressSocket is the variant of [MigrationAddress] for socket, the
@@ -1947,17 +1948,17 @@ type MigrationChannel struct {
 
 // String returns x as JSON, without secrets.
 func (x MigrationChannel) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrationChannel) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrationChannel) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MigrateArgs are the arguments of [Client.Migrate].
@@ -1990,17 +1991,17 @@ type MigrateArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x MigrateArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrateArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrateArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Migrate starts to migrate the running VM: to another QEMU, to a command, or
@@ -2037,17 +2038,17 @@ type MigrateIncomingArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x MigrateIncomingArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrateIncomingArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrateIncomingArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MigrateIncoming makes a QEMU that was started with -incoming defer wait for
@@ -2075,17 +2076,17 @@ type XenSaveDevicesStateArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x XenSaveDevicesStateArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x XenSaveDevicesStateArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x XenSaveDevicesStateArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // XenSaveDevicesState writes the state of all devices to a file, without memory
@@ -2120,17 +2121,17 @@ type XenLoadDevicesStateArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x XenLoadDevicesStateArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x XenLoadDevicesStateArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // XenLoadDevicesState restores the state of all devices from a file that
@@ -2260,17 +2261,17 @@ type MigrateRecoverArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x MigrateRecoverArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x MigrateRecoverArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x MigrateRecoverArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // MigrateRecover makes the destination of a paused postcopy migration listen

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -163,17 +164,17 @@ type HumanMonitorCommandArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x HumanMonitorCommandArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x HumanMonitorCommandArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x HumanMonitorCommandArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // HumanMonitorCommand executes a command of the monitor for people and returns
@@ -597,17 +598,17 @@ type ChangeArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x ChangeArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ChangeArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ChangeArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Change changes the medium of a drive, or how the VNC server is reached.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -274,17 +275,17 @@ func (x *SEVInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SEVInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SEVInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SEVInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QuerySEV returns the state of AMD memory encryption. It fails on machines
@@ -385,17 +386,17 @@ type SEVInjectLaunchSecretArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x SEVInjectLaunchSecretArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SEVInjectLaunchSecretArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SEVInjectLaunchSecretArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SEVInjectLaunchSecret puts a secret into an SEV guest before it starts,

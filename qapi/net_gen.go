@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -579,22 +580,22 @@ func (x *NetdevUser) encodeMembers(e *codec.Encoder) {
 }
 
 func (x NetdevUser) tagged() any {
-	return codec.Tagged(x, "type", "user", x.encodeNetdev)
+	return redacted.Tagged(x, "type", "user", x.encodeNetdev)
 }
 
 // String returns x as JSON, without secrets.
 func (x NetdevUser) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x NetdevUser) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x NetdevUser) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // NetClientDriver returns [NetClientDriverUser].
@@ -932,22 +933,22 @@ func (x *NetdevL2tpv3) encodeMembers(e *codec.Encoder) {
 }
 
 func (x NetdevL2tpv3) tagged() any {
-	return codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev)
+	return redacted.Tagged(x, "type", "l2tpv3", x.encodeNetdev)
 }
 
 // String returns x as JSON, without secrets.
 func (x NetdevL2tpv3) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x NetdevL2tpv3) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x NetdevL2tpv3) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // NetClientDriver returns [NetClientDriverL2tpv3].
@@ -1955,17 +1956,17 @@ func (x *Netdev) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x Netdev) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x Netdev) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x Netdev) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // NetdevNone is the variant of [Netdev] for none.

@@ -7,6 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/deviceadd"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -70,7 +72,7 @@ func (x *DeviceAddArgs) encodeMembers(e *codec.Encoder) {
 	if x.ID != nil {
 		e.String("id", *x.ID)
 	}
-	e.RefuseProps(x.Props, "hotplugged", "parent_bus", "realized", "type")
+	e.Refuse(x.Props, "which only the server itself may set", "hotplugged", "parent_bus", "realized", "type")
 	e.Props(x.Props, "driver", "bus", "id")
 }
 
@@ -96,17 +98,17 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x DeviceAddArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DeviceAddArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DeviceAddArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Device is a device for [Client.DeviceAdd]: one of package
@@ -137,7 +139,7 @@ func (x DeviceAddArgs) DeviceDriver() string {
 
 // deviceArguments are what is sent for a device, to a server that drops lists or does not.
 func deviceArguments(dev Device, dropsLists bool) any {
-	return codec.Device(dev, dropsLists, "hotplugged", "parent_bus", "realized", "type")
+	return deviceadd.Arguments(dev, dropsLists, "hotplugged", "parent_bus", "realized", "type")
 }
 
 // DeviceAdd plugs a device in.
@@ -155,7 +157,7 @@ func deviceArguments(dev Device, dropsLists bool) any {
 //
 // Features: json-cli, json-cli-hotplug.
 func (c *Client) DeviceAdd(ctx context.Context, dev Device) error {
-	return c.conn.Execute(ctx, "device_add", deviceArguments(dev, codec.DropsLists(c.conn.Greeting().Version.Major, c.conn.Greeting().Version.Minor)), nil)
+	return c.conn.Execute(ctx, "device_add", deviceArguments(dev, deviceadd.DropsLists(c.conn.Greeting().Version.Major, c.conn.Greeting().Version.Minor)), nil)
 }
 
 // DeviceDelArgs are the arguments of [Client.DeviceDel].

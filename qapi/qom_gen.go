@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -44,17 +45,17 @@ func (x *ObjectPropertyInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ObjectPropertyInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectPropertyInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectPropertyInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ObjectPropertyValue is a property of an object with its value.
@@ -88,17 +89,17 @@ func (x *ObjectPropertyValue) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ObjectPropertyValue) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectPropertyValue) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectPropertyValue) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ObjectPropertiesValues are the properties of one object.
@@ -124,17 +125,17 @@ func (x *ObjectPropertiesValues) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ObjectPropertiesValues) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectPropertiesValues) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectPropertiesValues) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QOMListArgs are the arguments of [Client.QOMList].
@@ -214,17 +215,17 @@ type QOMSetArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x QOMSetArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x QOMSetArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x QOMSetArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QOMSet sets a property of an object.
@@ -795,22 +796,22 @@ func (x *ObjectOptionsFilterDump) encodeMembers(e *codec.Encoder) {
 }
 
 func (x ObjectOptionsFilterDump) tagged() any {
-	return codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions)
+	return redacted.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptionsFilterDump) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptionsFilterDump) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptionsFilterDump) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeFilterDump].
@@ -2360,22 +2361,22 @@ func (x *ObjectOptionsRngRandom) encodeMembers(e *codec.Encoder) {
 }
 
 func (x ObjectOptionsRngRandom) tagged() any {
-	return codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions)
+	return redacted.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptionsRngRandom) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptionsRngRandom) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptionsRngRandom) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeRngRandom].
@@ -2416,22 +2417,22 @@ func (x *ObjectOptionsIgvmCfg) encodeMembers(e *codec.Encoder) {
 }
 
 func (x ObjectOptionsIgvmCfg) tagged() any {
-	return codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions)
+	return redacted.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions)
 }
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptionsIgvmCfg) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptionsIgvmCfg) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptionsIgvmCfg) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeIgvmCfg].
@@ -3548,17 +3549,17 @@ func (x *ObjectOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ObjectOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ObjectOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ObjectOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ObjectOptionsCanBus is the variant of [ObjectOptions] for can-bus.

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -63,17 +64,17 @@ func (x *ReplayInfo) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ReplayInfo) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ReplayInfo) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ReplayInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryReplay returns whether execution is being recorded or replayed, and how

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -926,17 +927,17 @@ func (x *GuestPanicInformation) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestPanicInformation) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestPanicInformation) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestPanicInformation) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestPanicInformationHyperV are the five registers by which a Windows guest

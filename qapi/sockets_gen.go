@@ -5,6 +5,7 @@ package qapi
 import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -393,17 +394,17 @@ func (x *SocketAddressLegacy) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SocketAddressLegacy) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SocketAddressLegacy) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SocketAddressLegacy) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SocketAddressLegacyInet is the variant of [SocketAddressLegacy] for inet, the
@@ -587,17 +588,17 @@ func (x *SocketAddress) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SocketAddress) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SocketAddress) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SocketAddress) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SocketAddressInet is the variant of [SocketAddress] for inet, the struct

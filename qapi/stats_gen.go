@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -261,17 +262,17 @@ func (x *StatsFilter) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x StatsFilter) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x StatsFilter) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x StatsFilter) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // StatsFilterVM is the variant of [StatsFilter] for vm.
@@ -387,17 +388,17 @@ func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x Stats) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x Stats) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x Stats) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // StatsResult are the statistics of a provider about one thing.
@@ -431,17 +432,17 @@ func (x *StatsResult) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x StatsResult) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x StatsResult) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x StatsResult) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryStats returns statistics that QEMU or the kernel keep at run time about
@@ -535,17 +536,17 @@ func (x *StatsSchema) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x StatsSchema) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x StatsSchema) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x StatsSchema) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // QueryStatsSchemasArgs are the arguments of [Client.QueryStatsSchemas].

@@ -1,6 +1,6 @@
 package qapi
 
-import "github.com/goqapi/goqapi/qmp/codec"
+import "github.com/goqapi/goqapi/qmp/redacted"
 
 // Text returns a value of this package, or one that contains such values, as compact JSON
 // for people. It follows pointers, and writes "[redacted]" in place of secrets: passwords,
@@ -14,4 +14,4 @@ import "github.com/goqapi/goqapi/qmp/codec"
 // another way: pointers, unexported fields, and lists and structs of your own in a JSON
 // log, since slog encodes the values in them as they would be sent. A secret that was taken
 // out of its type, such as the result of [Client.QOMGet], cannot be recognised.
-func Text(v any) string { return codec.Text(v) }
+func Text(v any) string { return redacted.Text(v) }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -318,17 +319,17 @@ func (x *TransactionAction) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x TransactionAction) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionAction) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionAction) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // TransactionActionBlockDirtyBitmapAdd is the variant of [TransactionAction]
@@ -434,22 +435,22 @@ func (x *TransactionActionBlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext
 }
 
 func (x TransactionActionBlockDirtyBitmapMerge) tagged() any {
-	return codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction)
+	return redacted.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction)
 }
 
 // String returns x as JSON, without secrets.
 func (x TransactionActionBlockDirtyBitmapMerge) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionActionBlockDirtyBitmapMerge) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionActionBlockDirtyBitmapMerge) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapMerge].
@@ -468,22 +469,22 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 type TransactionActionBlockdevBackup BlockdevBackup
 
 func (x TransactionActionBlockdevBackup) tagged() any {
-	return codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction)
+	return redacted.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction)
 }
 
 // String returns x as JSON, without secrets.
 func (x TransactionActionBlockdevBackup) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionActionBlockdevBackup) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionActionBlockdevBackup) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockdevBackup].
@@ -533,22 +534,22 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
 
 func (x TransactionActionBlockdevSnapshotSync) tagged() any {
-	return codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction)
+	return redacted.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction)
 }
 
 // String returns x as JSON, without secrets.
 func (x TransactionActionBlockdevSnapshotSync) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionActionBlockdevSnapshotSync) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionActionBlockdevSnapshotSync) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotSync].
@@ -569,22 +570,22 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 type TransactionActionDriveBackup DriveBackup
 
 func (x TransactionActionDriveBackup) tagged() any {
-	return codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction)
+	return redacted.Tagged(x, "type", "drive-backup", x.encodeTransactionAction)
 }
 
 // String returns x as JSON, without secrets.
 func (x TransactionActionDriveBackup) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionActionDriveBackup) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionActionDriveBackup) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindDriveBackup].
@@ -614,17 +615,17 @@ type TransactionArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x TransactionArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x TransactionArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x TransactionArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Transaction does several things with disks at one moment, all of them or

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 	"time"
 )
@@ -148,17 +149,17 @@ func (x *SetPasswordOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x SetPasswordOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SetPasswordOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SetPasswordOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SetPasswordOptionsSpice is the variant of [SetPasswordOptions] for spice.
@@ -307,17 +308,17 @@ func (x *ExpirePasswordOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x ExpirePasswordOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ExpirePasswordOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ExpirePasswordOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ExpirePasswordOptionsSpice is the variant of [ExpirePasswordOptions] for
@@ -420,17 +421,17 @@ type ScreendumpArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x ScreendumpArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ScreendumpArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ScreendumpArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // Screendump saves what a screen shows as a picture.
@@ -1190,17 +1191,17 @@ type ChangeVNCPasswordArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x ChangeVNCPasswordArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x ChangeVNCPasswordArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x ChangeVNCPasswordArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // ChangeVNCPassword sets the password of the first VNC server.
@@ -2021,17 +2022,17 @@ func (x *KeyValue) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x KeyValue) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x KeyValue) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x KeyValue) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
@@ -2072,17 +2073,17 @@ type SendKeyArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x SendKeyArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x SendKeyArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x SendKeyArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // SendKey presses keys of the guest's keyboard together and releases them in
@@ -2210,22 +2211,22 @@ type InputEventKey struct {
 }
 
 func (x InputEventKey) tagged() any {
-	return codec.Tagged(x, "type", "key", x.encodeInputEvent)
+	return redacted.Tagged(x, "type", "key", x.encodeInputEvent)
 }
 
 // String returns x as JSON, without secrets.
 func (x InputEventKey) String() string {
-	return codec.Short(x.tagged())
+	return redacted.Short(x.tagged())
 }
 
 // GoString is like String, with the type's name.
 func (x InputEventKey) GoString() string {
-	return codec.GoShort(x.tagged())
+	return redacted.GoShort(x.tagged())
 }
 
 // LogValue is like String, for package slog.
 func (x InputEventKey) LogValue() slog.Value {
-	return codec.LogValue(x.tagged())
+	return redacted.LogValue(x.tagged())
 }
 
 // InputEventKind returns [InputEventKindKey].
@@ -2451,17 +2452,17 @@ func (x *InputEvent) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x InputEvent) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x InputEvent) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x InputEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // InputEventRel is the variant of [InputEvent] for rel, the struct
@@ -2507,17 +2508,17 @@ type InputSendEventArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x InputSendEventArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x InputSendEventArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x InputSendEventArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // InputSendEvent sends input to the guest: keys, buttons and movements, which
@@ -3151,17 +3152,17 @@ func (x *DisplayOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x DisplayOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DisplayOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DisplayOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // DisplayOptionsDefault is the variant of [DisplayOptions] for default.
@@ -3342,17 +3343,17 @@ func (x *DisplayReloadOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x DisplayReloadOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DisplayReloadOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DisplayReloadOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // DisplayReload makes a display load part of its configuration again, such as
@@ -3499,17 +3500,17 @@ func (x *DisplayUpdateOptions) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x DisplayUpdateOptions) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x DisplayUpdateOptions) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x DisplayUpdateOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // DisplayUpdate changes the configuration of a display while it runs, such as

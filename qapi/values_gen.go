@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -112,17 +113,17 @@ func (x *Unknown) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x Unknown) String() string {
-	return codec.Short(codec.Alone(x))
+	return redacted.Short(redacted.Alone(x))
 }
 
 // GoString is like String, with the type's name.
 func (x Unknown) GoString() string {
-	return codec.GoShort(codec.Alone(x))
+	return redacted.GoShort(redacted.Alone(x))
 }
 
 // LogValue is like String, for package slog.
 func (x Unknown) LogValue() slog.Value {
-	return codec.LogValue(codec.Alone(x))
+	return redacted.LogValue(redacted.Alone(x))
 }
 
 // SocketAddressType returns the tag.

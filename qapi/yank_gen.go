@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -206,17 +207,17 @@ func (x *YankInstance) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x YankInstance) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x YankInstance) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x YankInstance) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // YankInstanceMigration is the variant of [YankInstance] for migration.

@@ -30,7 +30,7 @@ func (s *session) store(ctx context.Context, c *call, result any) error {
 		if string(c.answer) == "{}" {
 			return nil
 		}
-		result = codec.Into(codec.Skip)
+		result = codec.Into(func(d *codec.Decoder) { d.Skip() })
 	}
 	err := decode(ctx, c.answer, result)
 	if _, damaged := errors.AsType[*jsontext.SyntacticError](err); damaged && c.line != nil {

@@ -58,7 +58,9 @@ var arrows = []arrow{
 	{"qmp/internal/wire", []string{jsonModule, "internal/printable", "internal/wirejson", "qmp/codec"}},
 	{"qmp/internal/wire/streams", nil},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
-	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
+	{"qmp/codec", []string{jsonModule, "internal/wirejson"}},
+	{"qmp/deviceadd", []string{jsonModule, "internal/wirejson", "qmp/codec"}},
+	{"qmp/redacted", []string{jsonModule, "internal/redact", "internal/wirejson", "qmp/codec"}},
 	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "internal/wirejson", "qmp"}},
 	{"qmp/libvirt/libvirttls", []string{"qmp/libvirt"}},
 	{"internal/virrpc", nil},
@@ -70,7 +72,7 @@ var arrows = []arrow{
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qapi/migration", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
-	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "internal/refusal", "qmp", "qmp/bind", "qmp/codec"}},
+	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "internal/refusal", "qmp", "qmp/bind", "qmp/codec", "qmp/deviceadd", "qmp/redacted"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/edits", "internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"internal/versions", "schema"}},
@@ -177,7 +179,7 @@ func TestArrows(t *testing.T) {
 func TestUsersCompile(t *testing.T) {
 	all := list(t)
 	ours := []string{
-		jsonModule, module + "/qmp", module + "/qmp/bind", module + "/qmp/codec", module + "/qmp/internal/...", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
+		jsonModule, module + "/qmp", module + "/qmp/bind", module + "/qmp/codec", module + "/qmp/deviceadd", module + "/qmp/redacted", module + "/qmp/internal/...", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
 		module + "/internal/progress", module + "/internal/redact", module + "/internal/refusal", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
 	}
 	users := 0

@@ -56,6 +56,23 @@ func EndOfScalar(text []byte, at int) int {
 	return at
 }
 
+// KindName returns the name of a kind of JSON value, with its article.
+func KindName(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return k.String()
+}
+
 // A Nesting is the place in a JSON text that is read byte by byte. The zero Nesting is at the
 // beginning.
 type Nesting struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp"
-	"github.com/goqapi/goqapi/qmp/codec"
 )
 
 // misfit returns why a server does not accept a value for a property of a type; "" if it does, or if
@@ -24,7 +24,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 		return ""
 	}
 	if !strict && (kind == '[' || kind == '{') {
-		return fmt.Sprintf("cannot be %s: this server drops it without an error", codec.KindName(kind))
+		return fmt.Sprintf("cannot be %s: this server drops it without an error", wirejson.KindName(kind))
 	}
 	if isList(typ) {
 		return wants(kind, '[')
@@ -35,7 +35,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 	switch {
 	case kind == '[' || kind == '{':
 		if isScalar(typ) {
-			return fmt.Sprintf("is %s, not %s", printable.String(typ), codec.KindName(kind))
+			return fmt.Sprintf("is %s, not %s", printable.String(typ), wirejson.KindName(kind))
 		}
 		return ""
 	case name == "addr" && (typ == "int32" || typ == "str"):
@@ -85,7 +85,7 @@ func wants(kind, want jsontext.Kind) string {
 	if kind == want || kind == 'f' && want == 't' {
 		return ""
 	}
-	return fmt.Sprintf("is %s, not %s", codec.KindName(want), codec.KindName(kind))
+	return fmt.Sprintf("is %s, not %s", wirejson.KindName(want), wirejson.KindName(kind))
 }
 
 // misfitAddress is like misfit, for a PCI address.

@@ -98,7 +98,7 @@ func (a *PCIAddr) decode(d *codec.Decoder) {
 	*a = PCIAddr{}
 	switch d.Kind() {
 	case 'n':
-		codec.Skip(d)
+		d.Skip()
 	case '"':
 		d.Check(func() (err error) {
 			var text string

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
 )
 
@@ -237,17 +238,17 @@ func (x *GuestFileRead) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestFileRead) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestFileRead) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestFileRead) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestFileReadArgs are the arguments of [Client.GuestFileRead].
@@ -305,17 +306,17 @@ type GuestFileWriteArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x GuestFileWriteArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestFileWriteArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestFileWriteArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestFileWrite writes at an open file's current position.
@@ -618,17 +619,17 @@ func (x *GuestFilesystemTrimResult) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestFilesystemTrimResult) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestFilesystemTrimResult) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestFilesystemTrimResult) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestFilesystemTrimResponse is what a trim did.
@@ -654,17 +655,17 @@ func (x *GuestFilesystemTrimResponse) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestFilesystemTrimResponse) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestFilesystemTrimResponse) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestFilesystemTrimResponse) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestFstrimArgs are the arguments of [Client.GuestFstrim].
@@ -1426,17 +1427,17 @@ func (x *GuestDiskSmart) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestDiskSmart) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestDiskSmart) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestDiskSmart) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestDiskSmartIDE is the variant of [GuestDiskSmart] for ide.
@@ -1835,17 +1836,17 @@ type GuestSetUserPasswordArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x GuestSetUserPasswordArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestSetUserPasswordArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestSetUserPasswordArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestSetUserPassword sets the password of a user of the guest.
@@ -2065,17 +2066,17 @@ func (x *GuestExecStatus) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestExecStatus) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestExecStatus) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestExecStatus) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestExecStatusArgs are the arguments of [Client.GuestExecStatus].
@@ -2251,17 +2252,17 @@ func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // String returns x as JSON, without secrets.
 func (x GuestExecArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestExecArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestExecArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestExec starts a program in the guest, with the agent's own rights, and
@@ -2588,17 +2589,17 @@ func (x *GuestDeviceID) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestDeviceID) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestDeviceID) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestDeviceID) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestDeviceInfo is a device of a Windows guest with its driver.
@@ -2669,17 +2670,17 @@ func (x *GuestAuthorizedKeys) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestAuthorizedKeys) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestAuthorizedKeys) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestAuthorizedKeys) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestSSHGetAuthorizedKeysArgs are the arguments of [Client.GuestSSHGetAuthorizedKeys].
@@ -2712,17 +2713,17 @@ type GuestSSHAddAuthorizedKeysArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x GuestSSHAddAuthorizedKeysArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestSSHAddAuthorizedKeysArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestSSHAddAuthorizedKeysArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestSSHAddAuthorizedKeys adds public keys to the authorized_keys file of a
@@ -2745,17 +2746,17 @@ type GuestSSHRemoveAuthorizedKeysArgs struct {
 
 // String returns x as JSON, without secrets.
 func (x GuestSSHRemoveAuthorizedKeysArgs) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestSSHRemoveAuthorizedKeysArgs) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestSSHRemoveAuthorizedKeysArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestSSHRemoveAuthorizedKeys takes public keys out of the authorized_keys
@@ -3101,17 +3102,17 @@ func (x *GuestCPUStats) decode(d *codec.Decoder) {
 
 // String returns x as JSON, without secrets.
 func (x GuestCPUStats) String() string {
-	return codec.Short(x)
+	return redacted.Short(x)
 }
 
 // GoString is like String, with the type's name.
 func (x GuestCPUStats) GoString() string {
-	return codec.GoShort(x)
+	return redacted.GoShort(x)
 }
 
 // LogValue is like String, for package slog.
 func (x GuestCPUStats) LogValue() slog.Value {
-	return codec.LogValue(x)
+	return redacted.LogValue(x)
 }
 
 // GuestGetCpustats returns the counters of the guest's processors.

@@ -3,7 +3,7 @@ package qga
 import (
 	"log/slog"
 
-	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/redacted"
 )
 
 // Text returns a value of this package, or one that contains such values, as compact JSON
@@ -15,7 +15,7 @@ import (
 // %#v and with package log/slog, cut off after 64 KiB. Text is for values that Go prints in
 // another way: pointers, unexported fields, and lists and structs of your own in a JSON
 // log, since slog encodes the values in them as they would be sent.
-func Text(v any) string { return codec.Text(v) }
+func Text(v any) string { return redacted.Text(v) }
 
 // args returns the arguments of the command that runs c.
 func (c Command) args() GuestExecArgs {
@@ -23,10 +23,10 @@ func (c Command) args() GuestExecArgs {
 }
 
 // String returns what [Run] sends for c as JSON, without secrets.
-func (c Command) String() string { return codec.Short(c.args()) }
+func (c Command) String() string { return redacted.Short(c.args()) }
 
 // GoString is like String, with the type's name.
 func (c Command) GoString() string { return "qga.Command(" + c.String() + ")" }
 
 // LogValue is like String, for package slog.
-func (c Command) LogValue() slog.Value { return codec.LogValue(c.args()) }
+func (c Command) LogValue() slog.Value { return redacted.LogValue(c.args()) }

@@ -29,29 +29,18 @@ func (d *Decoder) tagAhead(tag string) (value []byte) {
 // pass skips the value that is next. It does not read again what it has passed already, for a
 // union that the value is a part of.
 func (d *Decoder) pass() {
-	if c := d.peek(); c == '{' || c == '[' {
-		if end, known := d.ends[d.at]; known {
-			d.at = end
-			return
-		}
+	d.peek()
+	if end, known := d.ends[d.at]; known {
+		d.at = end
+		return
 	}
 	d.passing = true
-	d.skip()
+	d.Skip()
 	d.passing = false
 }
 
 // longValue is the number of bytes from which on the end of a value that was passed is kept.
 const longValue = 1000
-
-// keepEnd keeps the end of the value that begins at an index and was just read.
-func (d *Decoder) keepEnd(begin int) {
-	if d.ends == nil {
-		d.ends = map[int]int{}
-	}
-	if d.charge(entrySize) {
-		d.ends[begin] = d.at
-	}
-}
 
 // endOfFlat returns the end of the object or list that begins at an index, if it is short and
 // has no other one of its kind in it; otherwise 0. It does not check what is in it.

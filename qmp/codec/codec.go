@@ -6,7 +6,6 @@
 package codec
 
 import (
-	"errors"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
@@ -17,11 +16,8 @@ func Marshal(x any) ([]byte, error) {
 	return json.Marshal(x, json.Deterministic(true))
 }
 
-// errNotSet is the cause when a union or a required alternate is nil.
-var errNotSet = errors.New("not set")
-
-// isNil reports whether v has nothing to encode: it is nil, or holds a nil pointer.
-func isNil(v any) bool {
+// IsNil reports whether v has nothing to encode: it is nil, or holds a nil pointer.
+func IsNil(v any) bool {
 	if v == nil {
 		return true
 	}

@@ -12,9 +12,6 @@ import (
 // Into is a place for a result that is decoded by a function of its own.
 type Into func(*Decoder)
 
-// Skip reads a value and drops it.
-func Skip(d *Decoder) { d.skip() }
-
 // Decode decodes one JSON value, as a server sends it, into x: an [Into], or the value
 // that x points to. A member that x does not have is ignored; of a repeated member the
 // last one counts. It ends when ctx does. It may use memory in proportion to text; if it
@@ -41,17 +38,11 @@ func Unmarshal(text []byte, decode func(*Decoder)) error {
 // UnmarshalFrom is Unmarshal for an UnmarshalJSONFrom method.
 func UnmarshalFrom(dec *jsontext.Decoder, decode func(*Decoder)) error {
 	var w whole
-	var err error
-	if _, ok := json.GetOption(dec.Options(), json.WithUnmarshalers); ok {
-		err = json.UnmarshalDecode(dec, &w)
-	} else {
-		err = w.UnmarshalJSONFrom(dec)
-	}
-	if err != nil {
+	if err := json.UnmarshalDecode(dec, &w); err != nil {
 		return err
 	}
 	strict, _ := json.GetOption(dec.Options(), json.RejectUnknownMembers)
-	if err = decodeText(context.Background(), w.text, strict, w.within, decode); err != nil {
+	if err := decodeText(context.Background(), w.text, strict, w.within, decode); err != nil {
 		return below(dec.StackPointer(), err)
 	}
 	return nil
@@ -88,11 +79,12 @@ func (d *Decoder) Prop(props *map[string]any, name []byte) {
 
 // reflected decodes the next value by reflection, with functions for some types.
 func (d *Decoder) reflected(x any, with *json.Unmarshalers) {
-	d.peek()
-	begin := d.at
-	if text := d.skip(); d.err == nil {
-		d.inner(begin, d.unmarshal(text, x, with))
-	}
+	d.Check(func() error {
+		if text := d.Skip(); d.err == nil {
+			return d.unmarshal(text, x, with)
+		}
+		return nil
+	})
 }
 
 // inner sets the error of decoding a part of the text that begins there.

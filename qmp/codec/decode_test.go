@@ -337,7 +337,7 @@ func TestContext(t *testing.T) {
 	}{
 		"list":            {strings.Repeat(`{"x":1},`, 1e5), points},
 		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), points},
-		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(codec.Skip) }},
+		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { d.Skip() }) }},
 		"reflection":      {strings.Repeat(`{"x":1},`, 1e5), func() any { return new([]point) }},
 		"any":             {strings.Repeat(`{"int":1},`, 1e5), func() any { return new(any) }},
 		"unions":          {strings.Repeat(`{"kind":"circle"},`, 1e5), func() any { return new([]shape) }},
@@ -404,7 +404,7 @@ func TestGrowingListIsLimited(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	err := codec.Decode(t.Context(), text, codec.Into(func(d *codec.Decoder) {
-		codec.List(d, &list, func(_ *large, d *codec.Decoder) { codec.Skip(d) })
+		codec.List(d, &list, func(_ *large, d *codec.Decoder) { d.Skip() })
 	}))
 	runtime.ReadMemStats(&after)
 	require.ErrorContains(t, err, "bytes of JSON would take more than")

@@ -105,10 +105,8 @@ func (d *Decoder) fail(err error) {
 
 // stop stops decoding with an error that is not about the text.
 func (d *Decoder) stop(err error) {
-	if d.err == nil {
-		d.err, d.stopped = err, true
-	}
-	d.at = len(d.text)
+	d.stopped = d.stopped || d.err == nil
+	d.fail(err)
 }
 
 // errSyntax stands for the error that jsontext has about a text.

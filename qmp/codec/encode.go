@@ -38,17 +38,10 @@ func (e *Encoder) token(t jsontext.Token) {
 	}
 }
 
-// raw writes JSON text.
-func (e *Encoder) raw(value []byte) {
+// value writes a value of any type that encodes itself or that reflection can encode.
+func (e *Encoder) value(v any) {
 	if e.err == nil {
-		e.err = e.enc.WriteValue(value)
-	}
-}
-
-// failed keeps err, if it is the first error.
-func (e *Encoder) failed(err error) {
-	if e.err == nil {
-		e.err = err
+		e.err = json.MarshalEncode(e.enc, v)
 	}
 }
 
@@ -80,26 +73,24 @@ func (e *Encoder) Uint(name string, v uint64) {
 // can encode. For a pointer it writes the value that it points to.
 func (e *Encoder) Value(name string, v any) {
 	e.token(jsontext.String(name))
-	if e.err == nil {
-		e.err = json.MarshalEncode(e.enc, v)
-	}
+	e.value(v)
 }
 
 // In sets the Go type, that of a variant, whose members follow, for errors.
 func (e *Encoder) In(typ string) { e.typ = typ }
 
-// set reports whether v, the value of the field, has something to encode; if not, that
-// is an error. want is the interface whose types it could hold.
-func (e *Encoder) set(v any, field, want string) bool {
-	if e.err == nil && isNil(v) {
-		e.err = fmt.Errorf("%s.%s is %w: it needs one of the types of %s", e.typ, field, errNotSet, want)
+// Variant reports whether v, the value of a field that holds a union's variant or an alternate,
+// can be written; if it is nil, that is an error. sum is the interface whose types it could hold.
+func (e *Encoder) Variant(field, sum string, v any) bool {
+	if e.err == nil && IsNil(v) {
+		e.err = fmt.Errorf("%s.%s is not set: it needs one of the types of %s", e.typ, field, sum)
 	}
 	return e.err == nil
 }
 
 // Alternate writes a member that holds an alternate, which must not be nil.
 func (e *Encoder) Alternate(name, field, alternate string, v any) {
-	if e.set(v, field, alternate) {
+	if e.Variant(field, alternate, v) {
 		e.Value(name, v)
 	}
 }
@@ -109,20 +100,12 @@ func Alternates[T any](e *Encoder, name, field, alternate string, list []T) {
 	e.token(jsontext.String(name))
 	e.token(jsontext.BeginArray)
 	for i, v := range list {
-		if e.err == nil && isNil(v) {
-			e.set(nil, field+"["+strconv.Itoa(i)+"]", alternate)
+		if IsNil(v) {
+			e.Variant(field+"["+strconv.Itoa(i)+"]", alternate, nil)
 		}
-		if e.err == nil {
-			e.err = json.MarshalEncode(e.enc, v)
-		}
+		e.value(v)
 	}
 	e.token(jsontext.EndArray)
-}
-
-// Variant reports whether a union's variant can be written; if the field is nil, that is
-// an error.
-func (e *Encoder) Variant(field, sum string, v any) bool {
-	return e.set(v, field, sum)
 }
 
 // Tag writes a union's discriminator. An empty tag is not written: it belongs to a value
@@ -133,29 +116,23 @@ func (e *Encoder) Tag(name, tag string) {
 	}
 }
 
-// RefuseProps makes it an error if one of these members is in props: the server accepts
-// them, but only the server itself may set them.
-func (e *Encoder) RefuseProps(props map[string]any, names ...string) {
-	e.failOn(props, names, "which only the server itself may set")
+// Refuse makes it an error if one of these members is in props, and says why.
+func (e *Encoder) Refuse(props map[string]any, why string, names ...string) {
+	for _, name := range names {
+		if _, there := props[name]; there && e.err == nil {
+			e.err = fmt.Errorf("%s.Props has '%s', %s", e.typ, name, why)
+		}
+	}
 }
 
 // Props writes members that the schema does not know, in the order of their
 // names, except those that are nil: servers refuse null, or ignore it.
 // They must not repeat the members that the schema knows.
 func (e *Encoder) Props(props map[string]any, known ...string) {
-	e.failOn(props, known, "which is a member of its own")
+	e.Refuse(props, "which is a member of its own", known...)
 	for _, name := range slices.Sorted(maps.Keys(props)) {
-		if v := props[name]; !isNil(v) {
+		if v := props[name]; !IsNil(v) {
 			e.Value(name, v)
-		}
-	}
-}
-
-// failOn makes it an error if one of the names is in props.
-func (e *Encoder) failOn(props map[string]any, names []string, why string) {
-	for _, name := range names {
-		if _, there := props[name]; there && e.err == nil {
-			e.err = fmt.Errorf("%s.Props has '%s', %s", e.typ, name, why)
 		}
 	}
 }
@@ -168,11 +145,12 @@ func (e *Encoder) Members(object []byte) {
 	}
 	err := Unmarshal(object, func(d *Decoder) {
 		for name := d.Object("the members of an unknown variant"); name != nil; name = d.Member() {
-			e.token(jsontext.String(string(name)))
-			e.raw(d.skip())
+			e.Value(string(name), jsontext.Value(d.Skip()))
 		}
 	})
-	e.failed(err)
+	if e.err == nil {
+		e.err = err
+	}
 }
 
 // EncodeRaw writes JSON text that came from somewhere else; for empty text it writes null.

@@ -24,6 +24,8 @@ func FuzzUnion(f *testing.F) {
 		`{"radius":3,"x":{"kind":"no"},"id":"a","kind":"circle"}`,
 		`{"data":{"a":1},"kind":"boxed"}`,
 		`{"p":[{"q":"\"}"}],"kind":"hexagon"}`,
+		`{"a":["[","]",{"kind":"no"}],"b":{"c":"{\"}","kind":"no"},"kind":"nothing"}`, `{"a":[[1],[[]]],"b":{"c":{},"kind":"no"},"kind":"circle"}`,
+		`{"a":["` + strings.Repeat(`],[",["`, 300) + `"],"kind":"circle"}`,
 		`{"\u006bind":"circle"}`, `{}`, `[]`, `{"kind":7}`, `{"kind":null}`, `{"radius":`, `{, "kind": "circle"}`, ` {"kind" : "nothing" } `,
 	} {
 		f.Add([]byte(seed))
@@ -43,6 +45,7 @@ func FuzzUnion(f *testing.F) {
 		if err != nil {
 			return
 		}
+		require.Equal(t, tagOf(t, text), x.Kind.kind(), "%q", text)
 		out, err := codec.Marshal(x)
 		if err != nil {
 			return // text that is not UTF-8, or a tag that a variant has as a member
@@ -52,6 +55,28 @@ func FuzzUnion(f *testing.F) {
 		require.Equal(t, x.ID, again.ID)
 		require.Equal(t, x.Kind.kind(), again.Kind.kind())
 	})
+}
+
+// tagOf returns the first string named kind in an object, as jsontext reads it.
+func tagOf(t *testing.T, text []byte) string {
+	t.Helper()
+	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, err := dec.ReadToken()
+	require.NoError(t, err)
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		require.NoError(t, err)
+		if name.String() == "kind" {
+			tag, err := dec.ReadToken()
+			require.NoError(t, err)
+			if tag.Kind() != '"' {
+				return ""
+			}
+			return tag.String()
+		}
+		require.NoError(t, dec.SkipValue())
+	}
+	return ""
 }
 
 // FuzzProps decodes any object as members that no schema knows. It comes out as by
@@ -86,7 +111,7 @@ func FuzzSkip(f *testing.F) {
 	f.Add([]byte(strings.Repeat(`[`, 10001) + strings.Repeat(`]`, 10001)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		want := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-		err := decode(string(text), codec.Into(codec.Skip))
+		err := decode(string(text), codec.Into(func(d *codec.Decoder) { d.Skip() }))
 		require.Equal(t, want, err == nil, "%q: %v", text, err)
 	})
 }

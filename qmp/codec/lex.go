@@ -111,11 +111,6 @@ func (d *Decoder) anyMember() []byte {
 	return name
 }
 
-// element goes to the next element of the list that d is in.
-func (d *Decoder) element() bool {
-	return d.next('[', ']')
-}
-
 // Masks for eight bytes at a time.
 const (
 	ones  = 0x0101010101010101
@@ -196,8 +191,8 @@ func (d *Decoder) word(word string) {
 	d.at += len(word)
 }
 
-// skip reads the next value and returns its text.
-func (d *Decoder) skip() []byte {
+// Skip reads the next value and returns its text, which is a part of the text that is decoded.
+func (d *Decoder) Skip() []byte {
 	c := d.peek()
 	begin := d.at
 	switch c {
@@ -219,7 +214,7 @@ func (d *Decoder) skip() []byte {
 	return d.text[begin:d.at]
 }
 
-// skipNested is skip for an object or a list.
+// skipNested is Skip for an object or a list.
 func (d *Decoder) skipNested(first byte) {
 	begin := d.at
 	if d.passing {
@@ -230,14 +225,17 @@ func (d *Decoder) skipNested(first byte) {
 	}
 	if first == '{' {
 		for name := d.Object(""); name != nil; name = d.Member() {
-			d.skip()
+			d.Skip()
 		}
 	} else {
-		for d.enter(); d.element(); {
-			d.skip()
+		for d.enter(); d.next('[', ']'); {
+			d.Skip()
 		}
 	}
-	if d.passing && d.at-begin >= longValue {
-		d.keepEnd(begin)
+	if d.passing && d.at-begin >= longValue && d.charge(entrySize) {
+		if d.ends == nil {
+			d.ends = map[int]int{}
+		}
+		d.ends[begin] = d.at
 	}
 }

@@ -69,7 +69,7 @@ func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
 	unused := spare[T](d)
 	list := (*unused)[:0]
 	*unused = nil // a list of the same type in this one needs other memory
-	for d.element() {
+	for d.next('[', ']') {
 		n := len(list)
 		if n == cap(list) {
 			room := d.room(d.estimate(begin, n), size)

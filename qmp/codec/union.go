@@ -79,7 +79,7 @@ func (u *Union) Members(common MemberFunc) []byte {
 			object = append(object, ',')
 		}
 		object, _ = jsontext.AppendQuote(object, name) // writes U+FFFD for invalid UTF-8
-		value := u.d.skip()
+		value := u.d.Skip()
 		u.d.charge(2 * len(value))
 		object = append(append(object, ':'), value...)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // Check reads the next value with a function. An error of that is one at the value.
@@ -56,7 +58,7 @@ func (d *Decoder) Unknown() {
 		d.peek()
 		d.fail(&json.SemanticError{Err: json.ErrUnknownName})
 	}
-	d.skip()
+	d.Skip()
 }
 
 // other reads a null in place of another value, or fails because the value is of the wrong kind.
@@ -69,24 +71,7 @@ func (d *Decoder) other(expected string) {
 // mismatch fails because the next value is of the wrong kind.
 func (d *Decoder) mismatch(expected string) {
 	kind := d.Kind()
-	d.fail(&json.SemanticError{JSONKind: kind, Err: errors.New(expected + ", not " + KindName(kind))})
-}
-
-// KindName returns the name of a kind of JSON value, with its article.
-func KindName(k jsontext.Kind) string {
-	switch k {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case '0':
-		return "a number"
-	case 't', 'f':
-		return "a boolean"
-	}
-	return k.String()
+	d.fail(&json.SemanticError{JSONKind: kind, Err: errors.New(expected + ", not " + wirejson.KindName(kind))})
 }
 
 // null reads a null, if one is next.
@@ -212,7 +197,7 @@ func (d *Decoder) Alternate() jsontext.Kind {
 
 // Raw keeps the text of the next value.
 func (d *Decoder) Raw(x *[]byte) {
-	text := d.skip()
+	text := d.Skip()
 	n := len(text)
 	if n > short {
 		if d.charge(n) {

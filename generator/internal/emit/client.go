@@ -46,7 +46,7 @@ func (g *group) command(c *plan.Command) {
 	switch {
 	case c.Open != nil:
 		version := func() *jen.Statement { return jen.Id("c").Dot("conn").Dot("Greeting").Call().Dot("Version") }
-		args = jen.Id("deviceArguments").Call(jen.Id("dev"), jen.Qual(pkgCodec, "DropsLists").Call(version().Dot("Major"), version().Dot("Minor")))
+		args = jen.Id("deviceArguments").Call(jen.Id("dev"), jen.Qual(pkgDeviceAdd, "DropsLists").Call(version().Dot("Major"), version().Dot("Minor")))
 	case c.Maybe:
 		args = jen.Qual(pkgCodec, "AtMostOne").Call(jen.Id("args"))
 	case c.Args != nil:
@@ -95,7 +95,7 @@ func (g *group) open(c *plan.Command) {
 	g.Func().Params(jen.Id("x").Id(c.Own.Name)).Id(method).Params().String().Block(jen.Return(jen.Id("x").Dot(c.Open.Tag.Name)))
 	g.comment("// deviceArguments are what is sent for a device, to a server that drops lists or does not.")
 	g.Func().Id("deviceArguments").Params(jen.Id("dev").Id(of), jen.Id("dropsLists").Bool()).Any().Block(
-		jen.Return(jen.Qual(pkgCodec, "Device").CallFunc(func(args *jen.Group) {
+		jen.Return(jen.Qual(pkgDeviceAdd, "Arguments").CallFunc(func(args *jen.Group) {
 			args.Id("dev")
 			args.Id("dropsLists")
 			for _, name := range c.Own.Refused {

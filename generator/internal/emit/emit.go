@@ -13,11 +13,13 @@ import (
 
 // The packages that generated code imports.
 const (
-	pkgJSON     = "encoding/json"
-	pkgJSONText = "github.com/go-json-experiment/json/jsontext"
-	pkgQMP      = "github.com/goqapi/goqapi/qmp"
-	pkgBind     = "github.com/goqapi/goqapi/qmp/bind"
-	pkgCodec    = "github.com/goqapi/goqapi/qmp/codec"
+	pkgJSON      = "encoding/json"
+	pkgJSONText  = "github.com/go-json-experiment/json/jsontext"
+	pkgQMP       = "github.com/goqapi/goqapi/qmp"
+	pkgBind      = "github.com/goqapi/goqapi/qmp/bind"
+	pkgCodec     = "github.com/goqapi/goqapi/qmp/codec"
+	pkgDeviceAdd = "github.com/goqapi/goqapi/qmp/deviceadd"
+	pkgRedacted  = "github.com/goqapi/goqapi/qmp/redacted"
 )
 
 // A File is a Go file: its name and its text.
@@ -88,6 +90,7 @@ func newGroup(p *plan.Package, module string, holders map[string]bool) *group {
 	}
 	g.ImportNames(map[string]string{
 		pkgJSON: "json", pkgJSONText: "jsontext", pkgQMP: "qmp", pkgCodec: "codec",
+		pkgDeviceAdd: "deviceadd", pkgRedacted: "redacted",
 	})
 	return g
 }

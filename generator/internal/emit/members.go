@@ -74,11 +74,11 @@ func aboutProps(s *plan.Struct) []string {
 
 // encodeProps writes the members that the schema does not know.
 func encodeProps(s *plan.Struct) []jen.Code {
-	call := func(method string, names []string) jen.Code {
+	call := func(method string, lits ...string) jen.Code {
 		return jen.Id("e").Dot(method).CallFunc(func(args *jen.Group) {
 			args.Id("x").Dot(s.Props)
-			for _, name := range names {
-				args.Lit(name)
+			for _, lit := range lits {
+				args.Lit(lit)
 			}
 		})
 	}
@@ -86,9 +86,10 @@ func encodeProps(s *plan.Struct) []jen.Code {
 	for _, f := range s.Fields {
 		known = append(known, f.QAPI)
 	}
-	code := []jen.Code{call("Props", known)}
+	code := []jen.Code{call("Props", known...)}
 	if len(s.Refused) > 0 {
-		code = append([]jen.Code{call("RefuseProps", s.Refused)}, code...)
+		why := "which only the server itself may set"
+		code = append([]jen.Code{call("Refuse", append([]string{why}, s.Refused...)...)}, code...)
 	}
 	return code
 }

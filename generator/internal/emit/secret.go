@@ -145,7 +145,7 @@ func (g *group) printing(name string, printed jen.Code) {
 		return
 	}
 	x := jen.Id("x").Id(name)
-	call := func(f string) jen.Code { return jen.Return(jen.Qual(pkgCodec, f).Call(printed)) }
+	call := func(f string) jen.Code { return jen.Return(jen.Qual(pkgRedacted, f).Call(printed)) }
 	g.comment("// String returns x as JSON, without secrets.")
 	g.Func().Params(x).Id("String").Params().String().Block(call("Short"))
 	g.comment("// GoString is like String, with the type's name.")
@@ -161,7 +161,7 @@ func (g *group) tagged(v *plan.Variant) {
 		return
 	}
 	g.Line()
-	g.Func().Params(jen.Id("x").Id(v.Name)).Id("tagged").Params().Any().Block(jen.Return(jen.Qual(pkgCodec, "Tagged").Call(
+	g.Func().Params(jen.Id("x").Id(v.Name)).Id("tagged").Params().Any().Block(jen.Return(jen.Qual(pkgRedacted, "Tagged").Call(
 		jen.Id("x"), jen.Lit(v.Union.Discriminator.QAPI), jen.Lit(v.Value.QAPI), jen.Id("x").Dot(sealMethod(v.Union)))))
 	g.printing(v.Name, jen.Id("x").Dot("tagged").Call())
 }

@@ -161,7 +161,7 @@ func (g *group) values() {
 	g.codecMethods("Unknown",
 		jen.Qual(pkgCodec, "EncodeRaw").Call(jen.Id("enc"), jen.Id("x").Dot("JSON")),
 		jen.Func().Params(decoderParam()).Block(decodeInto(jen.Id("x").Dot("JSON"), plan.Type{Kind: plan.Raw}, false)))
-	g.printing("Unknown", jen.Qual(pkgCodec, "Alone").Call(jen.Id("x")))
+	g.printing("Unknown", jen.Qual(pkgRedacted, "Alone").Call(jen.Id("x")))
 	enums := map[*plan.Enum]bool{}
 	for _, u := range g.pkg.Unions {
 		if !enums[u.Enum] {

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/printable"
-	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // JSONError returns err, an error of the JSON library, with a text for people: it names
@@ -30,7 +30,7 @@ func JSONError(err error) error {
 	case semantic.Err != nil:
 		text = semantic.Err.Error()
 	case semantic.GoType != nil && semantic.JSONKind != 0:
-		text = fmt.Sprintf("%s does not fit the Go type %s", codec.KindName(semantic.JSONKind), semantic.GoType)
+		text = fmt.Sprintf("%s does not fit the Go type %s", wirejson.KindName(semantic.JSONKind), semantic.GoType)
 	case semantic.GoType != nil:
 		text = fmt.Sprintf("the Go type %s cannot be encoded or decoded as JSON", semantic.GoType)
 	}

@@ -1,4 +1,4 @@
-package codec_test
+package deviceadd_test
 
 import (
 	stdjson "encoding/json"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/deviceadd"
 )
 
 // disk is a device as users write them.
@@ -47,7 +47,7 @@ func marshalers() map[string]func(any) ([]byte, error) {
 
 func TestDevice(t *testing.T) {
 	for name, marshal := range marshalers() {
-		for want, dev := range map[string]codec.Driver{
+		for want, dev := range map[string]deviceadd.Driver{
 			`{"driver":"virtio-blk-pci","id":"a","bus":"b","drive":7,"serial":"n\"ull"}`: disk{"a", "b", new(7), `n"ull`},
 			`{"driver":"virtio-blk-pci","drive":8}`:                                      &disk{Drive: new(8)},
 			`{"driver":"x"}`:                                                             object(`{}`),
@@ -57,7 +57,7 @@ func TestDevice(t *testing.T) {
 			`{"driver":"virtio-rng-pci","max-bytes":1}`:                                  converted{},
 			`{"driver":"x","y":{"n":["n\\",true,1]}}`:                                    object(`{"y":{"n":["n\\",true,1]},"driver":"x"}`),
 		} {
-			got, err := marshal(codec.Device(dev, false, "realized"))
+			got, err := marshal(deviceadd.Arguments(dev, false, "realized"))
 			assert.NoError(t, err, name)
 			assert.Equal(t, want, string(got), name)
 		}
@@ -67,17 +67,17 @@ func TestDevice(t *testing.T) {
 func TestDeviceRefused(t *testing.T) {
 	for name, marshal := range marshalers() {
 		for _, c := range []struct {
-			dev  codec.Driver
+			dev  deviceadd.Driver
 			want string
 		}{
 			{nil, "the device is nil"},
-			{(*disk)(nil), "the device is a nil *codec_test.disk"},
-			{driverless{}, "codec_test.driverless has no driver"},
-			{disk{}, "codec_test.disk has 'drive' with a null"},
-			{object(`{"x":[{"y":[null]}]}`), "codec_test.object has 'x' with a null"},
-			{object(`null`), "codec_test.object encodes to null, not to an object"},
+			{(*disk)(nil), "the device is a nil *deviceadd_test.disk"},
+			{driverless{}, "deviceadd_test.driverless has no driver"},
+			{disk{}, "deviceadd_test.disk has 'drive' with a null"},
+			{object(`{"x":[{"y":[null]}]}`), "deviceadd_test.object has 'x' with a null"},
+			{object(`null`), "deviceadd_test.object encodes to null, not to an object"},
 			{object(`["x"]`), "encodes to a list, not to an object"},
-			{object(`{"realized":true}`), "codec_test.object has 'realized', which only the server itself may set"},
+			{object(`{"realized":true}`), "deviceadd_test.object has 'realized', which only the server itself may set"},
 			{object(`{"re\u0061lized":true}`), "has 'realized', which"},
 			{object(`{"type":"x"}`), "has 'type', which"},
 			{object(`{"id":""}`), "has an 'id' that is empty"},
@@ -93,7 +93,7 @@ func TestDeviceRefused(t *testing.T) {
 			{object(`{"props":null}`), "has 'props' with a null"},
 			{object(`{"a":`), "EOF"},
 		} {
-			_, err := marshal(codec.Device(c.dev, false, "realized", "type"))
+			_, err := marshal(deviceadd.Arguments(c.dev, false, "realized", "type"))
 			assert.ErrorContains(t, err, c.want, name)
 		}
 	}
@@ -105,12 +105,12 @@ func TestDeviceLists(t *testing.T) {
 		major, minor int
 		drops        bool
 	}{{0, 0, false}, {5, 2, true}, {7, 2, true}, {9, 1, true}, {9, 2, false}, {10, 0, false}, {11, 1, false}} {
-		assert.Equal(t, c.drops, codec.DropsLists(c.major, c.minor), "%d.%d", c.major, c.minor)
+		assert.Equal(t, c.drops, deviceadd.DropsLists(c.major, c.minor), "%d.%d", c.major, c.minor)
 	}
 	dev := mapped{"ports": []string{"n1"}}
-	_, err := stdjson.Marshal(codec.Device(dev, true))
+	_, err := stdjson.Marshal(deviceadd.Arguments(dev, true))
 	assert.ErrorContains(t, err, "'ports' that is a list, which QEMU before 9.2 drops without an error")
-	got, err := stdjson.Marshal(codec.Device(dev, false))
+	got, err := stdjson.Marshal(deviceadd.Arguments(dev, false))
 	require.NoError(t, err)
 	assert.Equal(t, `{"driver":"mapped","ports":["n1"]}`, string(got))
 }

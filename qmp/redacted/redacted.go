@@ -1,4 +1,8 @@
-package codec
+// Package redacted prints values of generated bindings as JSON without secrets, for their String,
+// GoString and LogValue methods.
+//
+// Other programs rarely need it: the bindings have a function Text for them.
+package redacted
 
 import (
 	stdjson "encoding/json"
@@ -10,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/internal/wirejson"
+	"github.com/goqapi/goqapi/qmp/codec"
 )
 
 // Text returns x as text for people: its JSON, compact and without secrets; for an error
@@ -19,7 +25,7 @@ func Text(x any) string {
 	case error:
 		return redact.Text(x.Error())
 	case printer:
-		if !isNil(x) {
+		if !codec.IsNil(x) {
 			return x.String()
 		}
 	}
@@ -82,9 +88,7 @@ func LogValue(x any) slog.Value {
 func failed(err error) string { return "%!v(" + redact.Text(err.Error()) + ")" }
 
 func withoutSecrets(x any, opts ...json.Options) ([]byte, error) {
-	text, err := json.Marshal(x, json.Deterministic(true),
-		lenient,
-		json.JoinOptions(opts...))
+	text, err := json.Marshal(x, json.Deterministic(true), wirejson.Lenient(), json.JoinOptions(opts...))
 	if err != nil {
 		return nil, err
 	}
@@ -99,20 +103,20 @@ type partOf interface{ value() any }
 
 // Tagged is a variant of a union to be printed: as an object with the tag, which decides
 // what is a secret. members writes the other members.
-func Tagged(variant any, name, tag string, members func(*Encoder)) any {
+func Tagged(variant any, name, tag string, members func(*codec.Encoder)) any {
 	return tagged{variant, name, tag, members}
 }
 
 type tagged struct {
 	variant   any
 	name, tag string
-	members   func(*Encoder)
+	members   func(*codec.Encoder)
 }
 
 func (t tagged) value() any { return t.variant }
 
 func (t tagged) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return EncodeObject(enc, fmt.Sprintf("%T", t.variant), func(e *Encoder) {
+	return codec.EncodeObject(enc, fmt.Sprintf("%T", t.variant), func(e *codec.Encoder) {
 		e.Tag(t.name, t.tag)
 		t.members(e)
 	})

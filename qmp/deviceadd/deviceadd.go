@@ -1,4 +1,8 @@
-package codec
+// Package deviceadd writes what the command that plugs in a device sends, device_add, for
+// generated bindings. It refuses values on which servers crash, or which they drop without an error.
+//
+// Other programs rarely need it.
+package deviceadd
 
 import (
 	"bytes"
@@ -10,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/wirejson"
+	"github.com/goqapi/goqapi/qmp/codec"
 )
 
 // A Driver is a device: it names its type, and encodes to an object of its properties, of which
@@ -20,13 +25,12 @@ type Driver interface{ DeviceDriver() string }
 // method returns does.
 type Propertied interface{ DeviceProperties() any }
 
-// Device is what a command that plugs in a device sends for it: one object with the driver and
-// the properties. Values on which servers crash, or which they drop without an error, make
-// encoding fail, before anything is sent: null, an id or a bus that is not a string, an empty id,
+// Arguments returns what is sent for a device: one object with the driver and the properties.
+// Some values make encoding fail, before anything is sent: null, an id or a bus that is not a string, an empty id,
 // the members in refused, which only the server itself may set, and, if the server drops them,
 // lists and objects.
-func Device(dev Driver, dropsLists bool, refused ...string) any {
-	return device{dev, dropsLists, refused}
+func Arguments(dev Driver, dropsLists bool, refused ...string) any {
+	return arguments{dev, dropsLists, refused}
 }
 
 // DropsLists reports whether a QEMU of that version drops the lists and objects that it is sent
@@ -34,28 +38,28 @@ func Device(dev Driver, dropsLists bool, refused ...string) any {
 // first that does not.
 func DropsLists(major, minor int) bool { return major > 0 && (major < 9 || major == 9 && minor < 2) }
 
-type device struct {
+type arguments struct {
 	dev        Driver
 	dropsLists bool
 	refused    []string
 }
 
 // MarshalJSON implements json.Marshaler.
-func (d device) MarshalJSON() ([]byte, error) { return Marshal(d) }
+func (a arguments) MarshalJSON() ([]byte, error) { return codec.Marshal(a) }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (a arguments) MarshalJSONTo(enc *jsontext.Encoder) error {
 	switch {
-	case d.dev == nil:
+	case a.dev == nil:
 		return errors.New("the device is nil")
-	case isNil(d.dev):
-		return fmt.Errorf("the device is a nil %T", d.dev)
+	case codec.IsNil(a.dev):
+		return fmt.Errorf("the device is a nil %T", a.dev)
 	}
-	w := deviceWriter{device: d, driver: d.dev.DeviceDriver()}
+	w := writer{arguments: a, driver: a.dev.DeviceDriver()}
 	if w.driver == "" {
-		return fmt.Errorf("%T has no driver", d.dev)
+		return fmt.Errorf("%T has no driver", a.dev)
 	}
-	var x any = d.dev
+	var x any = a.dev
 	if p, ok := x.(Propertied); ok {
 		x = p.DeviceProperties()
 	}
@@ -64,7 +68,7 @@ func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
 		return err
 	}
 	if kind := jsontext.Value(text).Kind(); kind != '{' {
-		return fmt.Errorf("%T encodes to %s, not to an object", d.dev, KindName(kind))
+		return fmt.Errorf("%T encodes to %s, not to an object", a.dev, wirejson.KindName(kind))
 	}
 	w.out = append(make([]byte, 0, len(text)+len(w.driver)+len(`{"driver":"",}`)), `{"driver":`...)
 	if w.out, err = jsontext.AppendQuote(w.out, w.driver); err != nil {
@@ -76,23 +80,23 @@ func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(append(w.out, '}'))
 }
 
-// A deviceWriter writes the properties of a device.
-type deviceWriter struct {
-	device
+// A writer writes the properties of a device.
+type writer struct {
+	arguments
 	driver string
 	out    []byte
 	name   []byte
 }
 
 // object writes the members of an object, which may itself be the member props of another.
-func (w *deviceWriter) object(text, within []byte) error {
+func (w *writer) object(text, within []byte) error {
 	var props []byte
 	var failed error
-	err := Unmarshal(text, func(d *Decoder) {
+	err := codec.Unmarshal(text, func(d *codec.Decoder) {
 		for next := d.Object("a device"); next != nil && failed == nil; next = d.Member() {
 			name := append(w.name[:0], next...) // which the value may overwrite
 			w.name = name
-			switch value := d.skip(); {
+			switch value := d.Skip(); {
 			case within == nil && string(name) == "props" && value[0] == '{':
 				props = value
 			case within != nil && value[0] == 'n': // one that is not set, as elsewhere
@@ -111,7 +115,7 @@ func (w *deviceWriter) object(text, within []byte) error {
 }
 
 // member writes a member, unless it must not be sent.
-func (w *deviceWriter) member(name, value, within []byte) error {
+func (w *writer) member(name, value, within []byte) error {
 	if err := w.check(name, value); err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func (w *deviceWriter) member(name, value, within []byte) error {
 }
 
 // check returns what is wrong with a member.
-func (w *deviceWriter) check(name, value []byte) error {
+func (w *writer) check(name, value []byte) error {
 	if slices.Contains(w.refused, string(name)) {
 		return fmt.Errorf("'%s', which only the server itself may set", name)
 	}
@@ -136,12 +140,12 @@ func (w *deviceWriter) check(name, value []byte) error {
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)
 	}
 	if w.dropsLists && (value[0] == '[' || value[0] == '{') {
-		return fmt.Errorf("'%s' that is %s, which QEMU before 9.2 drops without an error", name, KindName(jsontext.Value(value).Kind()))
+		return fmt.Errorf("'%s' that is %s, which QEMU before 9.2 drops without an error", name, wirejson.KindName(jsontext.Value(value).Kind()))
 	}
 	switch string(name) {
 	case "id", "bus", "driver":
 		if value[0] != '"' {
-			return fmt.Errorf("'%s' that is %s, not a string", name, KindName(jsontext.Value(value).Kind()))
+			return fmt.Errorf("'%s' that is %s, not a string", name, wirejson.KindName(jsontext.Value(value).Kind()))
 		}
 	}
 	switch {
@@ -155,10 +159,10 @@ func (w *deviceWriter) check(name, value []byte) error {
 
 // has reports whether an object has a member.
 func has(object, member []byte) (found bool) {
-	_ = Unmarshal(object, func(d *Decoder) {
+	_ = codec.Unmarshal(object, func(d *codec.Decoder) {
 		for name := d.Object("a device"); name != nil; name = d.Member() {
 			found = found || bytes.Equal(name, member)
-			d.skip()
+			d.Skip()
 		}
 	})
 	return found
