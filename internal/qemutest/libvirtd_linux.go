@@ -121,7 +121,7 @@ func (l *Libvirtd) Dir() string { return l.dir }
 // Socket returns the path of the socket at which the libvirtd listens.
 func (l *Libvirtd) Socket() string { return filepath.Join(l.dir, "run/libvirt/libvirt-sock") }
 
-// URI is for libvirt.Dial.
+// URI returns the address for libvirt.Dial.
 func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
 
 // Start starts it, again after Kill, and returns when it answers.
