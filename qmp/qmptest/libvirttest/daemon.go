@@ -59,7 +59,7 @@ func Start(t testing.TB) *Daemon {
 	return d
 }
 
-// Close ends the daemon and waits for its goroutines. The fakes of its domains are not closed.
+// Close ends it, and waits until nothing of it runs. The fakes of its domains are not closed.
 func (d *Daemon) Close() {
 	d.cancel()
 	d.mu.Lock()
@@ -76,7 +76,7 @@ func (d *Daemon) Close() {
 	d.running.Wait()
 }
 
-// Dial connects to the daemon, for libvirt.WithDialer. Files cannot be passed on such a connection.
+// Dial connects to it, for libvirt.WithDialer. Files cannot be passed on such a connection.
 func (d *Daemon) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (d *Daemon) serve(conn net.Conn) error {
 // errDown is the error of connections that are refused.
 var errDown = errors.New("libvirttest: connection refused")
 
-// SetDown makes the daemon refuse connections, or accept them again.
+// SetDown makes it refuse connections, or accept them again.
 func (d *Daemon) SetDown(down bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -155,8 +155,7 @@ func (d *Daemon) Cut() {
 	}
 }
 
-// Mute makes the daemon ignore the connections that exist now, as when a host is gone: it does not
-// read from them, and does not answer.
+// Mute has it neither read nor answer on the connections that there are, as when a host is gone.
 func (d *Daemon) Mute() {
 	for _, s := range d.clients() {
 		s.mute()
@@ -183,8 +182,8 @@ func (d *Daemon) Most() Load {
 	return d.most
 }
 
-// Run starts a domain: vm is its QEMU, and agent the agent in its guest, which may be nil. After
-// Stop, Run starts the domain again.
+// Run starts a domain: vm is its QEMU, and agent the agent in its guest, which may be nil. One
+// that has been stopped is started again.
 func (d *Daemon) Run(name string, vm, agent *qmptest.Server) error {
 	m := &domain{d: d, vm: vm, agent: agent, turn: make(chan struct{}, 1), agentTurn: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(d.ctx)
@@ -222,8 +221,7 @@ func (d *Daemon) Stop(name string) {
 	}
 }
 
-// Hang, with on, stops the QEMU of a domain from answering, as SIGSTOP does. Otherwise the QEMU
-// answers again.
+// Hang makes the QEMU of a domain not answer any more, as when it is stopped by SIGSTOP, or answer again.
 func (d *Daemon) Hang(name string, on bool) {
 	if m := d.find(name); m != nil {
 		m.hang(on)

@@ -21,7 +21,7 @@ type monitor struct {
 	replies chan []byte
 }
 
-// openMonitor negotiates with the QEMU at the other end of conn.
+// openMonitor negotiates.
 func openMonitor(conn net.Conn, event func(qmp.Event)) (*monitor, error) {
 	m := &monitor{conn: conn, event: event, replies: make(chan []byte, 1)}
 	go m.read()
@@ -31,7 +31,7 @@ func openMonitor(conn net.Conn, event func(qmp.Event)) (*monitor, error) {
 	return m, nil
 }
 
-// execute sends a command and returns the reply. Only one command may be executed at a time.
+// execute sends a command and returns the reply. One may be executed at a time.
 func (m *monitor) execute(command []byte) ([]byte, error) {
 	if _, err := m.conn.Write(append(command, '\n')); err != nil {
 		return nil, err
