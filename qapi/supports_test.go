@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// TestSupports asks once for each list.
+// TestSupportsAsksOnce holds that each list is asked for once.
 func TestSupportsAsksOnce(t *testing.T) {
 	srv, c := dialFake(t)
 	qmptest.Handle(srv, srv.Commands.QueryMachines, func(context.Context, ...qapi.QueryMachinesArgs) ([]qapi.MachineInfo, error) {

@@ -39,6 +39,8 @@ func TestAgentAbandoned(t *testing.T) {
 	})
 }
 
+// TestAgentSlow has an agent that is slow with one call while another is given up: there is no
+// limit for the first.
 func TestAgentSlow(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		slow, slowDone := p.ask(t.Context(), "guest-fstrim")
@@ -62,6 +64,8 @@ func TestAgentSlow(t *testing.T) {
 	})
 }
 
+// TestAgentWithoutSync writes a command to an agent that is silent, and gets its reply when the
+// agent goes on.
 func TestAgentWithoutSync(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -15,6 +15,7 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
+// TestQEMUAgent talks to real agents on this host, with harmless commands.
 func TestQEMUAgent(t *testing.T) {
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
 		addr := a.Start(t)
@@ -65,6 +66,7 @@ func TestQEMUAgent(t *testing.T) {
 	})
 }
 
+// TestQEMUNoAgent dials the port of a guest that runs nothing at all.
 func TestQEMUNoAgent(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir, err := os.MkdirTemp("", "qga") // t.TempDir can be too long for a socket

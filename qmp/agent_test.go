@@ -182,8 +182,6 @@ func TestAgentDial(t *testing.T) {
 	})
 }
 
-// TestAgentSlow has an agent that is slow with one call when another is given up:
-// the limit is none for the first.
 func TestAgentDies(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -313,8 +311,6 @@ func TestAgentLines(t *testing.T) {
 	})
 }
 
-// TestAgentWithoutSync writes a command to an agent that is silent, and gets its reply
-// when it goes on.
 // TestAgentWhole sends a whole message after an abandoned call.
 func TestAgentWhole(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
@@ -398,8 +394,6 @@ func TestAgentCloses(t *testing.T) {
 	})
 }
 
-// TestQEMUAgent talks to real agents on this host, with harmless commands.
-// TestQEMUNoAgent dials the port of a guest that runs nothing at all.
 // FuzzAgentStale holds that no rest of an earlier conversation keeps a client from
 // getting in step.
 func FuzzAgentStale(f *testing.F) {

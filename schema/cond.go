@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// String gives the condition in a form for people: CONFIG_LINUX,
+// String returns the condition in a form for people: CONFIG_LINUX,
 // "A and not (B or C)".
 func (c *Cond) String() string {
 	switch {

@@ -31,8 +31,8 @@ type Change struct {
 	// What has changed: a kind of definition, "member", "argument", "value" or
 	// "branch".
 	What string
-	// Name of it, such as "eject"; a part's has that of the definition in front,
-	// as in "RunState.running".
+	// The name of what has changed, such as "eject"; for a part, with the name of its definition in
+	// front: "RunState.running".
 	Name string
 	// Old and New are the values before and after the change: types, conditions,
 	// names, features or flags; empty if there is none.
@@ -123,8 +123,8 @@ func (d *differ) definition(old, new Definition) {
 	}
 }
 
-// freeArguments reports that a command now takes any arguments, or no longer. Where
-// it had none of its own, or a named type's, those get a type that they had not.
+// freeArguments reports that a command now takes any arguments, or no longer does. The second
+// breaks code, too, if the command then has no arguments of its own: its method changes.
 func (d *differ) freeArguments(old, new *Command) {
 	const flag = "free arguments"
 	d.flag("command", new.Name, flag, !old.Gen, !new.Gen, true)
@@ -181,7 +181,7 @@ func (d *differ) features(what, name string, old, new []*Feature) {
 	}
 }
 
-// byName keys the elements of a list by their names.
+// byName returns the elements of a list by their names.
 func byName[E any](list []*E, name func(*E) string) map[string]*E {
 	m := make(map[string]*E, len(list))
 	for _, e := range list {

@@ -71,7 +71,7 @@ func (d *docComment) since() string {
 	return ""
 }
 
-// release gives a version as releases are named: a first one has no ".0".
+// release returns a version as releases are named: the first of a series has no ".0".
 func release(version string) string {
 	if strings.Count(version, ".") == 2 {
 		return strings.TrimSuffix(version, ".0")
@@ -206,7 +206,7 @@ func (d *decl) commandDocs() *Error {
 	return nil
 }
 
-// docErrorf is an error of the definition at a line of its documentation.
+// docErrorf returns an error of the definition, at a line of its documentation.
 func (d *decl) docErrorf(e *docEntry, format string, args ...any) *Error {
 	err := d.errorf(format, args...)
 	err.Pos.Line = e.line

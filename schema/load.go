@@ -157,7 +157,7 @@ func (l *loader) read(name string) ([]byte, error) {
 	return src, err
 }
 
-// reason is an error of the file system without the path that it repeats.
+// reason returns the text of a file system's error without the path, which the message has already.
 func reason(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -17,7 +17,7 @@ const (
 	upperLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// mangle gives the name in C, which is where names clash.
+// mangle returns the name in C, since names clash there.
 func mangle(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -93,7 +93,7 @@ func (p *printer) value(n *node, indent, used int) {
 	p.out.WriteString(" " + line[len(line)-1:])
 }
 
-// inline gives a value on one line.
+// inline returns a value on one line.
 func (n *node) inline() string {
 	switch n.kind {
 	case tokString:

@@ -106,7 +106,7 @@ func (f *fleet) watch(h *host, v *libvirt.Host) error {
 	return nil
 }
 
-// missing reports whether err is in the place of events.
+// missing reports whether err stands in a stream in place of events that are lost.
 func missing(err error) bool {
 	_, gap := errors.AsType[*qmp.GapError](err)
 	_, overflow := errors.AsType[*qmp.OverflowError](err)
@@ -178,7 +178,7 @@ func (f *fleet) table() []row {
 	return rows
 }
 
-// await waits until done is true of each row.
+// await waits until done returns true for every row.
 func (f *fleet) await(ctx context.Context, done func(row) bool) error {
 	for {
 		f.mu.Lock()

@@ -3,8 +3,9 @@
 //
 //	go run ./examples/fleet qemu+ssh://root@host1/system qemu+ssh://root@host2/system
 //
-// Without arguments it plays with 50 fake hosts, of which all connections are lost once. It
-// prints a table at the end: for fakes when all is as it should be, otherwise when it is interrupted.
+// Without arguments it follows 50 fake hosts, and breaks all their connections once. It prints a
+// table at the end: with fake hosts when all states are as expected, with real ones when the
+// program is interrupted.
 package main
 
 import (

@@ -8,7 +8,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// playFake runs the steps against a fake QEMU, which has the same room for devices as that of boot.
+// playFake runs the steps against a fake QEMU, which has the same room for
+// devices as the one that boot starts.
 func playFake(ctx context.Context, out io.Writer) error {
 	vm := qmptest.New(qmptest.RootPorts("port0"), qmptest.CPUs(2), qmptest.MemorySlots(1))
 	defer vm.Close()

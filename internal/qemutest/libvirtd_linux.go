@@ -151,7 +151,7 @@ func (l *Libvirtd) Socket() string {
 	return filepath.Join(l.dir, "run/libvirt", name)
 }
 
-// URI is for libvirt.Dial.
+// URI returns the address for libvirt.Dial.
 func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
 
 // Start starts it, again after Kill, and returns when it answers.

@@ -16,7 +16,7 @@ type Arg struct {
 	build  func(t target) ([]string, error)
 }
 
-// A program is a set of QEMU's programs, those that have an option.
+// A program is a set of QEMU's programs: those that have an option.
 type program int
 
 const (

@@ -35,5 +35,5 @@
 // QMP before the guest runs. The data of a secret object with a keyid is encrypted, and
 // is not refused.
 //
-// Args returns a list of strings: the caller can append what it refuses.
+// Args returns a list of strings: the caller can append an option that Args refuses.
 package cmdline

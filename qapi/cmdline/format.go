@@ -5,7 +5,7 @@ import "fmt"
 // A release is a release of QEMU, such as 7.2.
 type release struct{ major, minor int }
 
-// never is the release for an option that does not take JSON.
+// never stands for the first release that takes JSON, if none does.
 var never = release{}
 
 func (r release) has(t target) bool { return r != never && t.AtLeast(r.major, r.minor) }

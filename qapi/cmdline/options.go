@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// Since which releases options take JSON, and what they take otherwise.
+// The options: json is the first release that takes JSON, other members are for key=value.
 var (
 	blockdev  = format{option: "blockdev", of: system | daemon, json: release{5, 2}}
 	nbdServer = format{option: "nbd-server", of: daemon, json: release{5, 2}}

@@ -84,7 +84,7 @@ type S390XCPU struct {
 	Props map[string]any `json:"props,omitzero"`
 }
 
-// What the names of the types of processors end in.
+// The endings of the names of processor types.
 const (
 	x86Driver   = "-x86_64-cpu"
 	armDriver   = "-arm-cpu"

@@ -33,7 +33,7 @@
 // # JSON
 //
 // All types are plain structs for any JSON package, with the names that QEMU has. The driver is
-// not in it, and Props is an object of its own; [qapi.DeviceArgs] returns a device as it
+// not in the JSON, and Props is an object of its own; [qapi.DeviceArgs] returns a device as it
 // would be sent. [qapi.Text] prints one for people.
 package device
 

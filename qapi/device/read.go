@@ -29,8 +29,8 @@ const peripheral = "/machine/peripheral/"
 //	disk, err := device.Read[device.VirtioBlkPCI](ctx, c, "vd0")
 //
 // T is a type of this package or one of yours, of which the fields are read; a
-// [qapi.DeviceAddArgs] gets all that can be read. It fails if the device is of another type than
-// T is for, and with an error of class DeviceNotFound if there is none.
+// [qapi.DeviceAddArgs] gets all that can be read. Read fails if the device is of another type
+// than T is for, and with an error of class DeviceNotFound if there is none.
 //
 // Read returns the state of the device, also of properties that nobody has set, so all bools and
 // numbers are set. A property that points to another object, such as iothread and memdev, is the

@@ -31,7 +31,7 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%s/s (%.0f/s, %v)", size(r.Bytes), r.Requests, latency)
 }
 
-// size is a number of bytes for people.
+// size returns a number of bytes in a form for people.
 func size(bytes float64) string {
 	units := []string{"B", "KiB", "MiB", "GiB"}
 	for len(units) > 1 && bytes >= 1024 {

@@ -257,8 +257,8 @@ func (n *node) settle(inherited map[string]map[string]form) {
 	}
 }
 
-// holds reports whether properties of the children may stand at the type: not at one that is
-// abstract and has one child, which is where a reader looks for them.
+// holds reports whether properties of the children may stand at the type. If an abstract type has
+// one child only, they stand at the child, where a reader looks for them.
 func (n *node) holds() bool { return !n.Abstract || len(n.children) > 1 }
 
 // own returns what is not inherited.

@@ -49,7 +49,7 @@ func (m *merger) build() (*Merged, error) {
 	return b.out, nil
 }
 
-// shell is an empty definition of the same kind.
+// shell returns an empty definition of the same kind.
 func shell(key string, t schema.Type) schema.Type {
 	common := *t.(schema.Definition).Def()
 	if common.Name != "" {
@@ -192,7 +192,7 @@ func (b *builder) fillBase(named, base *schema.Struct) {
 	}
 }
 
-// shared is a member that nodes have in common; nil if they do not.
+// shared returns a member that nodes have in common; nil if they have none of the name.
 func (b *builder) shared(keys []string, name string) *schema.Member {
 	var first *schema.Member
 	for _, key := range keys {

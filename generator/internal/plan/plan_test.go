@@ -274,8 +274,8 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-// TestVariantNames compares the variants of 11.1 with the names that a trial
-// of the design's rules gave.
+// TestVariantNames compares the names of the variants of 11.1 with those that a trial of the
+// naming rules gave.
 func TestVariantNames(t *testing.T) {
 	want := corpus.Read(t, "..", "reference", "variant-names.txt")
 	fsys, err := qemu.FS("11.1")

@@ -51,7 +51,7 @@ const (
 	stateShutOff = 5
 )
 
-// A domain is one run of a domain.
+// A domain is one run of a domain, from Run to Stop.
 type domain struct {
 	d         *Daemon
 	is        virrpc.Domain
@@ -199,7 +199,7 @@ func (s *session) command(p virrpc.Packet, files []*os.File) ([]byte, error) {
 	return e.Buf, err
 }
 
-// take waits for the end of another command.
+// take waits until no other command is executed, and takes the turn.
 func (m *domain) take(turn chan struct{}) error {
 	timer := time.NewTimer(jobTimeout)
 	defer timer.Stop()

@@ -31,6 +31,6 @@
 // what is put into a guest or read from it, and the replies that show them do not reach the
 // file: "[redacted]" stands where they were, in base64 where they were in base64. When the
 // recording is replayed, "[redacted]" matches everything that a client sends in its place,
-// and a client gets it as it is. Of the human monitor only info and help are recorded with
+// and a client gets the text "[redacted]". Of the human monitor only info and help are recorded with
 // their replies. What only the user knows to be secret, such as a name, is recorded.
 package record

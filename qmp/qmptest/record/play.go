@@ -215,7 +215,7 @@ func (p *play) refuse(id string) {
 	p.hangUp()
 }
 
-// give sends what comes after a command; -1: before the first command.
+// give sends what came after a command in the recording; with -1, what came before the first.
 func (p *play) give(after int) {
 	if p.opts.Lenient {
 		outputs := p.session.prelude

@@ -169,7 +169,7 @@ func definition(def schema.Definition) jsonDefinition {
 	return j
 }
 
-// inPlace gives a type's name, or the members of one that has none.
+// inPlace returns a type's name, or the members of one that has none.
 func inPlace(t schema.Type) (name string, list []jsonPart) {
 	if s, ok := t.(*schema.Struct); ok && s.Implicit {
 		return "", members(s.Members)

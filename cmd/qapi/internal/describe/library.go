@@ -133,7 +133,7 @@ func replacement(r descriptions.Release) string {
 	return ", and " + instead + " has replaced it"
 }
 
-// names are all names that Lookup knows.
+// names returns all names that Lookup knows.
 func (l *Library) names() []string {
 	var names []string
 	for _, b := range l.books {

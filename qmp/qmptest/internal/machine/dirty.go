@@ -46,7 +46,7 @@ func (s extents) size() (n int64) {
 	return n
 }
 
-// bits has a bit for each block of a disk, in whole words of 64, the lowest first: those of the
+// bits returns a bit for each block of a disk, in whole words of 64, the lowest first: those of the
 // blocks in s are 1.
 func (s extents) bits(size, block int64) []byte {
 	const word = 64

@@ -187,7 +187,7 @@ func (m *Machine) changeChildren(args qapi.XBlockdevChangeArgs, _ Request) error
 // quorum returns how many children of a quorum have to agree.
 func (n *node) quorum() int { return member[int](n.opened, "vote-threshold") }
 
-// setIOThread has a node worked on by a thread, of which nothing is to be seen.
+// setIOThread accepts a thread for a node. Clients cannot see which thread a node has.
 func (m *Machine) setIOThread(args qapi.XBlockdevSetIothreadArgs, _ Request) error {
 	if m.node(args.NodeName) == nil {
 		return generic("Failed to find node with node-name='%s'", args.NodeName)
