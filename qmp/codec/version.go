@@ -4,7 +4,8 @@ package codec
 // with a package that is too old or too new for it: see [GenerateAgain] and
 // [UpdateGoqapi].
 const (
-	// Version is raised when generated code needs something new from this package.
+	// Version is raised when generated code needs something new from this package, or from
+	// another one that only generated code needs.
 	Version = 4
 	// OldestVersion is the oldest version whose generated code still works; it is raised
 	// when something is removed or changed.
