@@ -5,7 +5,7 @@ package codec
 // [UpdateGoqapi].
 const (
 	// Version is raised when generated code needs something new from this package, or from
-	// another that only bindings use, such as qmp/bind.
+	// another that only generated code uses, such as qmp/bind.
 	Version = 4
 	// OldestVersion is the oldest version whose generated code still works; it is raised
 	// when something is removed or changed.
