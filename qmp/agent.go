@@ -300,12 +300,21 @@ func (a *agent) stale(m *wire.Message) bool {
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number):
-		a.giveUp(refusal("guest-sync-delimited", m.Members[wire.Error]))
+		a.giveUp(a.refusal(m.Members[wire.Error]))
 	default:
 		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c == nil || !c.eager && c.mode != probe
 	}
 	return true
+}
+
+// refusal is the error of a synchronisation that was refused.
+func (a *agent) refusal(member []byte) error {
+	const command = "guest-sync-delimited"
+	if a.s.relay != nil {
+		return a.s.relay.refusal(command, member)
+	}
+	return refusal(command, member)
 }
 
 // forget drops the calls that were abandoned before a synchronisation: their replies
