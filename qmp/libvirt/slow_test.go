@@ -2,7 +2,6 @@ package libvirt_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net"
 	"strings"
