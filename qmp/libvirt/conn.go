@@ -22,7 +22,7 @@ const (
 	keepaliveInterval = 5 * time.Second
 	keepaliveCount    = 5
 	// writeTimeout is how long libvirt, or the way to it, may take for a piece of a call. Pieces are small, so that
-	// slow networks are no reason to give up.
+	// a slow network is not a reason to give up.
 	writeTimeout = 10 * time.Second
 	pieceSize    = 16 << 10
 	version      = 1 // the version of each of libvirt's RPC programs that we use

@@ -44,7 +44,7 @@ func (s slow) SetWriteDeadline(t time.Time) error {
 	return s.ReadWriteCloser.(net.Conn).SetWriteDeadline(t)
 }
 
-// A slow network is no reason to give up while there is progress; calls have their limit nevertheless.
+// A slow network is not a reason to give up while there is progress; calls have their limit nevertheless.
 func TestSlowNetwork(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 0)
