@@ -294,7 +294,7 @@ func (a *agent) stale(m *wire.Message) bool {
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.Members[wire.Error] != nil && bytes.Equal(m.Members[wire.ID], a.number):
-		a.giveUp(refusal("guest-sync-delimited", m.Members[wire.Error]))
+		a.giveUp(refusalBy(a.s.relay, "guest-sync-delimited", m.Members[wire.Error]))
 	default:
 		c := s.flight.numbers.get(ownNumber(m.Members[wire.ID]))
 		return c == nil || !c.eager && c.mode != probe

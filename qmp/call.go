@@ -61,7 +61,7 @@ func (c *call) outcome() ([]byte, error) {
 	case c.err != nil:
 		return nil, c.err
 	case c.refused:
-		return nil, c.refusal(c.answer)
+		return nil, refusalBy(c.relay, c.command, c.answer)
 	}
 	return c.answer, nil
 }

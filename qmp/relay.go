@@ -24,13 +24,13 @@ type Relay interface {
 	Refused(e *Error) error
 }
 
-// refusal makes the error of an error reply to c, the server's or the relay's own, from the
-// reply's member error.
-func (c *call) refusal(member []byte) error {
-	err := refusal(c.command, member)
-	if e, ok := err.(*Error); ok && c.relay != nil {
-		if own := c.relay.Refused(e); own != nil {
-			return fmt.Errorf("qmp: %s: %w", c.command, own)
+// refusalBy makes the error of an error reply to a command, the server's or the relay's own,
+// from the reply's member error. relay may be nil.
+func refusalBy(relay Relay, command string, member []byte) error {
+	err := refusal(command, member)
+	if e, ok := err.(*Error); ok && relay != nil {
+		if own := relay.Refused(e); own != nil {
+			return fmt.Errorf("qmp: %s: %w", command, own)
 		}
 	}
 	return err
@@ -39,7 +39,7 @@ func (c *call) refusal(member []byte) error {
 // relayError returns the relay's own error in an error reply to c, nil if the error is the
 // server's.
 func (c *call) relayError(member []byte) error {
-	err := c.refusal(member)
+	err := refusalBy(c.relay, c.command, member)
 	if _, ok := err.(*Error); ok {
 		return nil
 	}

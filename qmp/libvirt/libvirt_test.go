@@ -208,7 +208,7 @@ func TestEventsOfAll(t *testing.T) {
 				cancel()
 			}
 		}
-		assert.Equal(t, []string{"vm1 RESUME", "vm0 stopped", "gap", "vm2 started", "end"}, got)
+		assert.Equal(t, []string{"vm1 RESUME", "vm1 resumed", "vm0 stopped", "gap", "vm2 started", "end"}, got)
 		assert.ErrorIs(t, last, context.Canceled)
 	})
 }
@@ -229,11 +229,31 @@ func TestEventsOverflow(t *testing.T) {
 				got = append(got, err.Error())
 				continue
 			}
-			if got = append(got, e.QMP.Name); len(got) == 3 {
+			if got = append(got, e.QMP.Name+string(e.Lifecycle)); len(got) == 3 {
 				break
 			}
 		}
-		assert.Equal(t, []string{(&qmp.OverflowError{Lost: 4}).Error(), "RESUME", "STOP"}, got)
+		assert.Equal(t, []string{(&qmp.OverflowError{Lost: 10}).Error(), "STOP", "paused"}, got)
+	})
+}
+
+// What QMP and Agent dial is also for NewConn and NewAgentConn.
+func TestStreams(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 0)
+		require.NoError(t, w.d.Run("vm", qmptest.Start(t), qmptest.StartAgent(t)))
+		rw, err := w.QMP("vm")(t.Context())
+		require.NoError(t, err)
+		conn, err := qmp.NewConn(t.Context(), rw)
+		require.NoError(t, err)
+		assert.NoError(t, conn.Execute(t.Context(), "query-status", nil, nil))
+		assert.NoError(t, conn.Close())
+		rw, err = w.Agent("vm")(t.Context())
+		require.NoError(t, err)
+		conn, err = qmp.NewAgentConn(t.Context(), rw)
+		require.NoError(t, err)
+		assert.NoError(t, qga.NewClient(conn).GuestPing(t.Context()))
+		assert.NoError(t, conn.Close())
 	})
 }
 
@@ -258,7 +278,11 @@ func TestAgent(t *testing.T) {
 		require.NoError(t, c.GuestPing(t.Context()))
 
 		_, err = qmp.DialAgentFunc(t.Context(), w.Agent("vm0"), qmp.WithHandshakeTimeout(2*time.Second))
-		assert.ErrorContains(t, err, "agent is not configured")
+		assert.EqualError(t, err, "qmp: synchronise with the guest agent: qmp: guest-sync-delimited: libvirt says: argument unsupported: "+
+			"QEMU guest agent is not configured (code 74): the command was not sent")
+		e, ok := errors.AsType[*libvirt.Error](err)
+		require.True(t, ok)
+		assert.Equal(t, libvirt.CodeUnsupported, e.Code)
 
 		agent.StopAgent()
 		err = c.GuestPing(t.Context())

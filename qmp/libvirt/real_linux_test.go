@@ -191,6 +191,27 @@ func TestLibvirtRestart(t *testing.T) {
 	assert.Equal(t, restarts, gaps)
 }
 
+// A domain is destroyed and started again: calls go on with its next QEMU, after a gap in the events.
+func TestLibvirtAgain(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	h := dialReal(t, l)
+	l.Create(t, newest(t), "vm")
+	once := dialDomain(t, h, "vm")
+	again := dialDomain(t, h, "vm", qmp.WithReconnect(qmp.Reconnect{}))
+	events := qapi.Subscribe[qapi.ResumeEvent](again)
+	for range 3 {
+		l.Virsh(t, "destroy", "vm")
+		l.Create(t, newest(t), "vm")
+		_, err := events.Next(t.Context())
+		require.ErrorAs(t, err, new(*qmp.GapError))
+		require.NoError(t, again.Cont(t.Context()))
+		_, err = events.Next(t.Context())
+		require.NoError(t, err)
+	}
+	assert.ErrorIs(t, once.Conn().Err(), qmp.ErrClosed)
+	assert.ErrorIs(t, once.Cont(t.Context()), qmp.ErrNotSent)
+}
+
 func TestLibvirtTwenty(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)

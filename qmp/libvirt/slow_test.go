@@ -2,7 +2,6 @@ package libvirt_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net"
 	"strings"
@@ -51,7 +50,7 @@ func TestSlowNetwork(t *testing.T) {
 		w := newWorld(t, 0)
 		vm := qmptest.Start(t, qmptest.Unchecked())
 		require.NoError(t, w.d.Run("vm", vm, nil))
-		vm.Handle("long", func(_ context.Context, req *qmptest.Request) (any, error) { return json.RawMessage(req.Arguments), nil })
+		vm.Handle("long", func(_ context.Context, req *qmptest.Request) (any, error) { return req.Arguments, nil })
 		for _, limit := range []time.Duration{0, time.Minute} {
 			h, err := libvirt.Dial(t.Context(), "qemu:///system", libvirt.WithCallTimeout(limit), libvirt.WithDialer(func(ctx context.Context) (io.ReadWriteCloser, error) {
 				rw, err := w.d.Dial(ctx)

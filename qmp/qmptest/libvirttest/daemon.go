@@ -258,8 +258,11 @@ func (d *Daemon) Hang(name string, on bool) {
 
 // Lifecycle events and the reasons of the event stopped, as libvirt numbers them.
 const (
-	started = 2
-	stopped = 5
+	started      = 2
+	paused       = 3
+	resumed      = 4
+	stopped      = 5
+	shuttingDown = 6
 
 	shutDown  = 0
 	destroyed = 1

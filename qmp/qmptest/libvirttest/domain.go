@@ -126,7 +126,13 @@ func (m *domain) event(q qmp.Event) {
 	for _, s := range m.d.clients() {
 		s.event(virrpc.QEMU, virrpc.MonitorEvent, e.Buf)
 	}
+	if change := lifeOf[q.Name]; change != 0 {
+		m.d.lifecycle(m.now(), change, 0)
+	}
 }
+
+// lifeOf has what libvirt reports in addition to an event of QEMU's.
+var lifeOf = map[string]int32{"STOP": paused, "RESUME": resumed, shutdown: shuttingDown}
 
 // awaitEnd ends the domain when its QEMU ends.
 func (m *domain) awaitEnd() {
