@@ -197,8 +197,11 @@ func TestIdleMemory(t *testing.T) {
 		t.Skip("the race detector needs memory of its own")
 	}
 	conns := 500
-	if long() {
+	switch {
+	case long():
 		conns = 10_000
+	case testing.Short():
+		conns = 100
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && uint64(2*conns+200) > limit.Max {
