@@ -38,10 +38,11 @@ stdio_handler = "file"
 clear_emulator_capabilities = 0
 `
 
-// StartLibvirtd starts a libvirtd. Without it and virsh the test is skipped, or fails if
-// QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
+// StartLibvirtd starts a libvirtd, if there is a QEMU, see [QEMUs]. Without it and virsh the test is
+// skipped, or fails if QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
 func StartLibvirtd(t testing.TB) *Libvirtd {
 	t.Helper()
+	QEMUs(t) // without one a libvirtd is of no use
 	for _, name := range []string{"libvirtd", "virsh"} {
 		if program(name) == "" {
 			if os.Getenv("QAPI_REQUIRE_LIBVIRT") != "" {
