@@ -10,10 +10,9 @@ TESTGOGC ?= 400
 # lets the go command work with both.
 ALL := ./... ./cmd/qapi/...
 
-# What has goroutines, and what reads or writes JSON or compiles what does.
+# What has goroutines.
 CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... \
 	$(addprefix ./cmd/qapi/internal/,cli live shell target top)
-JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/qapi/... ./examples/...
 # The modules of examples that have requirements of their own.
 MODULES    := examples/otel examples/ssh
 PLATFORMS  := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/s390x
@@ -29,18 +28,18 @@ help: ## list the targets
 build: ## compile everything
 	$(GO) build $(ALL)
 
+# Some tests wait for processes, so that more of them run at a time than there are processors.
 .PHONY: test
 test: ## run the tests, without those that take long; lint runs go vet
-	GOGC=$(TESTGOGC) $(GO) test -vet=off -short $(ALL)
+	GOGC=$(TESTGOGC) $(GO) test -p 4 -parallel 8 -vet=off -short $(ALL)
 
 .PHONY: race
 race: ## run the tests of what has concurrency with the race detector
 	$(GO) test -vet=off -race -short $(CONCURRENT)
 
 .PHONY: check
-check: lint check-generate test race ## all that a commit needs: lint, the bindings, race, the long tests with GOEXPERIMENT=jsonv2, each module
-	GOEXPERIMENT=jsonv2 $(GO) test -vet=off $(JSON)
-	$(GO) test -vet=off ./internal/arch
+check: lint check-generate test race ## all that a commit needs: lint, the bindings, race, all tests with GOEXPERIMENT=jsonv2, each module
+	GOEXPERIMENT=jsonv2 GOGC=$(TESTGOGC) $(GO) test -vet=off $(ALL)
 	@for dir in $(MODULES); do (set -x; cd $$dir && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
 
 .PHONY: testdata
@@ -98,6 +97,7 @@ api-update: ## record the exported API as it is, after a look at what make api s
 lint: api ## gofmt, go mod tidy, go vet, staticcheck, golangci-lint, api; the library without the tool
 	@for dir in . $(MODULES); do (cd $$dir && $(GO) mod tidy -diff) || exit 1; done
 	@$(TIDY_TOOL) -diff
+	@cd tools && GOWORK=off $(GO) mod tidy -diff
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
 	GOWORK=off $(GO) build ./...
 	$(GO) vet $(ALL)
@@ -115,6 +115,7 @@ TIDY_TOOL := mkdir -p bin && cp cmd/qapi/go.mod bin/qapi.mod && cp cmd/qapi/go.s
 tidy: ## go mod tidy in each module
 	@for dir in . $(MODULES); do (cd $$dir && $(GO) mod tidy) || exit 1; done
 	@$(TIDY_TOOL)
+	cd tools && GOWORK=off $(GO) mod tidy
 	$(GO) mod edit -dropreplace github.com/goqapi/goqapi bin/qapi.mod
 	cp bin/qapi.mod cmd/qapi/go.mod && cp bin/qapi.sum cmd/qapi/go.sum
 

@@ -22,10 +22,18 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
+// capturedReleases are the releases whose replies are there: with -short the newest only.
+func capturedReleases() []string {
+	if testing.Short() {
+		return []string{"10.0"}
+	}
+	return []string{"7.2", "10.0"}
+}
+
 // TestCaptures decodes all that real servers were heard to say, and encodes it
 // again: every leaf is kept.
 func TestCaptures(t *testing.T) {
-	for _, release := range []string{"7.2", "10.0"} {
+	for _, release := range capturedReleases() {
 		t.Run(release, func(t *testing.T) {
 			c := wiretest.NewChecker(loadBindings(t))
 			dir := corpus.Path(t, "captures", release)
@@ -66,7 +74,7 @@ func TestCaptures(t *testing.T) {
 func TestCapturesByReflection(t *testing.T) {
 	methods := loadBindings(t).Commands
 	compared := 0
-	for _, release := range []string{"7.2", "10.0"} {
+	for _, release := range capturedReleases() {
 		dir := corpus.Path(t, "captures", release)
 		replies, err := filepath.Glob(filepath.Join(dir, "query", "*.json"))
 		require.NoError(t, err)
@@ -83,11 +91,13 @@ func TestCapturesByReflection(t *testing.T) {
 			want := reflect.New(method.Result)
 			require.NoError(t, jsonv2.Unmarshal(m.Return, want.Interface()), path)
 			got := call(t, answering(t, `{"return": `+string(bytes.TrimSpace(m.Return))+"}"), method)
-			require.Empty(t, cmp.Diff(want.Elem().Interface(), got, cmpopts.EquateEmpty()), path)
+			if !reflect.DeepEqual(want.Elem().Interface(), got) { // which is much faster
+				require.Empty(t, cmp.Diff(want.Elem().Interface(), got, cmpopts.EquateEmpty()), path)
+			}
 			compared++
 		}
 	}
-	assert.Greater(t, compared, 100)
+	assert.Greater(t, compared, 60*len(capturedReleases()))
 }
 
 // call calls a method of a client that succeeds, with zero for its arguments, and returns the result.

@@ -197,8 +197,11 @@ func TestIdleMemory(t *testing.T) {
 		t.Skip("the race detector needs memory of its own")
 	}
 	conns := 500
-	if long() {
+	switch {
+	case long():
 		conns = 10_000
+	case testing.Short():
+		conns = 100
 	}
 	measureIdle(t, conns, func(when string, memory, goroutines float64) {
 		t.Logf("idle connections%s: %.0f bytes and %.2f goroutines each", when, memory, goroutines)

@@ -215,6 +215,9 @@ func BenchmarkGenerate(b *testing.B) {
 
 // TestKnown adds the releases before a schema of somebody's own, here a changed QEMU 7.2.
 func TestKnown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it generates everything three times")
+	}
 	root := t.TempDir()
 	require.NoError(t, os.CopyFS(root, os.DirFS("../../schema/qemu/7.2")))
 	control := filepath.Join(root, "qapi", "control.json")

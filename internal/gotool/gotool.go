@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,24 +36,30 @@ func Root(t testing.TB) string {
 	return ""
 }
 
+// watched has the packages of the calls of Watch.
+var watched sync.Map
+
 // Watch makes the result of the running test depend on the sources of packages of this
 // checkout, given by import path or by path from the module's root, and of those that they
 // import. Go notes which folders a test has read, and whether a file in them has changed.
 func Watch(t testing.TB, packages ...string) {
 	t.Helper()
+	if _, done := watched.LoadOrStore(strings.Join(packages, " "), true); done {
+		return // Go notes it for all tests of a package together
+	}
 	root := Root(t)
 	cmd := exec.Command("go", append([]string{"list", "-deps", "-f", "{{if .Module}}{{.Module.Path}} {{.Dir}}{{end}}"}, packages...)...)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	require.NoError(t, err, "go list %v", packages)
-	watched := 0
+	found := 0
 	for line := range strings.Lines(string(out)) {
 		path, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if path == Module || strings.HasPrefix(path, Module+"/") {
 			_, err := os.ReadDir(dir)
 			require.NoError(t, err)
-			watched++
+			found++
 		}
 	}
-	require.NotZero(t, watched, "go list %v: no package of this checkout", packages)
+	require.NotZero(t, found, "go list %v: no package of this checkout", packages)
 }

@@ -40,8 +40,8 @@ stdio_handler = "file"
 clear_emulator_capabilities = 0
 `
 
-// StartLibvirtd starts a libvirtd. Without it and virsh the test is skipped, or fails if
-// QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
+// StartLibvirtd starts a libvirtd, if there is a QEMU, see [QEMUs]. Without it and virsh the test is
+// skipped, or fails if QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
 // conf are lines of its libvirtd.conf, such as those with which it listens to the network.
 func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	t.Helper()
@@ -60,6 +60,7 @@ func StartVirtqemud(t testing.TB) *Libvirtd {
 
 func startLibvirtd(t testing.TB, daemon string, conf []string) *Libvirtd {
 	t.Helper()
+	QEMUs(t) // without one a libvirtd is of no use
 	for _, name := range []string{daemon, "virsh"} {
 		if program(name) == "" {
 			if os.Getenv("QAPI_REQUIRE_LIBVIRT") != "" {

@@ -28,6 +28,8 @@ const devicesFile = "devices.txt"
 // same: it must not be changed.
 type Set struct {
 	files   fs.FS                // with a folder for each release
+	names   func() []string      // of the releases
+	probed  func() []string      // the releases that have a list of devices
 	loaded  memo[*schema.Schema] // by release and root
 	merged  memo[*merge.Merged]  // by root
 	devices memo[*devices.List]  // by release
@@ -54,10 +56,17 @@ func (m *memo[V]) get(key string, f func() (V, error)) (V, error) {
 }
 
 // New returns the set of the releases in files, which has a folder for each.
-func New(files fs.FS) *Set { return &Set{files: files} }
+func New(files fs.FS) *Set {
+	s := &Set{files: files}
+	s.names = sync.OnceValue(s.readNames)
+	s.probed = sync.OnceValue(s.readProbed)
+	return s
+}
 
 // Releases lists the releases there are, such as "11.1", the oldest first.
-func (s *Set) Releases() []string {
+func (s *Set) Releases() []string { return slices.Clone(s.names()) }
+
+func (s *Set) readNames() []string {
 	entries, err := fs.ReadDir(s.files, ".")
 	if err != nil {
 		panic(err) // the files are a part of the program
@@ -72,7 +81,7 @@ func (s *Set) Releases() []string {
 
 // FS returns the files of a release.
 func (s *Set) FS(release string) (fs.FS, error) {
-	if all := s.Releases(); !slices.Contains(all, release) {
+	if all := s.names(); !slices.Contains(all, release) {
 		return nil, fmt.Errorf("there is no schema of QEMU %q; there are those of %s", release, strings.Join(all, ", "))
 	}
 	return fs.Sub(s.files, release)
@@ -81,7 +90,7 @@ func (s *Set) FS(release string) (fs.FS, error) {
 // LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
 func (s *Set) LoadAll(root string) ([]merge.Release, error) {
 	var all []merge.Release
-	for _, name := range s.Releases() {
+	for _, name := range s.names() {
 		loaded, err := s.Load(name, root)
 		if err != nil {
 			return nil, err
@@ -132,7 +141,9 @@ func (s *Set) CheckPath(root, path string) error {
 }
 
 // DeviceReleases lists the releases whose devices are known, such as "11.1", the oldest first.
-func (s *Set) DeviceReleases() []string {
+func (s *Set) DeviceReleases() []string { return slices.Clone(s.probed()) }
+
+func (s *Set) readProbed() []string {
 	return slices.DeleteFunc(s.Releases(), func(release string) bool {
 		_, err := fs.Stat(s.files, release+"/"+devicesFile)
 		return err != nil
@@ -142,7 +153,7 @@ func (s *Set) DeviceReleases() []string {
 // Devices returns what the binaries of a release, one of [Set.DeviceReleases], say of their
 // devices.
 func (s *Set) Devices(release string) (*devices.List, error) {
-	if all := s.DeviceReleases(); !slices.Contains(all, release) {
+	if all := s.probed(); !slices.Contains(all, release) {
 		return nil, fmt.Errorf("the devices of QEMU %q are not known; those of %s are", release, strings.Join(all, ", "))
 	}
 	return s.devices.get(release, func() (*devices.List, error) {

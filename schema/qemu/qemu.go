@@ -12,7 +12,8 @@
 // The files are the modules of QEMU's schema, written by schema.Format. The
 // interface of the storage daemon is a part of QMP's and has no files.
 //
-// What the functions return is made once, and everybody gets the same: it must not be changed.
+// The schemas and lists of devices that the functions return are made once, and everybody gets the
+// same: they must not be changed.
 package qemu
 
 import (
