@@ -139,7 +139,7 @@ func TestRoot(t *testing.T) {
 		"qapi/include.json": "{ 'include': '../common.json' }\n{ 'teleport': 'a' }",
 		"qapi/load.json":    "{ 'command': 'a', 'data': 'NoSuchType' }",
 		"qapi/plan.json":    "{ 'command': 'close' }",
-		"common.json":    "{ 'command': 'a' }",
+		"common.json":       "{ 'command': 'a' }",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o666))
 	}

@@ -34,7 +34,9 @@ as it is. :help lists the commands to the shell itself.
 After -- comes a QEMU with its arguments, which is started for the session, and ended with it.
 
 Without a terminal it reads lines from standard input, and writes a line of JSON for each reply
-and each event. Then it exits with the code of the last command that failed.
+and each event.
+
+It exits with the code of the last command that failed (see "qapi help"), and with 0 if none did.
 
 What is typed is kept in qapi/history in $XDG_STATE_HOME, or else in ~/.local/state, without
 lines that have passwords.`,
