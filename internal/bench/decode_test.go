@@ -75,7 +75,10 @@ func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(co
 	client, err := qapi.Dial(b.Context(), "unix:"+path)
 	require.NoError(b, err)
 	defer client.Close()
-	conn := plain(b, path)
+	conn, err := net.Dial("unix", path)
+	require.NoError(b, err)
+	defer conn.Close()
+	negotiate(b, conn)
 	decoder := json.NewDecoder(conn)
 	compare(b, 1, []side{
 		calls(b, "typed", 1, func() error { return call(b.Context(), client) }),

@@ -28,7 +28,8 @@ func Answer(stream io.ReadWriteCloser, reply []byte) {
 	defer stream.Close()
 	_, err := io.WriteString(stream, `{"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 11}, "package": ""}, "capabilities": []}}`+"\r\n")
 	text := []byte("{\"return\": {}}\r\n") // to the negotiation
-	for request, n := make([]byte, 64<<10), 0; err == nil; text = reply {
+	for request := make([]byte, 64<<10); err == nil; text = reply {
+		var n int
 		if n, err = stream.Read(request); err == nil {
 			_, err = stream.Write(WithID(text, request[:n]))
 		}

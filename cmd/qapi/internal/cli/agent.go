@@ -44,6 +44,19 @@ func (a *app) agentCommand() *cobra.Command {
 "qapi agent ADDR run …" is the same as "qapi agent run ADDR …".
 
 `+target.Help)
+	help := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) < 2 || similar(cmd, args[0]) != "" {
+			return help(cmd, args)
+		}
+		err := unknown(cmd, args[1]) // as in "agent ADDR frob"
+		if similar(cmd, args[1]) == "" {
+			if _, unresolved := target.Resolve(cmd.Context(), a.finder, args[0]); unresolved != nil { // as in "agent frob ADDR"
+				err = unknown(cmd, args[0])
+			}
+		}
+		return exit.With(exit.Usage, err)
+	}
 	cmd.AddCommand(a.agentRunCommand(), a.agentCatCommand(), a.agentPutCommand(), a.agentInfoCommand(), a.agentFreezeCommand(), a.agentCallCommand())
 	return cmd
 }
@@ -97,7 +110,7 @@ guest, can see its arguments: give secrets on standard input, with --stdin.`,
 		}
 		command := qga.Command{Path: program[0], Args: program[1:]}
 		if *stdin {
-			text, err := io.ReadAll(a.in)
+			text, err := io.ReadAll(&endingReader{cmd.Context(), a.in})
 			if err != nil {
 				return err
 			}
@@ -156,7 +169,8 @@ func (a *app) agentPutCommand() *cobra.Command {
 	}
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		in, size := a.in, int64(0)
+		var in io.Reader = &endingReader{cmd.Context(), a.in}
+		size := int64(0)
 		if args[1] != "-" {
 			file, err := os.Open(args[1])
 			if err != nil {
@@ -273,17 +287,8 @@ Ctrl-C, or at the end of standard input.`,
 // whileFrozen runs a command, or waits for the user if there is none.
 func (a *app) whileFrozen(ctx context.Context, command []string) error {
 	if len(command) == 0 {
-		line := make(chan struct{})
-		go func() {
-			_, _ = bufio.NewReader(a.in).ReadString('\n')
-			close(line)
-		}()
-		select {
-		case <-line:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		_, _ = bufio.NewReader(&endingReader{ctx, a.in}).ReadString('\n')
+		return ctx.Err()
 	}
 	run := exec.CommandContext(ctx, command[0], command[1:]...)
 	run.Stdin, run.Stdout, run.Stderr = a.in, a.out, a.errOut

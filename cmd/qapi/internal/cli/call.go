@@ -74,6 +74,9 @@ as they are. If ADDR names several machines, each line has the name of its machi
 }
 
 func (a *app) call(ctx context.Context, addr, command string, words []string, flags callFlags) (err error) {
+	if flags.release != "" && !flags.dryRun {
+		return exit.Usagef("--release is for --dry-run: a server has its own release")
+	}
 	c := call{command: command, oob: flags.oob, several: strings.HasPrefix(addr, "@")}
 	if c.words, err = arguments.Read(command, words, a.sources(ctx)); err != nil {
 		return badWords(err)

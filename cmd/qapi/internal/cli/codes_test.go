@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +46,13 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", nil, "call web01 stop --quick", exit.Usage, "unknown flag: --quick"},
 		{"too few arguments", nil, "call web01", exit.Usage, "wrong number of arguments: 1"},
 		{"an unknown command for jobs", nil, "job frob web01", exit.Usage, `unknown command "frob" of qapi job; it has cancel, `},
+		{"an unknown command for an agent", nil, "agent web01 frob", exit.Usage, `unknown command "frob" of qapi agent; it has call, `},
+		{"and before its machine", nil, "agent frob web01", exit.Usage, `unknown command "frob" of qapi agent; it has call, `},
+		{"a misspelt command for an agent", nil, "agent web01 frezee", exit.Usage, `unknown command "frezee" of qapi agent; did you mean freeze?`},
+		{"and before the machine", nil, "agent frezee web01", exit.Usage, `unknown command "frezee" of qapi agent; did you mean freeze?`},
+		{"an unknown command without a machine", nil, "agent frob", exit.Usage, `unknown command "frob" of qapi agent; it has call, `},
+		{"a release of a server", nil, "call web01 query-status -r 7.2", exit.Usage, "--release is for --dry-run: a server has its own release"},
+		{"a member that an event does not have", nil, "call web01 stop --wait STOP:foo=1", exit.Usage, "qapi: STOP has no member \"foo\"\n"},
 		{"JSON for a command", nil, `call web01 {"execute":"stop"}`, exit.Usage, "the command is JSON: give its name"},
 		{"JSON for the agent's command", nil, `agent web01 call {"execute":"guest-ping"}`, exit.Usage, "the command is JSON: give its name"},
 		{"a misspelt value", nil, "call web01 blockdev-add driver=flie", exit.Usage, "qapi: driver=flie: did you mean file?"},
@@ -61,7 +70,7 @@ func TestExitCodes(t *testing.T) {
 		{"a bad time", nil, "call web01 stop --timeout soon", exit.Usage, "soon"},
 
 		{"nobody listens", nil, "call /none/m.sock stop", exit.NoConnection, "qapi: connect to /none/m.sock: dial unix:/none/m.sock: no such file or directory\n"},
-		{"no such machine", nil, "call web1 stop", exit.NoConnection, `no machine is named "web1"; did you mean "web01"?`},
+		{"no such machine", nil, "call web1 stop", exit.NoConnection, `no machine is named "web1"; "qapi ps" shows those of this host; did you mean "web01"?`},
 		{"no such machines", nil, "call @db* stop", exit.NoConnection, "no machine's name matches"},
 		{"no such process", nil, "call PID:3 stop", exit.NoConnection, "process 3 is not a QEMU"},
 		{"no agent", nil, "agent web02 info", exit.NoConnection, "no guest agent"},
@@ -83,6 +92,41 @@ func TestExitCodes(t *testing.T) {
 				assert.Zero(t, len(w.vm.Calls())+len(w.old.Calls()), "something was sent")
 			}
 		})
+	}
+}
+
+// The socket of a machine's agent is not its monitor: nobody waits for a greeting there.
+func TestAgentIsNotAMonitor(t *testing.T) {
+	w := newWorld(t)
+	code, _, errs := w.run("", "call", w.found[0].Agent, "stop")
+	assert.Equal(t, exit.NoConnection, code)
+	assert.Equal(t, "qapi: connect to "+w.found[0].Agent+": this is the socket of the guest agent of web01: use \"qapi agent\"\n", errs)
+	code, _, errs = w.run("", "agent", w.found[0].Agent, "call", "guest-ping")
+	assert.Equal(t, exit.OK, code, errs)
+}
+
+// An interrupt ends a command that reads from a pipe which nobody closes.
+func TestInterruptedAtAPipe(t *testing.T) {
+	for _, args := range [][]string{
+		{"call", "web01", "set_password", "protocol=vnc", "password=-"},
+		{"agent", "run", "--stdin", "web01", "cat"},
+		{"agent", "put", "web01", "-", "/x"},
+		{"agent", "freeze", "web01"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		in, other := io.Pipe()
+		var errs strings.Builder
+		w := newWorld(t)
+		w.agent.Reply("guest-file-open", json.RawMessage("1"))
+		w.agent.Reply("guest-file-close")
+		a := w.app("", io.Discard, &errs)
+		a.in = in
+		go func() {
+			_, _ = other.Write([]byte("x")) // it reads
+			cancel()
+		}()
+		assert.Equal(t, exit.Interrupted, a.run(ctx, args), "%v: %s", args, errs.String())
+		other.Close()
 	}
 }
 

@@ -31,9 +31,43 @@ func badWords(err error) error {
 func (a *app) private(ctx context.Context) io.Reader {
 	file, ok := a.in.(*os.File)
 	if !ok || !xterm.IsTerminal(int(file.Fd())) {
-		return a.in
+		return &endingReader{ctx, a.in}
 	}
 	return &hiddenLine{ctx: ctx, file: file, prompt: a.errOut}
+}
+
+// An endingReader reads until the context ends: who writes to a pipe may never close it.
+type endingReader struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (r *endingReader) Read(p []byte) (int, error) {
+	text, err := untilEnd(r.ctx, func() ([]byte, error) {
+		own := make([]byte, len(p)) // p is the caller's again when the context ends
+		n, err := r.from.Read(own)
+		return own[:n], err
+	})
+	return copy(p, text), err
+}
+
+// untilEnd returns what read returns, or the error of the context if that ends first.
+func untilEnd(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := read()
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // A hiddenLine reads a line from a terminal, which does not show it.
@@ -71,19 +105,9 @@ func (h *hiddenLine) read() ([]byte, error) {
 	if err = errors.Join(err, h.ctx.Err()); err != nil {
 		return nil, err
 	}
-	type result struct {
-		line []byte
-		err  error
+	line, err := untilEnd(h.ctx, func() ([]byte, error) { return xterm.ReadPassword(fd) })
+	if err != nil && h.ctx.Err() != nil {
+		err = errors.Join(err, xterm.Restore(fd, before))
 	}
-	typed := make(chan result, 1)
-	go func() {
-		line, err := xterm.ReadPassword(fd)
-		typed <- result{line, err}
-	}()
-	select {
-	case r := <-typed:
-		return r.line, r.err
-	case <-h.ctx.Done():
-		return nil, errors.Join(h.ctx.Err(), xterm.Restore(fd, before))
-	}
+	return line, err
 }

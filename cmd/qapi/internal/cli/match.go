@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,7 +71,7 @@ func (m matcher) check(s *schema.Schema) error {
 	for _, t := range m.tests {
 		path := "event " + m.event + "/" + strings.Join(t.path, "/")
 		if err := s.CheckPath(path); err != nil {
-			return exit.With(exit.Usage, err)
+			return exit.With(exit.Usage, cmp.Or(errors.Unwrap(err), err)) // without the path, which the user did not write
 		}
 	}
 	return nil

@@ -169,16 +169,22 @@ func parent(use, short, long string) *cobra.Command {
 				_ = cmd.Help()
 				return exit.Silent(exit.Usage)
 			}
-			err := fmt.Errorf("unknown command %q of %s", args[0], cmd.CommandPath())
-			if near := similar(cmd, args[0]); near != "" {
-				err = fmt.Errorf("%w; did you mean %s?", err, near)
-			} else if cmd.HasParent() {
-				err = fmt.Errorf("%w; it has %s", err, strings.Join(subcommands(cmd), ", "))
-			}
-			return exit.With(exit.Usage, err)
+			return exit.With(exit.Usage, unknown(cmd, args[0]))
 		},
 		Args: cobra.ArbitraryArgs,
 	}
+}
+
+// unknown returns the error for a word that is not a command of cmd.
+func unknown(cmd *cobra.Command, word string) error {
+	err := fmt.Errorf("unknown command %q of %s", word, cmd.CommandPath())
+	if near := similar(cmd, word); near != "" {
+		return fmt.Errorf("%w; did you mean %s?", err, near)
+	}
+	if cmd.HasParent() {
+		return fmt.Errorf("%w; it has %s", err, strings.Join(subcommands(cmd), ", "))
+	}
+	return err
 }
 
 // similar returns the command of a parent that a word begins, or is similar to, or "".

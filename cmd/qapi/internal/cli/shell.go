@@ -35,7 +35,9 @@ After -- you can give a QEMU with its arguments: it is started for the session, 
 with it.
 
 Without a terminal it reads lines from standard input, and writes a line of JSON for each reply
-and each event. Then it exits with the code of the last command that failed.
+and each event.
+
+It exits with the code of the last command that failed (see "qapi help"), and with 0 if none did.
 
 What is typed is kept in qapi/history in $XDG_STATE_HOME, or in ~/.local/state if that is not
 set. Lines that have passwords are not kept.`,

@@ -33,7 +33,7 @@ func metaCommands() []metaCommand {
 		{":end", "", "execute the transaction", (*session).commit, nil},
 		{":cancel", "", "forget the transaction", (*session).forget, nil},
 		{":record", "FILE|off", "record the session, without secrets", (*session).record, (*session).completeFile},
-		{":quit", "", "end the shell", (*session).quit, nil},
+		{":quit", "", "end; the exit code is the last failure's", (*session).quit, nil},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // key is called for each key; Tab completes the word before the cursor.
 func (t *terminal) key(line string, pos int, key rune) (string, int, bool) {
 	if key != '\t' {
+		t.listed = ""
 		return "", 0, false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), live.Limit)
@@ -26,7 +27,10 @@ func (t *terminal) key(line string, pos int, key rune) (string, int, bool) {
 		common = commonPrefix(common, c.Word)
 	}
 	if len(found) > 1 && common == typed {
-		t.list(found)
+		if t.listed != line[:pos] { // otherwise the list is there
+			t.listed = line[:pos]
+			t.list(found)
+		}
 		return line, pos, true
 	}
 	completed := before + quote(common)

@@ -30,6 +30,7 @@ type terminal struct {
 	restore func()
 
 	complete func(ctx context.Context, words []string, last string) []complete.Candidate
+	listed   string // the text for which the last key, a Tab, has listed what can follow
 
 	mu    sync.Mutex
 	left  bool            // the editor is not used any more

@@ -72,6 +72,12 @@ func TestTabLists(t *testing.T) {
 	_, _, _ = term.key("alpha", 5, '\t')
 	assert.Equal(t, eraseBelow+"alpha     alphabet\r\n", out.String())
 	out.Reset()
+	_, _, _ = term.key("alpha", 5, '\t')
+	assert.Empty(t, out.String(), "the list is there")
+	_, _, _ = term.key("alpha", 5, 'b')
+	_, _, _ = term.key("alpha", 5, '\t')
+	assert.NotEmpty(t, out.String(), "something was typed")
+	out.Reset()
 	_, _, _ = term.key("a", 1, '\t')
 	assert.Contains(t, out.String(), `a\x1b[31m`)
 }

@@ -65,6 +65,8 @@ func (m Machine) dial(ctx context.Context, opts []qmp.Option) (*qmp.Conn, error)
 		return dialLibvirt(ctx, m.Address, func(h *libvirt.Host, name string) (*qmp.Conn, error) {
 			return qmp.DialFunc(ctx, h.QMP(name), opts...)
 		})
+	case m.AgentOf != "":
+		return nil, fmt.Errorf("this is the socket of the guest agent of %s: use \"qapi agent\"", m.AgentOf)
 	case m.Libvirt && m.Clients > 0:
 		return nil, errors.New("libvirt holds its monitor: use libvirt:NAME")
 	}
@@ -81,7 +83,7 @@ func (m Machine) dial(ctx context.Context, opts []qmp.Option) (*qmp.Conn, error)
 	if m.Clients > 0 {
 		return nil, fmt.Errorf("its monitor is busy: it serves one client at a time, and another one has been connected for %v", limit)
 	}
-	return nil, fmt.Errorf("it accepts connections, but does not say anything for %v: is it a QMP monitor, and is nobody else connected to it?", limit)
+	return nil, fmt.Errorf("it accepts connections, but does not say anything for %v: is it a QMP monitor, not a guest agent (\"qapi agent\"), and is nobody else connected to it?", limit)
 }
 
 var errSilent = errors.New("no greeting")

@@ -133,7 +133,7 @@ func TestResolve(t *testing.T) {
 	}
 	for addr, want := range map[string]string{
 		"":                    "the address is empty",
-		"web1":                `no machine is named "web1"; did you mean "web01"?; "qapi ps" shows those of this host`,
+		"web1":                `no machine is named "web1"; "qapi ps" shows those of this host; did you mean "web01"?`,
 		"zebra":               `no machine is named "zebra"; "qapi ps" shows those of this host`,
 		"twin":                `2 machines are named "twin": use PID:9 or PID:10`,
 		"PID:x":               `"x" is not the id of a process`,

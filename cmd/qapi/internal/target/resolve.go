@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,9 @@ func known(ctx context.Context, f Finder, typed, at string) ([]Machine, error) {
 			m.Name, m.Address = typed, at
 			return []Machine{m}, nil
 		}
+		if sameSocket(m.Agent, at) {
+			return []Machine{{Name: typed, Address: at, AgentOf: cmp.Or(m.Name, fmt.Sprint("PID:", m.PID))}}, nil
+		}
 	}
 	return []Machine{{Name: typed, Address: at}}, nil
 }
@@ -128,7 +132,7 @@ func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 		case len(same) > 1:
 			return nil, fmt.Errorf("%d machines are named %q: use %s", len(same), name, strings.Join(same, " or "))
 		}
-		err = notFound(`no machine is named %q%s; "qapi ps" shows those of this host`, name, guess(name, all))
+		err = notFound(`no machine is named %q; "qapi ps" shows those of this host%s`, name, guess(name, all))
 	}
 	if info, statErr := os.Stat(name); statErr == nil && info.Mode().Type() == os.ModeSocket {
 		return []Machine{{Name: name, Address: qmp.UnixAddr("." + string(filepath.Separator) + name)}}, nil

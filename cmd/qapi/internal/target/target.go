@@ -20,6 +20,7 @@ type Machine struct {
 	Address string // of the QMP monitor, as qmp.Dial takes it, or "libvirt:NAME"; "" if there is none
 	Socket  string // of the monitor, also if libvirt owns it; "" if it is not known
 	Agent   string // of the guest agent, as qga.Dial takes it; "" if it is not known
+	AgentOf string // the machine whose guest agent has the address, which is not a monitor; "" if it is not that of one
 	Libvirt bool   // libvirt owns the monitor
 	Waits   bool   // QEMU may not begin before somebody connects to the monitor
 	Clients int    // how many are connected to the monitor, which serves one at a time
