@@ -89,7 +89,7 @@ var figures = []figure{
 	{"against one on QEMU's own socket", "BenchmarkLibvirt/callers=1", "typed/direct", ratio, 0, 0},
 	{"by ssh, against one on QEMU's own socket", "BenchmarkLibvirt/callers=1", "ssh/direct", ratio, 0, 0},
 	{"8 callers, against 8 on QEMU's own socket", "BenchmarkLibvirt/callers=8", "typed/direct", ratio, 0, 0},
-	{"the slowest of 100 beside a QEMU that is stopped", "BenchmarkLibvirtStopped", "slowest-ns", millis, 100, 0},
+	{"slowest of 100, another QEMU is stopped", "BenchmarkLibvirtStopped", "slowest-ns", millis, 100, 0},
 	{"memory of an idle connection", "BenchmarkLibvirtIdle", "B/conn", kibibytes, 16, 0},
 	{"goroutines of an idle connection", "BenchmarkLibvirtIdle", "goroutines/conn", tenths, 2, 0},
 	{"time, direct", "BenchmarkLibvirt/callers=1", "direct-ns", micros, 0, 0},
