@@ -10,19 +10,26 @@ import "bytes"
 func (d *Decoder) tagAhead(tag string) (value []byte) {
 	at, depth := d.at, d.depth
 	for name := d.Member(); name != nil; name = d.Member() {
-		if string(name) != tag {
-			d.pass()
-			continue
+		if string(name) == tag {
+			value = d.tag()
+			break
 		}
-		if d.peek() == '"' {
-			value = d.quoted()
-			d.scratch = nil // the value may be in it
-		}
-		break
+		d.pass()
 	}
 	if d.err == nil {
 		d.at, d.depth = at, depth
 	}
+	return value
+}
+
+// tag reads the value of a tag; it returns nil for null.
+func (d *Decoder) tag() []byte {
+	if d.peek() != '"' {
+		d.other("a string is expected")
+		return nil
+	}
+	value := d.quoted()
+	d.scratch = nil // the value may be in it
 	return value
 }
 

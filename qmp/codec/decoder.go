@@ -26,23 +26,28 @@ type Decoder struct {
 	depth  int
 	strict bool // an unknown member is an error
 
-	ctx  context.Context
-	look int // the index in text at which ctx is checked again
-	left int // how many bytes of memory may still be allocated
-	size int // of the whole text, on which that depends
+	look int // the index in text at which the context is checked again
+	limits
 
 	err     error // the first
 	errAt   int   // the place in text of the value that err is about
 	stopped bool  // err is not about the text
 
-	strings    strings.Builder    // where short strings are kept, several in one allocation
-	scratch    []byte             // for strings with escapes
-	raw        []byte             // where short JSON texts are kept, in the same way
-	spare      []any              // a *[]T for each type of list and pointer, see there
-	passing    bool               // a value is read for its end, by pass
-	ends       map[int]int        // where the long ones among these end, by where they begin
-	unmeasured int                // how much text reflection may still decode without the meter
-	meter      *json.Unmarshalers // charges what reflection allocates
+	strings strings.Builder    // where short strings are kept, several in one allocation
+	raw     []byte             // where short JSON texts are kept, in the same way
+	scratch []byte             // for strings with escapes
+	passing bool               // a value is read for its end, by pass
+	ends    map[int]int        // where the long ones among these end, by where they begin
+	meter   *json.Unmarshalers // charges what reflection allocates
+}
+
+// limits are what a Decoder may use, and has used, together with those that decode parts of its text.
+type limits struct {
+	ctx        context.Context
+	left       int   // how many bytes of memory may still be allocated
+	size       int   // of the whole text, on which that depends
+	unmeasured int   // how much text reflection may still decode without the meter
+	spare      []any // a *[]T for each type of list and pointer, see there
 }
 
 const (
@@ -63,21 +68,21 @@ func budget(text int) int { return 64<<20 + 14*text }
 var decoders sync.Pool
 
 // decodeText decodes a text with a function. If the text is part of what another Decoder
-// is decoding, that Decoder's context and budget apply.
+// is decoding, that Decoder's limits apply.
 func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, decode func(*Decoder)) error {
 	d, _ := decoders.Get().(*Decoder)
 	if d == nil {
 		d = new(Decoder)
 	}
-	d.text, d.strict, d.ctx = text, strict, ctx
-	d.size, d.left, d.unmeasured = len(text), budget(len(text)), fewBytes
+	d.text, d.strict = text, strict
+	d.limits = limits{ctx: ctx, left: budget(len(text)), size: len(text), unmeasured: fewBytes}
 	if within != nil {
-		d.ctx, d.size, d.left, d.unmeasured = within.ctx, within.size, within.left, within.unmeasured
+		d.limits = within.limits
 	}
 	decode(d)
 	err := d.finish()
 	if within != nil {
-		within.left, within.unmeasured = d.left, d.unmeasured
+		within.limits = d.limits
 	}
 	d.release()
 	return err

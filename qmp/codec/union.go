@@ -11,8 +11,7 @@ type MemberFunc = func(d *Decoder, name []byte) bool
 // A Union is a union that is being decoded: [Decoder.Union] looks ahead for its tag,
 // which decides how the members are read.
 type Union struct {
-	// Tag is the discriminator's value; empty if the object has none. It is
-	// valid until the next string is read.
+	// Tag is the discriminator's value; empty if the object has none.
 	Tag []byte
 
 	d       *Decoder
@@ -45,7 +44,7 @@ func (u *Union) Member() []byte {
 		if name == nil || string(name) != u.tagName {
 			return name
 		}
-		u.skipTag()
+		u.d.tag() // it is known
 	}
 }
 
@@ -55,15 +54,6 @@ func (u *Union) Empty(common MemberFunc) {
 		if !common(u.d, name) {
 			u.d.Unknown()
 		}
-	}
-}
-
-// skipTag reads the tag, which is known already.
-func (u *Union) skipTag() {
-	if u.d.peek() == '"' {
-		u.d.quoted()
-	} else {
-		u.d.other("a string is expected")
 	}
 }
 
