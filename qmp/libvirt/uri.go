@@ -47,20 +47,36 @@ func parseURI(text string) (*endpoint, error) {
 	return e, nil
 }
 
-// withoutPassword returns a URI without the password that it may have.
+// withoutPassword returns a URI for an error, without what may be a password. A password that is not
+// escaped may have any character, also those that end it in a URI, such as "@" and "/".
 func withoutPassword(uri string) string {
-	begin, rest, _ := strings.Cut(uri, "//")
-	login, host, found := strings.Cut(rest, "@")
-	user, _, password := strings.Cut(login, ":")
-	if !found || !password {
+	u, err := url.Parse(uri)
+	if err == nil && !strings.Contains(u.Path+u.Opaque, "@") {
+		if _, has := u.User.Password(); !has {
+			return uri
+		}
+	}
+	end := strings.LastIndex(uri, "@")
+	begin := 0
+	if i := strings.Index(uri, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if end < begin {
 		return uri
 	}
-	return begin + "//" + user + ":…@" + host
+	user, _, has := strings.Cut(uri[begin:end], ":")
+	if !has {
+		return uri
+	}
+	return uri[:begin] + user + ":…" + uri[end:]
 }
 
 func splitURI(text string) (*endpoint, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	switch {
+	case err != nil && withoutPassword(text) != text: // err may have a part of the password
+		return nil, fmt.Errorf("it is not valid; leave out the password, which is not used")
+	case err != nil:
 		return nil, err.(*url.Error).Err
 	}
 	driver, transport, _ := strings.Cut(u.Scheme, "+")

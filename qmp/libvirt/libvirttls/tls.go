@@ -61,14 +61,14 @@ func clientConfig(uri *url.URL) (*tls.Config, error) {
 	if !config.RootCAs.AppendCertsFromPEM(authority) && !config.InsecureSkipVerify {
 		return nil, fmt.Errorf("%s has no certificate", f.authority)
 	}
-	own, err := tls.LoadX509KeyPair(f.certificate, f.key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // a libvirtd may accept clients without one
-	case err != nil:
-		return nil, err
-	default:
-		config.Certificates = []tls.Certificate{own}
+	if f.own() == 0 {
+		return config, nil // a libvirtd may accept clients without a certificate
 	}
+	own, err := tls.LoadX509KeyPair(f.certificate, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("the client's certificate %s with the key %s: %w", f.certificate, f.key, err)
+	}
+	config.Certificates = []tls.Certificate{own}
 	return config, nil
 }
 
@@ -92,13 +92,23 @@ func files(uri *url.URL) certFiles {
 	if exists(own.authority) {
 		f.authority = own.authority
 	}
-	if exists(own.certificate) && exists(own.key) {
+	if n := own.own(); n == 2 || n > f.own() {
 		f.certificate, f.key = own.certificate, own.key
 	}
 	return f
 }
 
+// own returns how many files of the client's own, the certificate and the key, exist.
+func (f certFiles) own() (n int) {
+	for _, path := range []string{f.certificate, f.key} {
+		if exists(path) {
+			n++
+		}
+	}
+	return n
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist) // one that may not be read exists, too
 }
