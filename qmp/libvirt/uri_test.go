@@ -49,7 +49,7 @@ func TestURIRefused(t *testing.T) {
 		"qemu:///system/x":                           "its path is neither /system nor /session",
 		"qemu+libssh2://h/system":                    `the transport "libssh2" is not one of unix, ssh, tls and tcp`,
 		"qemu+ssh:///system":                         "it has no host",
-		"qemu+unix://h/system":                       "it has a host, but the transport unix stays on this one",
+		"qemu+unix://h/system":                       "it has a host, but the transport unix is for this host",
 		"qemu+tls://me@h/system":                     "it has a user, which only the transport ssh has",
 		"qemu+ssh://me:secret@h/system":              "it has a password",
 		"qemu+ssh://-oProxyCommand=x/system":         "its host or user begins with -",
@@ -78,6 +78,7 @@ func TestURISecret(t *testing.T) {
 		"qemu+ssh://me:a@b/secret@h/system", "qemu+ssh://me:secret/a@h/system", "qemu+ssh://me:a?secret@h/system",
 		"qemu+ssh://me:a#secret@h/system", "qemu+ssh://me:1/secret@h/system", "qemu+ssh://me:%secret@h/system",
 		"qemu+ssh://me:a@%secret@h/system", "qemu+ssh://me:a:secret@h/system", "qemu+ssh:/me:secret@h/system",
+		"qemu+ssh://me:1#secret@h/system", "qemu+ssh://me:1?secret@h/system", "qemu+ssh://me:1/?secret@h/system",
 		"qemu+ssh:me:secret@h/system", "me:secret@h/system",
 	} {
 		_, err := parseURI(text)

@@ -27,9 +27,10 @@ import (
 const port = "16514"
 
 // WithTLS lets [libvirt.Dial] connect to URIs whose transport is TLS, qemu+tls://host/… and
-// qemu://host/…, with the certificates that libvirt's own clients would use: those of the
-// URI's parameter pkipath, else the user's in ~/.pki/libvirt, else the system's in /etc/pki.
-// They are read again for each connection. With no_verify=1 libvirt's certificate is not checked.
+// qemu://host/…, with the certificates that libvirt's own clients would use: those in the folder of
+// the URI's parameter pkipath; without it, the user's in ~/.pki/libvirt if they exist, and
+// otherwise the system's in /etc/pki. They are read again for each connection. With no_verify=1
+// libvirt's certificate is not checked.
 func WithTLS() libvirt.Option { return libvirt.WithTLSDialer(dial) }
 
 func dial(ctx context.Context, uri *url.URL) (io.ReadWriteCloser, error) {
@@ -75,7 +76,8 @@ func clientConfig(uri *url.URL) (*tls.Config, error) {
 // certFiles are the files with the certificates of a client.
 type certFiles struct{ authority, certificate, key string }
 
-// files are those of the URI, else the user's where there are some, else the system's.
+// files returns the files in the folder that the URI names; otherwise the user's, where they exist;
+// otherwise the system's.
 func files(uri *url.URL) certFiles {
 	in := func(dir string) certFiles {
 		return certFiles{filepath.Join(dir, "cacert.pem"), filepath.Join(dir, "clientcert.pem"), filepath.Join(dir, "clientkey.pem")}
