@@ -124,7 +124,7 @@ demo: ## drive a QEMU (QEMU=path, or the one on PATH), or the fake one where the
 	$(GO) run ./examples/hotplug
 
 .PHONY: bench
-bench: ## measure the figures of the design, in one table; all that was printed goes to bin/bench.txt
+bench: ## measure what has limits, in one table; all that was printed goes to bin/bench.txt
 	@mkdir -p bin
 	$(GO) run ./internal/bench -raw bin/bench.txt
 

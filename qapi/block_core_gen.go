@@ -4245,7 +4245,8 @@ func (x BlockdevMirrorArgs) LogValue() slog.Value {
 // [Client.BlockJobCancel] without force ends the job with a copy of that moment
 // and leaves the guest where it is. Until one of them comes, the job runs on.
 // [BlockJobCompletedEvent] or [BlockJobCancelledEvent] follows. The target must
-// be exactly as large as the source, or the job fails, and not in use.
+// not be in use, and must be exactly as large as the source: otherwise the job
+// fails.
 //
 // QAPI: command blockdev-mirror (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-mirror
 func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) error {

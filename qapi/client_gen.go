@@ -89,7 +89,7 @@ func Subscribe[E any, P eventPointer[E]](c *Client, opts ...qmp.SubscribeOption)
 }
 
 // SubscribeEvents returns one stream of the events of several types, in the
-// order in which the server sent them. Each type is given by any value of it.
+// order in which the server sent them. events has a value of each type, which may be empty.
 // Without any, the stream has all events; those that these bindings do not know
 // are [UnknownEvent].
 func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qmp.Stream[Event] {

@@ -131,7 +131,7 @@ var hostileReplies = []hostile{
 }
 
 // TestHostileReplies are decoded, or are an error, in little memory. With QAPI_LONG
-// they are of 16 MiB, for which the design's figure is.
+// they are of 16 MiB.
 func TestHostileReplies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it decodes a hundred megabytes")

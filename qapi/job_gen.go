@@ -66,7 +66,7 @@ type JobStatus string
 
 // The values of JobStatus.
 const (
-	// None. It is never seen.
+	// Not used: no job is ever in this state.
 	JobStatusUndefined JobStatus = "undefined"
 	// The job is there, but has not started.
 	JobStatusCreated JobStatus = "created"

@@ -111,10 +111,10 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// Device is a device for [Client.DeviceAdd]: one of package
-// [github.com/goqapi/goqapi/qapi/device], the open [DeviceAddArgs], or a type of yours. That is
+// Device is a device for [Client.DeviceAdd]: a type of package
+// [github.com/goqapi/goqapi/qapi/device], [DeviceAddArgs] for any device, or a type of yours:
 // any struct with this method whose JSON has the properties by their names in QEMU,
-// id and bus among them:
+// with id and bus:
 //
 //	type disk struct {
 //		ID    string `json:"id"`
@@ -137,7 +137,7 @@ func (x DeviceAddArgs) DeviceDriver() string {
 	return x.Driver
 }
 
-// deviceArguments are what is sent for a device, to a server that drops lists or does not.
+// deviceArguments returns what is sent for a device; dropsLists reports whether the server drops lists.
 func deviceArguments(dev Device, dropsLists bool) any {
 	return deviceadd.Arguments(dev, dropsLists, "hotplugged", "parent_bus", "realized", "type")
 }

@@ -159,7 +159,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestCallAllocations holds the figure of the design: 4 for a call with plain
+// TestCallAllocations holds the limit of internal/bench: 4 for a call with plain
 // arguments, from the values to the values.
 func TestCallAllocations(t *testing.T) {
 	if raceEnabled {

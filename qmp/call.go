@@ -19,6 +19,7 @@ type call struct {
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none
 	order   uint64        // its place among all calls that were sent
+	end     int64         // how many bytes the writer has written when all of the request is written
 	taken   int64         // the id of a whole message, if it is a number: no other call may use that number meanwhile; otherwise 0
 
 	answer  []byte // the return or error member; the whole text for a whole message

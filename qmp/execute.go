@@ -55,9 +55,10 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 
 // ExecuteNoReply issues a command that has no reply if it succeeds, such as
 // the guest agent's guest-shutdown. It returns nil when the server closes the connection,
-// the server's error if it refuses, and ctx's error when ctx ends first. If the command
-// succeeds and the server keeps the connection open, nothing shows that: ExecuteNoReply
-// then returns ctx's error.
+// an error that wraps [ErrClosed] if writing the command had failed before, the server's error
+// if it refuses, and ctx's error when ctx ends first. If the command succeeds and the server
+// keeps the connection open, nothing shows that: ExecuteNoReply then returns ctx's error. It can
+// also return nil for a command that was never read: when the server ends just as it is issued.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })

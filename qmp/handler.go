@@ -5,10 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// OnEvent registers f for the events of this name, or for every event if name is
-// empty. f is called for one event at a time, in the order of the events, on a worker
-// (see [WithWorkers]). It may issue commands, and it may be slow: events that are lost
-// because it is too slow are reported to the function of [WithEventError].
+// OnEvent registers f for the events of this name, or for every event if name is empty. f is called
+// for one event at a time, in the order of the events, on a worker (see [WithWorkers]). It may
+// issue commands, and it may be slow: events that are lost because it is too slow are reported to
+// the function of [WithEventError]. f is not told where events may be missing after a reconnection:
+// use a subscription, or [Reconnect].OnReconnect, for that.
 //
 // After stop has returned, f does not run: stop waits for a call that is running. If f
 // itself calls stop, stop returns at once, and f is not called again. Two handlers
@@ -122,7 +123,8 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 	return e, h.active, err
 }
 
-// stop may be called several times, also at the same time: each call waits for f.
+// stop may be called several times, also at the same time. Each call waits for f, except a call by
+// f itself.
 func (h *handler) stop() {
 	h.core.events.remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)

@@ -254,6 +254,7 @@ func (s *session) sendLocked(c *call) {
 	if c.mode != whole {
 		out = append(out, '}')
 	}
+	c.end = s.out.done + int64(len(out))
 	if s.agent != nil {
 		out = append(out, '\n') // some agents read lines
 	}
@@ -392,7 +393,7 @@ func (s *session) loseLocked(c *call, closed *closedError) {
 		return
 	case !wasSent:
 		c.err = fmt.Errorf("qmp: %s: %w: %w", c.command, closed, ErrNotSent)
-	case c.mode == noReply && closed.byPeer: // this is success
+	case c.mode == noReply && closed.byPeer && !s.out.cut(c.end): // this is success
 	default:
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, closed)
 	}

@@ -31,9 +31,9 @@ type Subscription struct {
 	ready chan struct{} // holds a value if the queue may have an entry
 }
 
-// Subscribe starts a subscription to the events of these names, or to all events
-// if names is nil. It has every event that comes after Subscribe has returned: so
-// subscribe first, then issue a command, then wait for its events.
+// Subscribe starts a subscription to the events of these names, or to all events if names is nil or
+// empty. It has every event that comes after Subscribe has returned: so subscribe first, then issue
+// a command, then wait for its events.
 func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription {
 	o := subscribeOptions{buffer: c.core.opts.eventBuffer}
 	for _, opt := range opts {
@@ -92,8 +92,8 @@ func (s *Subscription) what() string {
 	}
 }
 
-// All ranges over what Next returns, overflows and gaps included. It ends with an error
-// when ctx or the connection ends, and without one after Close.
+// All ranges over what Next returns, with overflows and gaps. When ctx or the connection ends, the
+// last element is an error; after Close the range ends without an error.
 func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 	return all(ctx, s, func(e Event) (Event, error) { return e, nil })
 }
@@ -149,9 +149,9 @@ func (s *Stream[E]) Next(ctx context.Context) (E, error) {
 	return s.Decode(e)
 }
 
-// Find returns the next event for which match is true, and skips others. Any
-// error ends it, also one after which the stream goes on: an event that was lost or could
-// not be decoded may have been the right one.
+// Find returns the next event for which match returns true, and skips others. It returns the first
+// error, even one after which the stream continues: an event that was lost, or that could not be
+// decoded, may have been the right one.
 func (s *Stream[E]) Find(ctx context.Context, match func(E) bool) (E, error) {
 	for {
 		e, err := s.Next(ctx)

@@ -17,8 +17,9 @@ type writer struct {
 	gather func()      // appends to out what may be sent now; called with mu held
 	failed func(error) // called, without mu, when nothing can be written any more
 
-	busy   bool // a goroutine writes, and uses out
-	broken bool // nothing can be written any more
+	busy   bool  // a goroutine writes, and uses out
+	broken bool  // nothing can be written any more
+	done   int64 // how many bytes were written before out; once broken is set, how many in all
 	out    []byte
 	from   int   // how much of out has been written already
 	fds    []int // to be passed with the first byte of out; the writer closes them
@@ -55,7 +56,7 @@ func (w *writer) now() {
 	n, err := w.try.try(w.out)
 	switch {
 	case err != nil:
-		w.fail(err)
+		w.fail(n, err)
 	case n < len(w.out):
 		w.from = n
 		go w.loop()
@@ -70,13 +71,13 @@ func (w *writer) run() {
 		if w.fds != nil {
 			n, err := w.writeFiles()
 			if err != nil {
-				w.fail(err)
+				w.fail(n, err)
 				return
 			}
 			w.from = n
 		}
-		if _, err := w.rw.Write(w.out[w.from:]); err != nil {
-			w.fail(err)
+		if n, err := w.rw.Write(w.out[w.from:]); err != nil {
+			w.fail(w.from+n, err)
 			return
 		}
 		if !w.more() {
@@ -85,10 +86,14 @@ func (w *writer) run() {
 	}
 }
 
+// cut reports whether writing has failed before a number of bytes was written.
+func (w *writer) cut(end int64) bool { return w.broken && w.done < end }
+
 // more ends a complete write, and reports whether there is more to write.
 func (w *writer) more() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.done += int64(len(w.out))
 	w.out, w.from = w.out[:0], 0
 	if cap(w.out) > 4*batchSize {
 		w.out = nil
@@ -97,10 +102,11 @@ func (w *writer) more() bool {
 	return w.start()
 }
 
-// fail ends the writing for good.
-func (w *writer) fail(err error) {
+// fail ends the writing for good, after n bytes of out.
+func (w *writer) fail(n int, err error) {
 	w.mu.Lock()
 	w.broken = true
+	w.done += int64(n)
 	w.mu.Unlock()
 	w.failed(err)
 }

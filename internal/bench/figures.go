@@ -25,8 +25,8 @@ var jobs = []job{
 	{"./internal/arch", "^(BenchmarkCompile|BenchmarkSize)$", "1x", 1, false},
 }
 
-// A figure is a row of the table: what a benchmark reports in a unit, and the limit of the
-// design. Without a benchmark it is a heading.
+// A figure is a row of the table: what a benchmark reports in a unit, and its limit, if it has
+// one. Without a benchmark it is a heading.
 type figure struct {
 	what  string
 	bench string // in which * is any release
@@ -50,7 +50,7 @@ var (
 	seconds   = scale{1e9, 1, "s"}
 )
 
-// figures are those of DESIGN, and some without a limit.
+// figures are what the benchmarks measure, with the limits that this module has for itself.
 var figures = []figure{
 	{what: "Time of a typed call, query-status, against a bare loop of writes and reads in Go"},
 	{"QEMU, one CPU, one caller", "BenchmarkQEMU/*/callers=1", "typed/bare", ratio, 1.10, 0},

@@ -1,7 +1,7 @@
-// Bench runs the benchmarks of the module and prints one table of their results
-// together with the figures of the design, ratios first. make bench runs it. Figures that
-// are missed are marked, but are not a failure: a machine may be slow or busy. Things that
-// are compared take turns in a benchmark, so that ratios can be trusted where times cannot.
+// Bench runs the benchmarks of the module and prints one table of their results with their
+// limits, ratios first. make bench runs it. Figures that miss their limits are marked, but are
+// not a failure: a machine may be slow or busy. Things that are compared take turns in a
+// benchmark, so that ratios can be trusted where times cannot.
 package main
 
 import (

@@ -92,8 +92,8 @@ func Read(r io.Reader) (Packet, error) {
 	return p, err
 }
 
-// readBody does not believe the length that a message says it has: it allocates memory for
-// what has come, and as much again.
+// readBody does not trust the length in the header: it allocates memory for what has come, and at
+// most as much again.
 func readBody(r io.Reader, n int) ([]byte, error) {
 	const first = 64 << 10
 	var body []byte

@@ -46,7 +46,7 @@ func (u UUID) String() string {
 	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])
 }
 
-// A Domain is how libvirt names one.
+// A Domain identifies a domain.
 type Domain struct {
 	Name string
 	UUID UUID

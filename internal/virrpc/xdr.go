@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Limits of the protocol. A peer that exceeds one is not believed.
+// Limits of the protocol. To exceed one is an error.
 const (
 	MaxString  = 4 << 20 // bytes of a string
 	maxRecords = 1 << 18 // of a list
@@ -115,7 +115,7 @@ func (d *Decoder) String() string { return string(d.Bytes()) }
 func (d *Decoder) Optional() bool {
 	v := d.Uint()
 	if v > 1 {
-		d.fail(fmt.Errorf("%d stands where 0 or 1 says whether a value follows", v))
+		d.fail(fmt.Errorf("an optional value begins with %d, not with 0 or 1", v))
 	}
 	return v == 1
 }

@@ -48,8 +48,8 @@ func UnmarshalFrom(dec *jsontext.Decoder, decode func(*Decoder)) error {
 	return nil
 }
 
-// whole is a value that is read as a whole. If the JSON module reads it for a
-// Decoder, meter sets that Decoder in it.
+// whole is a value that is read as a whole. If the JSON module reads it for a Decoder,
+// [Decoder.measure] stores that Decoder in within.
 type whole struct {
 	text   []byte
 	within *Decoder
@@ -64,8 +64,8 @@ func (w *whole) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 // Value decodes the next value by reflection into the value that x points to.
 func (d *Decoder) Value(x any) { d.reflected(x, nil) }
 
-// Prop decodes the member with a name, which the schema does not know. Integers keep all their
-// digits: they become int64, or uint64 where that is too small.
+// Prop decodes the value of a member that the schema does not know, and stores it in props under
+// its name. Integers keep all their digits: they become int64, or uint64 where that is too small.
 func (d *Decoder) Prop(props *map[string]any, name []byte) {
 	key := string(name)
 	if *props == nil {
@@ -115,9 +115,9 @@ func (d *Decoder) unmarshal(text []byte, x any, with *json.Unmarshalers) error {
 	return err
 }
 
-// measure is called for each value that reflection is about to decode, with a pointer to
-// its place; the value in an interface counts as another one. Lists grow, so that their
-// elements take memory several times.
+// measure is called before reflection decodes a value, with a pointer to the place for it; for an
+// interface it is called once more, for the value in it. It charges four times the size, since
+// lists are copied while they grow.
 func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	if w, ok := x.(*whole); ok {
 		w.within = d

@@ -45,9 +45,9 @@ type Decoder struct {
 type limits struct {
 	ctx        context.Context
 	left       int   // how many bytes of memory may still be allocated
-	size       int   // of the whole text, on which that depends
+	size       int   // of the whole text, on which left depends
 	unmeasured int   // how much text reflection may still decode without the meter
-	spare      []any // a *[]T for each type of list and pointer, see there
+	spare      []any // a *[]T for each type of list and pointer; see the function spare
 }
 
 const (
@@ -55,14 +55,14 @@ const (
 	maxDepth = 10000
 	// lookEvery is how many bytes are read between two checks of the context.
 	lookEvery = 64 << 10
-	// fewBytes is how much text reflection decodes without counting memory: so little
-	// text cannot take enough to be worth the time, which is three times as long.
+	// fewBytes is how much text reflection decodes without counting memory, since counting makes
+	// decoding three times as slow: so little text cannot need much memory.
 	fewBytes = 64 << 10
 )
 
-// budget returns how many bytes decoding a text of that size may allocate in all. Normal
-// replies need much less: their structs have their required members, and take about as
-// much memory as text. Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
+// budget returns how many bytes may be allocated to decode a text of this size. Normal replies need
+// much less: with their required members, they are about as long as the structs are large. Without
+// a limit, 16 MiB of [{},{},…] become several GiB of structs.
 func budget(text int) int { return 64<<20 + 14*text }
 
 var decoders sync.Pool
@@ -88,8 +88,8 @@ func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, 
 	return err
 }
 
-// release makes d available for use again. It keeps the memory for short strings; one
-// string that is still used keeps all of it.
+// release makes d available for use again, with its memory for short strings. One string that is
+// still used keeps all of that memory.
 func (d *Decoder) release() {
 	*d = Decoder{strings: d.strings, raw: d.raw, scratch: d.scratch[:0], meter: d.meter}
 	if cap(d.scratch) > 64<<10 {
@@ -120,8 +120,8 @@ var errSyntax = errors.New("not JSON")
 // lenient are the options for text as servers print it.
 var lenient = wirejson.Lenient()
 
-// finish returns the first error, with its place, which is only looked for when there is
-// an error, since that takes time.
+// finish returns the first error, with its path. It looks for the path only if there is an error,
+// since that takes time.
 func (d *Decoder) finish() error {
 	if d.err == nil && d.peek() != 0 {
 		d.fail(errSyntax)
@@ -146,7 +146,7 @@ func pointerAt(text []byte, at int) jsontext.Pointer {
 	return dec.StackPointer()
 }
 
-// below returns err with its place put below at.
+// below returns err with the path at before its own path.
 func below(at jsontext.Pointer, err error) error {
 	if err == nil || at == "" {
 		return err

@@ -76,11 +76,11 @@ func (e *Encoder) Value(name string, v any) {
 	e.value(v)
 }
 
-// In sets the Go type, that of a variant, whose members follow, for errors.
+// In sets the Go type whose members follow, that of a variant; errors name it.
 func (e *Encoder) In(typ string) { e.typ = typ }
 
-// Variant reports whether v, the value of a field that holds a union's variant or an alternate,
-// can be written; if it is nil, that is an error. sum is the interface whose types it could hold.
+// Variant reports whether v, the value of a field that holds a union's variant or an alternate, can
+// be written. If v is nil, Variant sets an error; sum is the interface of the field, for the text.
 func (e *Encoder) Variant(field, sum string, v any) bool {
 	if e.err == nil && IsNil(v) {
 		e.err = fmt.Errorf("%s.%s is not set: it needs one of the types of %s", e.typ, field, sum)

@@ -81,8 +81,8 @@ func (d *Decoder) Member() []byte {
 	return d.anyMember()
 }
 
-// plainName reads the rest of a member up to its value, if the name, which begins at an index, is
-// plain, and all is as servers print it; otherwise it returns nil.
+// plainName reads the name that begins at an index, and goes to the value. It returns nil if the
+// name is not plain, or if the text is not written as servers print it.
 func (d *Decoder) plainName(begin int) []byte {
 	end := plainEnd(d.text, begin)
 	value := end + len(`": `)
@@ -149,7 +149,7 @@ func (d *Decoder) quoted() []byte {
 	return d.unusual()
 }
 
-// unusual is quoted for strings that are not plain. In place of invalid UTF-8 it returns
+// unusual is like quoted, for strings that are not plain. In place of invalid UTF-8 it returns
 // U+FFFD, as json.Unmarshal does.
 func (d *Decoder) unusual() []byte {
 	quoted := d.text[d.at:wirejson.EndOfString(d.text, d.at)]

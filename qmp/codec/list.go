@@ -5,7 +5,7 @@ import "reflect"
 // Lists share memory with others of their type, and so do pointers: several take parts of one
 // allocation, and one that is still used keeps all of it.
 
-// sharedBytes is up to how many bytes share an allocation.
+// sharedBytes is the size, in bytes, of the largest allocation that is shared.
 const sharedBytes = 2 << 10
 
 // shared returns how many values of a size share an allocation.
@@ -14,8 +14,8 @@ func (d *Decoder) shared(size uintptr) int {
 	return min(allocated/8, sharedBytes) / max(int(size), 1)
 }
 
-// room returns for how many values of a size memory should be allocated if n are needed now: in
-// a long text for more, which other lists or pointers then use.
+// room returns how many values of a size should be allocated together if n are needed now. In a
+// long text these are more than n: later lists or pointers use the rest.
 func (d *Decoder) room(n int, size uintptr) int {
 	n = max(n, d.shared(size))
 	if n > d.left/max(int(size), 1) { // their size may be too large for an int
@@ -26,7 +26,7 @@ func (d *Decoder) room(n int, size uintptr) int {
 	return n
 }
 
-// spare returns the place of the memory for values of type T that was allocated but is not used yet.
+// spare returns a pointer to the values of type T that were allocated and are not used yet.
 //
 //go:noinline
 func spare[T any](d *Decoder) *[]T {
@@ -94,12 +94,13 @@ func List[T any](d *Decoder, x *[]T, decode func(*T, *Decoder)) {
 	*x = list[:n:n]
 }
 
-// longList is the number of bytes from which on a list is not copied when it is complete.
+// longList is the size in bytes of the largest list that is copied, when it is complete, to free
+// unused memory.
 const longList = 16 << 10
 
-// estimate returns how many elements a list should have room for after its first n. The list
-// begins at an index in the text. It is the number that the rest of the text may have, if the
-// list is all of it, but not many times more than n.
+// estimate returns how many elements a list should have room for after its first n. The list begins
+// at an index in the text. The estimate assumes that the list fills the rest of the text, but is at
+// most a few times n.
 func (d *Decoder) estimate(begin, n int) int {
 	if n == 0 {
 		return 1

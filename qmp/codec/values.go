@@ -13,7 +13,8 @@ import (
 	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
-// Check reads the next value with a function. An error of that is one at the value.
+// Check reads the next value with a function. An error of the function is reported with the path of
+// the value.
 func (d *Decoder) Check(read func() error) {
 	d.peek()
 	begin := d.at
@@ -94,7 +95,7 @@ func (d *Decoder) String(x *string) {
 }
 
 const (
-	// chunk is how much memory short strings share. One that is still used keeps all of it.
+	// chunk is how much memory short strings share. One string that is still used keeps all of it.
 	chunk = 1 << 10
 	// short is the length up to which strings share memory.
 	short = 128
@@ -247,7 +248,7 @@ func (d *Decoder) OptInt64(x **int64) { Ptr(d, x, Int) }
 //go:noinline
 func (d *Decoder) OptUint64(x **uint64) { Ptr(d, x, Uint) }
 
-// The functions below can be given to those that decode a list or a pointer.
+// The functions below can be passed to [List] and [Ptr].
 
 // DecodeString decodes a string or an enum.
 func DecodeString[T ~string](x *T, d *Decoder) {

@@ -12,12 +12,12 @@ const (
 	OldestVersion = 4
 )
 
-// GenerateAgain is the type in the compiler's error about a constant that overflows, if the
-// bindings were generated for a version of this package that is too old: run the
-// generator of the module's version that you use.
+// GenerateAgain is the type in the compiler's error about a constant that overflows, if your
+// bindings were generated for a version of this package that is too old: generate them again, with
+// the generator of the version of the module that you use.
 type GenerateAgain uint
 
-// UpdateGoqapi is the type in the compiler's error about a constant that overflows, if the
-// bindings were generated for a newer version of this package than that of the module's
-// version that you use: update the module.
+// UpdateGoqapi is the type in the compiler's error about a constant that overflows, if your
+// bindings were generated for a version of this package that is newer than the one that you use:
+// update the module.
 type UpdateGoqapi uint

@@ -17,12 +17,12 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// A Driver is a device: it names its type, and encodes to an object of its properties, of which
-// the members of a member props are a part.
+// A Driver is a device: DeviceDriver returns its type in QEMU, and its JSON is an object with its
+// properties. If that object has a member props, the members of props are properties, too.
 type Driver interface{ DeviceDriver() string }
 
-// A Propertied is a device that does not encode to its properties itself. The value that the
-// method returns does.
+// A Propertied is a device whose own JSON is not its properties: the JSON of the value that
+// DeviceProperties returns is.
 type Propertied interface{ DeviceProperties() any }
 
 // Arguments returns what is sent for a device: one object with the driver and the properties.
@@ -99,7 +99,7 @@ func (w *writer) object(text, within []byte) error {
 			switch value := d.Skip(); {
 			case within == nil && string(name) == "props" && value[0] == '{':
 				props = value
-			case within != nil && value[0] == 'n': // one that is not set, as elsewhere
+			case within != nil && value[0] == 'n': // a property that is not set: it is left out
 			default:
 				failed = w.member(name, value, within)
 			}

@@ -153,7 +153,7 @@ func (c *conn) follow(ctx context.Context) error {
 	return err
 }
 
-// call calls a procedure and waits for its reply.
+// call calls a procedure and waits for its reply. If ctx ends first, libvirt may still execute it.
 func (c *conn) call(ctx context.Context, program uint32, procedure int32, args []byte) (reply, error) {
 	type result struct {
 		reply
@@ -206,7 +206,7 @@ func (c *conn) start(program uint32, procedure int32, args []byte, fds []int, th
 	return nil
 }
 
-// take removes a call and returns what is done with its reply, nil if it is not there.
+// take removes a call and returns the function that gets its reply; nil if there is no such call.
 func (c *conn) take(serial uint32) func(reply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -28,9 +28,9 @@
 //
 // # What libvirt does with commands
 //
-// libvirt marks a domain as tainted ("custom-monitor") when the first command is passed
-// to it through [Host.QMP], and libvirt's support ends there: it does not follow what commands
-// change. A dial already sends one, query-version.
+// libvirt marks a domain as tainted ("custom-monitor") at the first command through [Host.QMP].
+// From then on, libvirt's developers do not support the domain: libvirt does not notice what
+// commands change. A dial already sends one, query-version.
 //
 // A read-only connection to libvirt can pass neither commands nor events. So Dial makes
 // connections that can write, and the user needs the rights for that: as a rule root has them, and the members of

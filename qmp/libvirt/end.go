@@ -2,6 +2,7 @@ package libvirt
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -25,15 +26,15 @@ func (h *Host) lifecycle(e virrpc.Lifecycle) {
 }
 
 // endStopped ends the streams of a domain whose QEMU has ended. The event may be about an
-// earlier QEMU of the same domain, so libvirt is asked.
+// earlier QEMU of the same domain, so libvirt is asked. A stream ends unless libvirt answers that its
+// QEMU runs: one that ends by mistake can be made again, one of a QEMU that is gone would never end.
 func (h *Host) endStopped(c *conn, domain virrpc.Domain) {
-	ctx, cancel := h.limit(h.ctx)
-	defer cancel()
-	now, err := lookup(ctx, c, domain.Name)
-	if err != nil && codeOf(err) != CodeNoDomain {
-		return // the connection is lost, and the stream with it
+	streams := h.streamsOf(domain.UUID)       // a later stream may be of a later QEMU than the answer
+	now, err := lookup(h.ctx, c, domain.Name) // without a limit: an answer that is late is needed, too
+	if _, lost := errors.AsType[*lostError](err); lost || h.ctx.Err() != nil {
+		return // all streams end, for that reason
 	}
-	for _, s := range h.streamsOf(domain.UUID) {
+	for _, s := range streams {
 		if err != nil || now.UUID != domain.UUID || now.ID != s.domain.ID {
 			s.awaitAnswer() // which libvirt sends from another thread than events
 			s.mendShutdown()

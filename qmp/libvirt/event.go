@@ -84,13 +84,13 @@ func named[T ~string](names []T, n int32, kind string) T {
 }
 
 // Events returns the events of all domains, also of those that are defined later. It collects
-// events from the call on, until they are read in a loop. There can be only one loop, and there
-// should be one: events that wait are dropped only when the loop or ctx ends.
+// events from the call on, until they are read in a loop. Range over the result exactly once:
+// without a loop, the events stay in memory until ctx ends.
 //
-// In the place of events that were not read in time it has a [*qmp.OverflowError], and in
-// the place of those that may be missing because the connection to libvirt was lost, which
-// is made again, a [*qmp.GapError]: then query again what you follow, for example with [Host.Domains].
-// It goes on after these. It ends with another error, when ctx ends or the Host is closed.
+// A [*qmp.OverflowError] stands in the place of events that were not read in time. A [*qmp.GapError]
+// stands where events may be missing because the connection to libvirt was lost; it is made again.
+// After a GapError, query the state that you follow again, for example with [Host.Domains]. The range
+// continues after these two errors. It ends with another error when ctx ends or the Host is closed.
 func (h *Host) Events(ctx context.Context) iter.Seq2[Event, error] {
 	f := &feed{max: h.opts.eventBuffer, changed: make(chan struct{}, 1)}
 	h.mu.Lock()
@@ -168,7 +168,7 @@ func eventText(e virrpc.Event, data jsontext.Value) []byte {
 	return m.line()
 }
 
-// feed passes an event to all who follow them.
+// feed passes an event to all feeds.
 func (h *Host) feed(e Event) {
 	h.mu.Lock()
 	feeds := h.feeds
@@ -215,7 +215,7 @@ type item struct {
 	gap *qmp.GapError
 }
 
-// bytes is how much of it libvirt decides.
+// bytes returns the size of the parts of i that come from libvirt.
 func (i *item) bytes() int { return len(i.QMP.Data) + len(i.QMP.Name) + len(i.Domain.Name) }
 
 func (f *feed) add(e Event) { f.append(item{Event: e}) }

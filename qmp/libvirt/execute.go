@@ -39,7 +39,7 @@ func (s *stream) executeAll(b []byte, fds []int) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("what is to be sent is not JSON: %w", err)
+			return fmt.Errorf("the message is not JSON: %w", err)
 		}
 		if err := s.execute(text, fds); err != nil {
 			return err
@@ -62,7 +62,7 @@ func (s *stream) setWriting(on bool) error {
 func (s *stream) execute(text []byte, fds []int) error {
 	m, err := parseMessage(text)
 	if err != nil {
-		return fmt.Errorf("what is to be sent is not a command: %w", err)
+		return fmt.Errorf("the message is not a command: %w", err)
 	}
 	id, command := m.take("id"), m.command()
 	var answer *message
@@ -93,9 +93,9 @@ func (s *stream) execute(text []byte, fds []int) error {
 	return nil
 }
 
-// synchronise answers a synchronisation when the agent answers a ping: then libvirt has synchronised
-// with the agent. libvirt would get out of step if another client synchronised, too. If the agent does
-// not answer, synchronise returns nil.
+// synchronise answers a synchronisation of the connection. It does not pass it on, since libvirt
+// itself synchronises with the agent, and would lose replies if somebody else did. It sends a ping: if
+// the agent answers, libvirt has synchronised. If the agent does not answer, synchronise returns nil.
 func (s *stream) synchronise(m *message) (*message, error) {
 	answer, err := s.exchange(newMessage("execute", `"guest-ping"`), nil)
 	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
@@ -207,8 +207,9 @@ func (s *stream) request(text string, files bool) (procedure int32, args []byte)
 	return virrpc.MonitorCommand, e.Buf
 }
 
-// agentSeconds returns how long libvirt waits for the answer of an agent. It is longer than we
-// wait, so that libvirt's error cannot be mistaken for one about a command that was not sent.
+// agentSeconds returns how long libvirt should wait for the answer of an agent. This is longer than
+// this package waits: libvirt's error for a late answer looks like its error for a command that was
+// not sent.
 func (s *stream) agentSeconds() int32 {
 	const forever, margin = -2, 10 * time.Second
 	if s.h.opts.timeout <= 0 {
@@ -269,7 +270,7 @@ func (s *stream) agentFailed(e *Error) error {
 	return &failure{unknown, e}
 }
 
-// greet asks QEMU for its version, of which it makes a greeting.
+// greet asks QEMU for its version, and pushes a greeting that has it.
 func (s *stream) greet() {
 	m, err := s.exchange(newMessage("execute", `"query-version"`), nil)
 	if err == nil && m.find("return") == nil {

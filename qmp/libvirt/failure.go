@@ -36,8 +36,8 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// newToken returns a text that no server can guess, so that none can answer with one of our own
-// errors.
+// newToken returns a text that no server can guess. It is in the class of each error of this
+// package: so a server cannot imitate one.
 func newToken() string { return "libvirt-" + rand.Text() }
 
 // message is the failure as an error reply, whose class [stream.Refused] knows.
@@ -91,7 +91,7 @@ func (f *failure) error() error {
 	return f.err
 }
 
-// wrapped is err, which also wraps another error whose text it already says.
+// wrapped is an error that also wraps another error, without adding its text.
 type wrapped struct {
 	error
 	also error

@@ -16,7 +16,8 @@ const (
 	maxAgents  = 4 // commands in flight to agents of a libvirt, included in maxPerGate; guests are not trusted to answer
 )
 
-// A monitor is a domain's monitor or its agent. It has at most one command in flight.
+// A monitor identifies a domain's monitor or its agent, each of which has at most one command in
+// flight.
 type monitor struct {
 	domain virrpc.UUID
 	agent  bool

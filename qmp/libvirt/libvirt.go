@@ -14,9 +14,10 @@ import (
 	"github.com/goqapi/goqapi/internal/virrpc"
 )
 
-// A Host is a libvirt on this host or another, to which connections are made when they are
-// needed. When one is lost, the streams of its domains end, and the next dial makes a
-// new one. The methods of a Host may be called by any number of goroutines.
+// A Host is a libvirt, on this host or another one. Connections to it are made when they are
+// needed. When the connection that receives events is lost, all streams end; the next dial connects
+// again. When another one is lost, the streams whose commands it carries end. The methods of a Host
+// may be called by any number of goroutines.
 type Host struct {
 	at   *endpoint
 	opts options
@@ -31,7 +32,7 @@ type Host struct {
 	lines    [maxLines]line
 	streams  map[virrpc.UUID][]*stream
 	feeds    []*feed
-	resuming bool // the first connection is made for them
+	resuming bool // the first connection is being made again, for the feeds
 	stops    int  // events about domains that have stopped
 }
 
@@ -147,7 +148,7 @@ func newDomain(d virrpc.Domain) Domain {
 	return Domain{Name: d.Name, UUID: d.UUID.String(), ID: int(d.ID)}
 }
 
-// A State is the state that libvirt says a domain is in.
+// A State is the state of a domain, as libvirt reports it.
 type State string
 
 // The states. libvirt may have others.

@@ -104,8 +104,8 @@ func (h *Host) stopsSoFar() int {
 	return h.stops
 }
 
-// add makes s a stream that gets events, unless c, on which its domain was looked up, is lost.
-// stops is the number of domains that had stopped before.
+// add registers s for the events of its domain. It fails if c, the connection on which the domain
+// was looked up, is lost. stops is the value of h.stops before the lookup.
 func (h *Host) add(s *stream, c *conn, stops int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,7 +116,7 @@ func (h *Host) add(s *stream, c *conn, stops int) error {
 		return errors.New("the connection to libvirt was lost")
 	}
 	h.streams[s.domain.UUID] = append(h.streams[s.domain.UUID], s)
-	if h.stops != stops { // its own may have, and run again
+	if h.stops != stops { // its own domain may have stopped, and started again
 		h.wait.Go(func() { h.endStopped(c, s.domain) })
 	}
 	if !s.agent {
@@ -190,7 +190,8 @@ func (s *stream) pushLocked(chunk []byte) {
 	s.changed.Broadcast()
 }
 
-// event passes an event on.
+// event pushes an event, unless the stream is not greeted yet. If too much waits to be read, it
+// ends the stream.
 func (s *stream) event(name string, text []byte) {
 	s.mu.Lock()
 	s.bye = s.bye || name == shutdown
@@ -204,8 +205,8 @@ func (s *stream) event(name string, text []byte) {
 	}
 }
 
-// end ends the stream: what was pushed before is read before err. A command that has not been
-// sent yet is answered with err.
+// end ends the stream. Read returns what was pushed before, and then err. A command that waits for
+// its turn fails, and can be sent on another stream.
 func (s *stream) end(err error) {
 	s.mu.Lock()
 	if s.err == nil {

@@ -35,7 +35,7 @@ func (h *Host) open(ctx context.Context) (io.ReadWriteCloser, error) {
 	return dialUnix(ctx, h.at)
 }
 
-// checkTLS refuses TLS if there is nothing that makes such connections.
+// checkTLS returns an error if e needs TLS and no option makes TLS connections.
 func (o *options) checkTLS(e *endpoint) error {
 	if e.transport != "tls" || o.dial != nil || o.dialTLS != nil {
 		return nil

@@ -47,20 +47,47 @@ func parseURI(text string) (*endpoint, error) {
 	return e, nil
 }
 
-// withoutPassword returns a URI without the password that it may have.
+// withoutPassword returns a URI for an error, without what may be a password. A password that is not
+// escaped may have any character, also those that end it in a URI, such as "@" and "/".
 func withoutPassword(uri string) string {
-	begin, rest, _ := strings.Cut(uri, "//")
-	login, host, found := strings.Cut(rest, "@")
-	user, _, password := strings.Cut(login, ":")
-	if !found || !password {
+	if u, err := url.Parse(uri); err == nil && !mayHavePassword(u) {
 		return uri
 	}
-	return begin + "//" + user + ":…@" + host
+	end := strings.LastIndex(uri, "@")
+	begin := 0
+	if i := strings.Index(uri, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if end < begin {
+		return uri
+	}
+	user, _, has := strings.Cut(uri[begin:end], ":")
+	if !has {
+		return uri
+	}
+	return uri[:begin] + user + ":…" + uri[end:]
 }
+
+// mayHavePassword reports whether u has a password, or an "@" where only one that is not escaped can have
+// brought it.
+func mayHavePassword(u *url.URL) bool {
+	_, has := u.User.Password()
+	rest := u.Opaque + u.Path + u.Fragment
+	if !isOurs(u.Path) {
+		rest += u.RawQuery
+	}
+	return has || strings.Contains(rest, "@")
+}
+
+// isOurs reports whether a URI of the QEMU driver can have a path.
+func isOurs(path string) bool { return path == "/system" || path == "/session" }
 
 func splitURI(text string) (*endpoint, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	switch {
+	case err != nil && withoutPassword(text) != text: // err may have a part of the password
+		return nil, fmt.Errorf("it is not valid; leave out the password, which is not used")
+	case err != nil:
 		return nil, err.(*url.Error).Err
 	}
 	driver, transport, _ := strings.Cut(u.Scheme, "+")
@@ -80,7 +107,7 @@ func splitURI(text string) (*endpoint, error) {
 		return nil, fmt.Errorf("it does not begin with qemu:/// or qemu+TRANSPORT://")
 	case !ok:
 		return nil, fmt.Errorf("the transport %q is not one of unix, ssh, tls and tcp", e.transport)
-	case u.Opaque != "" || u.Path != "/system" && u.Path != "/session":
+	case u.Opaque != "" || !isOurs(u.Path):
 		return nil, fmt.Errorf("its path is neither /system nor /session")
 	case password:
 		return nil, fmt.Errorf("it has a password, which is not used")
@@ -113,11 +140,12 @@ func (e *endpoint) setParameters(query string, known []string) error {
 	return nil
 }
 
-// check refuses what does not fit the transport, and names that a program could take for an option.
+// check refuses what does not fit the transport. It also refuses a host or a user that ssh would
+// read as an option.
 func (e *endpoint) check() error {
 	switch {
 	case e.transport == "unix" && (e.host != "" || e.user != ""):
-		return fmt.Errorf("it has a host, but the transport unix stays on this one")
+		return fmt.Errorf("it has a host, but the transport unix is for this host")
 	case e.transport != "unix" && e.host == "":
 		return fmt.Errorf("it has no host; a URI of this host begins with qemu:///")
 	case e.transport != "ssh" && e.user != "":
@@ -132,7 +160,7 @@ func (e *endpoint) check() error {
 	return nil
 }
 
-// key is the same for all endpoints of the same libvirt, as far as can be known.
+// key returns the same text for all endpoints that are known to lead to the same libvirt.
 func (e *endpoint) key() string {
 	scope := "system"
 	if e.session {

@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestURIRefused(t *testing.T) {
 		"qemu:///system/x":                           "its path is neither /system nor /session",
 		"qemu+libssh2://h/system":                    `the transport "libssh2" is not one of unix, ssh, tls and tcp`,
 		"qemu+ssh:///system":                         "it has no host",
-		"qemu+unix://h/system":                       "it has a host, but the transport unix stays on this one",
+		"qemu+unix://h/system":                       "it has a host, but the transport unix is for this host",
 		"qemu+tls://me@h/system":                     "it has a user, which only the transport ssh has",
 		"qemu+ssh://me:secret@h/system":              "it has a password",
 		"qemu+ssh://-oProxyCommand=x/system":         "its host or user begins with -",
@@ -71,10 +72,31 @@ func TestURIRefused(t *testing.T) {
 
 // No password of a URI is in an error.
 func TestURISecret(t *testing.T) {
-	for _, text := range []string{"qemu+ssh://me:secret@h/system", "xen://me:secret@h/", "qemu+ssh://me:secret@h:x/system"} {
+	for _, text := range []string{
+		"qemu+ssh://me:secret@h/system", "xen://me:secret@h/", "qemu+ssh://me:secret@h:x/system",
+		"qemu+ssh://me:a@secret@h/system", "qemu+ssh://me@domain:a@secret@h/system", "qemu+ssh://me:a/secret@h/system",
+		"qemu+ssh://me:a@b/secret@h/system", "qemu+ssh://me:secret/a@h/system", "qemu+ssh://me:a?secret@h/system",
+		"qemu+ssh://me:a#secret@h/system", "qemu+ssh://me:1/secret@h/system", "qemu+ssh://me:%secret@h/system",
+		"qemu+ssh://me:a@%secret@h/system", "qemu+ssh://me:a:secret@h/system", "qemu+ssh:/me:secret@h/system",
+		"qemu+ssh://me:1#secret@h/system", "qemu+ssh://me:1?secret@h/system", "qemu+ssh://me:1/?secret@h/system",
+		"qemu+ssh:me:secret@h/system", "me:secret@h/system",
+	} {
 		_, err := parseURI(text)
 		require.Error(t, err)
-		assert.NotContains(t, err.Error(), "secret")
+		assert.NotContains(t, err.Error(), "secret", text)
+	}
+}
+
+// An error has the whole of a URI without a password.
+func TestURIShown(t *testing.T) {
+	for text, want := range map[string]string{
+		"qemu+ssh://me@h:22/system?socket=/a@b&x=1": "qemu+ssh://me@h:22/system?socket=/a@b&x=1",
+		"qemu+tcp://[::1]:22/x":                     "qemu+tcp://[::1]:22/x",
+		"qemu+ssh://me:secret@h/system":             "qemu+ssh://me:…@h/system",
+		"qemu+ssh://me:a@b@h:22/system":             "qemu+ssh://me:…@h:22/system",
+	} {
+		_, err := parseURI(text)
+		assert.ErrorContains(t, err, strconv.Quote(want))
 	}
 }
 

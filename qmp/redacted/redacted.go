@@ -101,8 +101,8 @@ func withoutSecrets(x any, opts ...json.Options) ([]byte, error) {
 // A partOf is a part of an object that is printed without the rest.
 type partOf interface{ value() any }
 
-// Tagged is a variant of a union to be printed: as an object with the tag, which decides
-// what is a secret. members writes the other members.
+// Tagged returns a variant of a union to be printed: as an object with the union's tag, since the
+// tag decides which members are secrets. members writes the other members.
 func Tagged(variant any, name, tag string, members func(*codec.Encoder)) any {
 	return tagged{variant, name, tag, members}
 }
@@ -122,7 +122,8 @@ func (t tagged) MarshalJSONTo(enc *jsontext.Encoder) error {
 	})
 }
 
-// Alone is a value to be printed without the object that it is a part of, which is not known.
+// Alone returns a value that is printed without the object of which it is a part: whether its
+// members are secrets may depend on a member of that object.
 func Alone(x any) any { return alone{x} }
 
 type alone struct{ x any }

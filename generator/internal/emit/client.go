@@ -71,10 +71,10 @@ func (g *group) command(c *plan.Command) {
 func (g *group) open(c *plan.Command) {
 	of, method := c.Open.Interface, c.Open.Method
 	g.comment(
-		"// "+of+" is a device for [Client."+c.Name+"]: one of package",
-		"// [github.com/goqapi/goqapi/qapi/device], the open ["+c.Own.Name+"], or a type of yours. That is",
+		"// "+of+" is a device for [Client."+c.Name+"]: a type of package",
+		"// [github.com/goqapi/goqapi/qapi/device], ["+c.Own.Name+"] for any device, or a type of yours:",
 		"// any struct with this method whose JSON has the properties by their names in QEMU,",
-		"// id and bus among them:",
+		"// with id and bus:",
 		"//",
 		"//\ttype disk struct {",
 		"//\t\tID    string `json:\"id\"`",
@@ -93,7 +93,7 @@ func (g *group) open(c *plan.Command) {
 	)
 	g.comment("// " + method + " returns " + c.Open.Tag.Name + ".")
 	g.Func().Params(jen.Id("x").Id(c.Own.Name)).Id(method).Params().String().Block(jen.Return(jen.Id("x").Dot(c.Open.Tag.Name)))
-	g.comment("// deviceArguments are what is sent for a device, to a server that drops lists or does not.")
+	g.comment("// deviceArguments returns what is sent for a device; dropsLists reports whether the server drops lists.")
 	g.Func().Id("deviceArguments").Params(jen.Id("dev").Id(of), jen.Id("dropsLists").Bool()).Any().Block(
 		jen.Return(jen.Qual(pkgDeviceAdd, "Arguments").CallFunc(func(args *jen.Group) {
 			args.Id("dev")

@@ -28,7 +28,7 @@ type File struct {
 	Text []byte
 }
 
-// Files prints a package, a file for each module and two for what all share.
+// Files prints a package: a file for each module, and two or three for what they share.
 func Files(p *plan.Package) ([]File, error) {
 	var files []File
 	holders, err := holders(p)
@@ -68,7 +68,7 @@ func Files(p *plan.Package) ([]File, error) {
 	return files, nil
 }
 
-// A group is a file that is being made.
+// A group writes one file.
 type group struct {
 	*jen.File
 	pkg     *plan.Package

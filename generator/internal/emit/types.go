@@ -125,8 +125,9 @@ func fields(body *jen.Group, list []*plan.Field) {
 	}
 }
 
-// codecMethods writes the four methods of a type that encodes and decodes itself: one without
-// the others could call itself forever. decode is a function for a codec.Decoder.
+// codecMethods writes the four methods of a type that encodes and decodes itself. A type needs all
+// four: if it has only some of them, the JSON module could call these forever. decode is a function
+// for a codec.Decoder.
 func (g *group) codecMethods(name string, encode, decode jen.Code) {
 	g.jsonMethods(name, encode,
 		jen.Qual(pkgCodec, "UnmarshalFrom").Call(jen.Id("dec"), decode),

@@ -45,7 +45,7 @@ func commonFields(u *plan.Union) []*plan.Field {
 func tagMethod(u *plan.Union) string { return u.Enum.TagMethod }
 
 func sealMethod(u *plan.Union) string {
-	if u.Name == "Members" { // encodeMembers is what structs have
+	if u.Name == "Members" { // encodeMembers is the name of another method
 		return "encode" + u.Sum
 	}
 	return "encode" + u.Name

@@ -27,9 +27,10 @@ import (
 const port = "16514"
 
 // WithTLS lets [libvirt.Dial] connect to URIs whose transport is TLS, qemu+tls://host/… and
-// qemu://host/…, with the certificates that libvirt's own clients would use: those of the
-// URI's parameter pkipath, else the user's in ~/.pki/libvirt, else the system's in /etc/pki.
-// They are read again for each connection. With no_verify=1 libvirt's certificate is not checked.
+// qemu://host/…, with the certificates that libvirt's own clients would use: those in the folder of
+// the URI's parameter pkipath; without it, the user's in ~/.pki/libvirt if they exist, and
+// otherwise the system's in /etc/pki. They are read again for each connection. With no_verify=1
+// libvirt's certificate is not checked.
 func WithTLS() libvirt.Option { return libvirt.WithTLSDialer(dial) }
 
 func dial(ctx context.Context, uri *url.URL) (io.ReadWriteCloser, error) {
@@ -61,21 +62,22 @@ func clientConfig(uri *url.URL) (*tls.Config, error) {
 	if !config.RootCAs.AppendCertsFromPEM(authority) && !config.InsecureSkipVerify {
 		return nil, fmt.Errorf("%s has no certificate", f.authority)
 	}
-	own, err := tls.LoadX509KeyPair(f.certificate, f.key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // a libvirtd may accept clients without one
-	case err != nil:
-		return nil, err
-	default:
-		config.Certificates = []tls.Certificate{own}
+	if f.own() == 0 {
+		return config, nil // a libvirtd may accept clients without a certificate
 	}
+	own, err := tls.LoadX509KeyPair(f.certificate, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("the client's certificate %s with the key %s: %w", f.certificate, f.key, err)
+	}
+	config.Certificates = []tls.Certificate{own}
 	return config, nil
 }
 
 // certFiles are the files with the certificates of a client.
 type certFiles struct{ authority, certificate, key string }
 
-// files are those of the URI, else the user's where there are some, else the system's.
+// files returns the files in the folder that the URI names; otherwise the user's, where they exist;
+// otherwise the system's.
 func files(uri *url.URL) certFiles {
 	in := func(dir string) certFiles {
 		return certFiles{filepath.Join(dir, "cacert.pem"), filepath.Join(dir, "clientcert.pem"), filepath.Join(dir, "clientkey.pem")}
@@ -92,13 +94,23 @@ func files(uri *url.URL) certFiles {
 	if exists(own.authority) {
 		f.authority = own.authority
 	}
-	if exists(own.certificate) && exists(own.key) {
+	if n := own.own(); n == 2 || n > f.own() {
 		f.certificate, f.key = own.certificate, own.key
 	}
 	return f
 }
 
+// own returns how many files of the client's own, the certificate and the key, exist.
+func (f certFiles) own() (n int) {
+	for _, path := range []string{f.certificate, f.key} {
+		if exists(path) {
+			n++
+		}
+	}
+	return n
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist) // one that may not be read exists, too
 }

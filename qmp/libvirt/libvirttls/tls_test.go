@@ -101,3 +101,15 @@ func TestTLS(t *testing.T) {
 		})
 	}
 }
+
+// A certificate without its key, or a key without its certificate, is an error that names the missing file.
+func TestIncomplete(t *testing.T) {
+	for _, missing := range []string{"clientcert.pem", "clientkey.pem"} {
+		dir := t.TempDir()
+		writeCertificates(t, dir)
+		require.NoError(t, os.Remove(filepath.Join(dir, missing)))
+		_, err := libvirt.Dial(t.Context(), "qemu+tls://127.0.0.1:1/system?pkipath="+dir, libvirttls.WithTLS())
+		require.ErrorContains(t, err, "the client's certificate")
+		assert.ErrorContains(t, err, "open "+filepath.Join(dir, missing)+": no such file")
+	}
+}

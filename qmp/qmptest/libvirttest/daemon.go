@@ -60,7 +60,7 @@ func Start(t testing.TB) *Daemon {
 	return d
 }
 
-// Close ends it, and waits until nothing of it runs. The fakes of its domains are not closed.
+// Close ends the daemon and waits for its goroutines. The fakes of its domains are not closed.
 func (d *Daemon) Close() {
 	d.cancel()
 	d.mu.Lock()
@@ -77,7 +77,7 @@ func (d *Daemon) Close() {
 	d.running.Wait()
 }
 
-// Dial connects to it, for libvirt.WithDialer. Files cannot be passed on such a connection.
+// Dial connects to the daemon, for libvirt.WithDialer. Files cannot be passed on such a connection.
 func (d *Daemon) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (d *Daemon) serve(conn net.Conn) error {
 // errDown is the error of connections that are refused.
 var errDown = errors.New("libvirttest: connection refused")
 
-// SetDown makes it refuse connections, or accept them again.
+// SetDown makes the daemon refuse connections, or accept them again.
 func (d *Daemon) SetDown(down bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -171,7 +171,8 @@ func (d *Daemon) Cut() {
 	}
 }
 
-// Mute has it neither read nor answer on the connections that there are, as when a host is gone.
+// Mute makes the daemon ignore the connections that exist now, as when a host is gone: it does not
+// handle what comes from them, and sends nothing.
 func (d *Daemon) Mute() {
 	for _, s := range d.clients() {
 		s.mute()
@@ -198,8 +199,8 @@ func (d *Daemon) Most() Load {
 	return d.most
 }
 
-// Run starts a domain: vm is its QEMU, and agent the agent in its guest, which may be nil. One
-// that has been stopped is started again. The domain stops when its QEMU ends.
+// Run starts a domain: vm is its QEMU, and agent the agent in its guest, which may be nil. After
+// Stop, Run starts the domain again. The domain stops when its QEMU ends.
 func (d *Daemon) Run(name string, vm, agent *qmptest.Server) error {
 	m := &domain{d: d, vm: vm, agent: agent, turn: make(chan struct{}, 1), agentTurn: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(d.ctx)
@@ -249,7 +250,8 @@ func (d *Daemon) LoseShutdown(name string) {
 	}
 }
 
-// Hang makes the QEMU of a domain not answer any more, as when it is stopped by SIGSTOP, or answer again.
+// Hang, with on, stops the QEMU of a domain from answering, as SIGSTOP does. Otherwise the QEMU answers
+// again.
 func (d *Daemon) Hang(name string, on bool) {
 	if m := d.find(name); m != nil {
 		m.hang(on)

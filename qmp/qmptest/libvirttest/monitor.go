@@ -42,7 +42,7 @@ func (m *monitor) negotiate() error {
 	return err
 }
 
-// execute sends a command and returns the reply. One may be executed at a time.
+// execute sends a command and returns the reply. Only one command may be executed at a time.
 func (m *monitor) execute(command []byte) ([]byte, error) {
 	m.quitting.Store(m.loseLast.Load() && isQuit(command))
 	if _, err := m.conn.Write(append(command, '\n')); err != nil {
