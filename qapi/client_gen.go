@@ -89,7 +89,7 @@ func Subscribe[E any, P eventPointer[E]](c *Client, opts ...qmp.SubscribeOption)
 }
 
 // SubscribeEvents returns one stream of the events of several types, in the
-// order in which the server sent them. events has a value of each type, which may be empty.
+// order in which the server sent them. events holds a value of each type, whose fields do not matter.
 // Without any, the stream has all events; those that these bindings do not know
 // are [UnknownEvent].
 func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qmp.Stream[Event] {

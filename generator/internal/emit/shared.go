@@ -82,7 +82,7 @@ func (g *group) events() {
 	)
 
 	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
-		"// order in which the server sent them. events has a value of each type, which may be empty.",
+		"// order in which the server sent them. events holds a value of each type, whose fields do not matter.",
 		"// Without any, the stream has all events; those that these bindings do not know",
 		"// are [UnknownEvent].")
 	g.Func().Id("SubscribeEvents").Params(jen.Id("c").Op("*").Id("Client"),
