@@ -96,7 +96,7 @@ func TestSubscriptions(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		p.peer.event("BEFORE", "")
 		synctest.Wait()
-		all := p.Subscribe(nil)
+		all, empty := p.Subscribe(nil), p.Subscribe([]string{})
 		some := p.Subscribe([]string{"A", "C", "A"})
 		one := p.Subscribe([]string{"B"})
 		for _, name := range []string{"A", "B", "C", "NEW", "A"} {
@@ -104,6 +104,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		wantNames(t, some, "A", "C", "A")
 		wantNames(t, one, "B")
+		wantNames(t, empty, "A", "B", "C", "NEW", "A")
 		a, err := all.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
