@@ -285,6 +285,27 @@ func TestSharedAllocations(t *testing.T) {
 	}
 }
 
+// numbers decodes itself.
+type numbers struct{ List []int64 }
+
+func (x *numbers) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) { codec.List(d, &x.List, codec.Int) })
+}
+
+// Lists share allocations also where reflection decodes what they are in.
+func TestSharedWithinReflection(t *testing.T) {
+	const n = 20000
+	text := []byte("[" + strings.Repeat("[1,2],", n-1) + "[1,2]]")
+	var list []numbers
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	require.NoError(t, codec.Decode(t.Context(), text, &list))
+	runtime.ReadMemStats(&after)
+	require.Len(t, list, n)
+	require.Equal(t, []int64{1, 2}, list[n-1].List)
+	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/n, uint64(1000), "bytes for a list of two numbers")
+}
+
 // Strings that are kept keep little else.
 func TestStringsAreNotTheText(t *testing.T) {
 	var x all

@@ -26,9 +26,9 @@ type Driver interface{ DeviceDriver() string }
 type Propertied interface{ DeviceProperties() any }
 
 // Arguments returns what is sent for a device: one object with the driver and the properties.
-// Some values make encoding fail, before anything is sent: null, an id or a bus that is not a string, an empty id,
-// the members in refused, which only the server itself may set, and, if the server drops them,
-// lists and objects.
+// Some values make encoding fail, before anything is sent: null, an id or a bus that is not a
+// string, an empty id, the members in refused, which only the server itself may set, and, if the
+// server drops them, lists and objects.
 func Arguments(dev Driver, dropsLists bool, refused ...string) any {
 	return arguments{dev, dropsLists, refused}
 }
