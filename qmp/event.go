@@ -11,6 +11,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/wirejson"
+	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
@@ -27,10 +28,23 @@ func (e Event) Decode(v any) error {
 	if len(e.Data) == 0 {
 		return nil
 	}
-	if err := decode(context.Background(), e.Data, v); err != nil {
-		return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), wire.JSONError(err))
+	return e.wrap(decode(context.Background(), e.Data, v))
+}
+
+// DecodeInto is Decode with a function. Bindings use it; see [Conn.ExecuteInto].
+func (e Event) DecodeInto(result codec.Into) error {
+	if len(e.Data) == 0 {
+		return nil
 	}
-	return nil
+	return e.wrap(decodeInto(context.Background(), e.Data, result))
+}
+
+// wrap adds the name of the event to an error of decoding.
+func (e Event) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), wire.JSONError(err))
 }
 
 // A registry knows which queues want which events.
