@@ -119,9 +119,9 @@ func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
 // QAPI: command query-acpi-ospm-status (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-acpi.query-acpi-ospm-status
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
 	var result []ACPIOSTInfo
-	err := c.conn.Execute(ctx, "query-acpi-ospm-status", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-acpi-ospm-status", func(d *codec.Decoder) {
 		codec.List(d, &result, (*ACPIOSTInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -159,7 +159,7 @@ func (x ACPIDeviceOstEvent) EventTime() time.Time {
 
 func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at

@@ -1490,8 +1490,8 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 // QEMU 8.0 and later.
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
-	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-audiodevs", func(d *codec.Decoder) {
 		codec.List(d, &result, (*Audiodev).decode)
-	}))
+	})
 	return result, err
 }

@@ -429,7 +429,7 @@ func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) 
 //
 // QAPI: command nbd-server-stop (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-stop
 func (c *Client) NBDServerStop(ctx context.Context) error {
-	return c.conn.Execute(ctx, "nbd-server-stop", nil, nil)
+	return c.conn.ExecuteInto(ctx, "nbd-server-stop", nil)
 }
 
 // BlockExportType says how a node is exported.
@@ -720,7 +720,7 @@ func (x BlockExportDeletedEvent) EventTime() time.Time {
 
 func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
@@ -767,8 +767,8 @@ func (x *BlockExportInfo) decode(d *codec.Decoder) {
 // QAPI: command query-block-exports (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {
 	var result []BlockExportInfo
-	err := c.conn.Execute(ctx, "query-block-exports", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-block-exports", func(d *codec.Decoder) {
 		codec.List(d, &result, (*BlockExportInfo).decode)
-	}))
+	})
 	return result, err
 }

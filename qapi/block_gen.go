@@ -102,9 +102,9 @@ func (x *PRManagerInfo) decode(d *codec.Decoder) {
 // QAPI: command query-pr-managers (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-pr-managers
 func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 	var result []PRManagerInfo
-	err := c.conn.Execute(ctx, "query-pr-managers", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-pr-managers", func(d *codec.Decoder) {
 		codec.List(d, &result, (*PRManagerInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -331,7 +331,7 @@ func (x DeviceTrayMovedEvent) EventTime() time.Time {
 
 func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
@@ -381,7 +381,7 @@ func (x PrManagerStatusChangedEvent) EventTime() time.Time {
 
 func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,

@@ -151,9 +151,9 @@ func (x *QCryptodevInfo) decode(d *codec.Decoder) {
 // QEMU 8.0 and later.
 func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
 	var result []QCryptodevInfo
-	err := c.conn.Execute(ctx, "query-cryptodev", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-cryptodev", func(d *codec.Decoder) {
 		codec.List(d, &result, (*QCryptodevInfo).decode)
-	}))
+	})
 	return result, err
 }
 

@@ -21,9 +21,9 @@ import (
 // QAPI: command query-qmp-schema (introspect.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
-	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-qmp-schema", func(d *codec.Decoder) {
 		codec.List(d, &result, (*SchemaInfo).decode)
-	}))
+	})
 	return result, err
 }
 

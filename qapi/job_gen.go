@@ -194,7 +194,7 @@ func (x JobStatusChangeEvent) EventTime() time.Time {
 
 func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
@@ -377,8 +377,8 @@ func (x JobInfo) LogValue() slog.Value {
 // QAPI: command query-jobs (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.query-jobs
 func (c *Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {
 	var result []JobInfo
-	err := c.conn.Execute(ctx, "query-jobs", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-jobs", func(d *codec.Decoder) {
 		codec.List(d, &result, (*JobInfo).decode)
-	}))
+	})
 	return result, err
 }

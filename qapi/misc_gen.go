@@ -56,7 +56,7 @@ func (x *NameInfo) decode(d *codec.Decoder) {
 // QAPI: command query-name (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-name
 func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 	var result NameInfo
-	err := c.conn.Execute(ctx, "query-name", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-name", result.decode)
 	return result, err
 }
 
@@ -112,9 +112,9 @@ func (x *IOThreadInfo) decode(d *codec.Decoder) {
 // QAPI: command query-iothreads (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-iothreads
 func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 	var result []IOThreadInfo
-	err := c.conn.Execute(ctx, "query-iothreads", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-iothreads", func(d *codec.Decoder) {
 		codec.List(d, &result, (*IOThreadInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -125,7 +125,7 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 //
 // QAPI: command stop (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.stop
 func (c *Client) Stop(ctx context.Context) error {
-	return c.conn.Execute(ctx, "stop", nil, nil)
+	return c.conn.ExecuteInto(ctx, "stop", nil)
 }
 
 // Cont lets the guest run, or run on.
@@ -138,7 +138,7 @@ func (c *Client) Stop(ctx context.Context) error {
 //
 // QAPI: command cont (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.cont
 func (c *Client) Cont(ctx context.Context) error {
-	return c.conn.Execute(ctx, "cont", nil, nil)
+	return c.conn.ExecuteInto(ctx, "cont", nil)
 }
 
 // XExitPreconfig ends the phase of configuration that QEMU started with
@@ -150,7 +150,7 @@ func (c *Client) Cont(ctx context.Context) error {
 //
 // Unstable: QEMU may change or remove it in any release.
 func (c *Client) XExitPreconfig(ctx context.Context) error {
-	return c.conn.Execute(ctx, "x-exit-preconfig", nil, nil)
+	return c.conn.ExecuteInto(ctx, "x-exit-preconfig", nil)
 }
 
 // HumanMonitorCommandArgs are the arguments of [Client.HumanMonitorCommand].
@@ -366,9 +366,9 @@ func (x *FdsetInfo) decode(d *codec.Decoder) {
 // QAPI: command query-fdsets (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-fdsets
 func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	var result []FdsetInfo
-	err := c.conn.Execute(ctx, "query-fdsets", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-fdsets", func(d *codec.Decoder) {
 		codec.List(d, &result, (*FdsetInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -516,7 +516,7 @@ func (x RTCChangeEvent) EventTime() time.Time {
 
 func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
@@ -573,7 +573,7 @@ func (x VfuClientHangupEvent) EventTime() time.Time {
 
 func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one

@@ -14,7 +14,7 @@ import (
 //
 // QAPI: command rtc-reset-reinjection (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.rtc-reset-reinjection
 func (c *Client) RTCResetReinjection(ctx context.Context) error {
-	return c.conn.Execute(ctx, "rtc-reset-reinjection", nil, nil)
+	return c.conn.ExecuteInto(ctx, "rtc-reset-reinjection", nil)
 }
 
 // SEVState is how far an SEV guest is.
@@ -293,7 +293,7 @@ func (x SEVInfo) LogValue() slog.Value {
 // QAPI: command query-sev (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev
 func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
 	var result SEVInfo
-	err := c.conn.Execute(ctx, "query-sev", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-sev", result.decode)
 	return result, err
 }
 
@@ -323,7 +323,7 @@ func (x *SEVLaunchMeasureInfo) decode(d *codec.Decoder) {
 // QAPI: command query-sev-launch-measure (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-launch-measure
 func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInfo, error) {
 	var result SEVLaunchMeasureInfo
-	err := c.conn.Execute(ctx, "query-sev-launch-measure", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-sev-launch-measure", result.decode)
 	return result, err
 }
 
@@ -368,7 +368,7 @@ func (x *SEVCapability) decode(d *codec.Decoder) {
 // QAPI: command query-sev-capabilities (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-capabilities
 func (c *Client) QuerySEVCapabilities(ctx context.Context) (SEVCapability, error) {
 	var result SEVCapability
-	err := c.conn.Execute(ctx, "query-sev-capabilities", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-sev-capabilities", result.decode)
 	return result, err
 }
 
@@ -523,7 +523,7 @@ func (x *SGXInfo) decode(d *codec.Decoder) {
 // QEMU 6.2 and later.
 func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-sgx", result.decode)
 	return result, err
 }
 
@@ -534,7 +534,7 @@ func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 // QEMU 6.2 and later.
 func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx-capabilities", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-sgx-capabilities", result.decode)
 	return result, err
 }
 
@@ -627,9 +627,9 @@ func (x *EvtchnInfo) decode(d *codec.Decoder) {
 // QEMU 8.0 and later.
 func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
 	var result []EvtchnInfo
-	err := c.conn.Execute(ctx, "xen-event-list", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "xen-event-list", func(d *codec.Decoder) {
 		codec.List(d, &result, (*EvtchnInfo).decode)
-	}))
+	})
 	return result, err
 }
 

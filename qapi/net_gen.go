@@ -2135,7 +2135,7 @@ func (x NICRxFilterChangedEvent) EventTime() time.Time {
 
 func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
@@ -2210,7 +2210,7 @@ func (x FailoverNegotiatedEvent) EventTime() time.Time {
 
 func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
@@ -2260,7 +2260,7 @@ func (x NetdevStreamConnectedEvent) EventTime() time.Time {
 
 func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
@@ -2308,7 +2308,7 @@ func (x NetdevStreamDisconnectedEvent) EventTime() time.Time {
 
 func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
@@ -2360,7 +2360,7 @@ func (x NetdevVhostUserConnectedEvent) EventTime() time.Time {
 
 func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
@@ -2408,7 +2408,7 @@ func (x NetdevVhostUserDisconnectedEvent) EventTime() time.Time {
 
 func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnNetdevVhostUserDisconnected calls f for every

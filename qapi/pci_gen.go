@@ -269,8 +269,8 @@ func (x *PCIInfo) decode(d *codec.Decoder) {
 // QAPI: command query-pci (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-pci.query-pci
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {
 	var result []PCIInfo
-	err := c.conn.Execute(ctx, "query-pci", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-pci", func(d *codec.Decoder) {
 		codec.List(d, &result, (*PCIInfo).decode)
-	}))
+	})
 	return result, err
 }

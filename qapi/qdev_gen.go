@@ -225,7 +225,7 @@ func (x DeviceDeletedEvent) EventTime() time.Time {
 
 func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
@@ -275,7 +275,7 @@ func (x DeviceUnplugGuestErrorEvent) EventTime() time.Time {
 
 func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,

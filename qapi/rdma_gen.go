@@ -58,7 +58,7 @@ func (x RdmaGIDStatusChangedEvent) EventTime() time.Time {
 
 func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnRdmaGIDStatusChanged calls f for every RDMA_GID_STATUS_CHANGED event, in

@@ -165,7 +165,7 @@ func (x *StatusInfo) decode(d *codec.Decoder) {
 // QAPI: command query-status (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.query-status
 func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 	var result StatusInfo
-	err := c.conn.Execute(ctx, "query-status", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-status", result.decode)
 	return result, err
 }
 
@@ -207,7 +207,7 @@ func (x ShutdownEvent) EventTime() time.Time {
 
 func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
@@ -286,7 +286,7 @@ func (x ResetEvent) EventTime() time.Time {
 
 func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
@@ -483,7 +483,7 @@ func (x WatchdogEvent) EventTime() time.Time {
 
 func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
@@ -686,7 +686,7 @@ func (x GuestPanickedEvent) EventTime() time.Time {
 
 func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
@@ -734,7 +734,7 @@ func (x GuestCrashloadedEvent) EventTime() time.Time {
 
 func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
@@ -1238,7 +1238,7 @@ func (x MemoryFailureEvent) EventTime() time.Time {
 
 func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a

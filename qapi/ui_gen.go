@@ -640,7 +640,7 @@ func (x *SpiceInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_SPICE.
 func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 	var result SpiceInfo
-	err := c.conn.Execute(ctx, "query-spice", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-spice", result.decode)
 	return result, err
 }
 
@@ -684,7 +684,7 @@ func (x SpiceConnectedEvent) EventTime() time.Time {
 
 func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
@@ -734,7 +734,7 @@ func (x SpiceInitializedEvent) EventTime() time.Time {
 
 func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
@@ -783,7 +783,7 @@ func (x SpiceDisconnectedEvent) EventTime() time.Time {
 
 func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
@@ -1165,7 +1165,7 @@ func (x *VNCInfo2) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_VNC.
 func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 	var result VNCInfo
-	err := c.conn.Execute(ctx, "query-vnc", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-vnc", result.decode)
 	return result, err
 }
 
@@ -1176,9 +1176,9 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 // Only in builds with CONFIG_VNC.
 func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 	var result []VNCInfo2
-	err := c.conn.Execute(ctx, "query-vnc-servers", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-vnc-servers", func(d *codec.Decoder) {
 		codec.List(d, &result, (*VNCInfo2).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1257,7 +1257,7 @@ func (x VNCConnectedEvent) EventTime() time.Time {
 
 func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
@@ -1307,7 +1307,7 @@ func (x VNCInitializedEvent) EventTime() time.Time {
 
 func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
@@ -1356,7 +1356,7 @@ func (x VNCDisconnectedEvent) EventTime() time.Time {
 
 func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
@@ -1405,9 +1405,9 @@ func (x *MouseInfo) decode(d *codec.Decoder) {
 // QAPI: command query-mice (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-mice
 func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 	var result []MouseInfo
-	err := c.conn.Execute(ctx, "query-mice", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-mice", func(d *codec.Decoder) {
 		codec.List(d, &result, (*MouseInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3208,7 +3208,7 @@ func (DisplayOptionsSpiceApp) encodeDisplayOptions(e *codec.Encoder) {}
 // QAPI: command query-display-options (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-display-options
 func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error) {
 	var result DisplayOptions
-	err := c.conn.Execute(ctx, "query-display-options", nil, codec.Into(result.decode))
+	err := c.conn.ExecuteInto(ctx, "query-display-options", result.decode)
 	return result, err
 }
 

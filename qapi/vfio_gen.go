@@ -96,7 +96,7 @@ func (x VfioMigrationEvent) EventTime() time.Time {
 
 func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return e.DecodeInto(x.decode)
 }
 
 // OnVfioMigration calls f for every VFIO_MIGRATION event, in order and one at a

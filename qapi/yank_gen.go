@@ -265,8 +265,8 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 // QEMU 6.0 and later.
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
-	err := c.conn.Execute(ctx, "query-yank", nil, codec.Into(func(d *codec.Decoder) {
+	err := c.conn.ExecuteInto(ctx, "query-yank", func(d *codec.Decoder) {
 		codec.List(d, &result, (*YankInstance).decode)
-	}))
+	})
 	return result, err
 }
