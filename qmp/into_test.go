@@ -3,6 +3,7 @@ package qmp
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,7 @@ func TestExecuteInto(t *testing.T) {
 func TestExecuteIntoReconnects(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
 		p.rw.Close()
+		synctest.Wait() // the loss is known
 		var got string
 		done := async(func() error { return r.ExecuteInto(t.Context(), "query-status", decodeStatus(&got)) })
 		p = r.next()
