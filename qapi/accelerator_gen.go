@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -38,7 +39,7 @@ func (x *KVMInfo) decode(d *codec.Decoder) {
 // Deprecated: QEMU means to remove it; use [Client.QueryAccelerators].
 func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 	var result KVMInfo
-	err := c.conn.Execute(ctx, "query-kvm", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-kvm", result.decode)
 	return result, err
 }
 
@@ -49,7 +50,7 @@ func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 // QEMU 10.1 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XAccelStats(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-accel-stats", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-accel-stats", result.decode)
 	return result, err
 }
 
@@ -128,6 +129,6 @@ func (x *AcceleratorInfo) decode(d *codec.Decoder) {
 // QEMU 10.2 and later.
 func (c *Client) QueryAccelerators(ctx context.Context) (AcceleratorInfo, error) {
 	var result AcceleratorInfo
-	err := c.conn.Execute(ctx, "query-accelerators", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-accelerators", result.decode)
 	return result, err
 }

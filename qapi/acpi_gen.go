@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -120,9 +121,9 @@ func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
 // QAPI: command query-acpi-ospm-status (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-acpi.query-acpi-ospm-status
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
 	var result []ACPIOSTInfo
-	err := c.conn.Execute(ctx, "query-acpi-ospm-status", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-acpi-ospm-status", func(d *codec.Decoder) {
 		codec.List(d, &result, (*ACPIOSTInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -160,7 +161,7 @@ func (x ACPIDeviceOstEvent) EventTime() time.Time {
 
 func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at

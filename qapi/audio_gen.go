@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -1491,8 +1492,8 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 // QEMU 8.0 and later.
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
-	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-audiodevs", func(d *codec.Decoder) {
 		codec.List(d, &result, (*Audiodev).decode)
-	}))
+	})
 	return result, err
 }

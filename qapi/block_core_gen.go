@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -3257,9 +3258,9 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 // QAPI: command query-block-jobs (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block-jobs
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 	var result []BlockJobInfo
-	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-block-jobs", func(d *codec.Decoder) {
 		codec.List(d, &result, (*BlockJobInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3868,7 +3869,7 @@ func (x *XDbgBlockGraph) decode(d *codec.Decoder) {
 // Unstable: QEMU may change or remove it in any release.
 func (c *Client) XDebugQueryBlockGraph(ctx context.Context) (XDbgBlockGraph, error) {
 	var result XDbgBlockGraph
-	err := c.conn.Execute(ctx, "x-debug-query-block-graph", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-debug-query-block-graph", result.decode)
 	return result, err
 }
 
@@ -14507,7 +14508,7 @@ func (x BlockImageCorruptedEvent) EventTime() time.Time {
 
 func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
@@ -14583,7 +14584,7 @@ func (x BlockIOErrorEvent) EventTime() time.Time {
 
 func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
@@ -14667,7 +14668,7 @@ func (x BlockJobCompletedEvent) EventTime() time.Time {
 
 func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
@@ -14727,7 +14728,7 @@ func (x BlockJobCancelledEvent) EventTime() time.Time {
 
 func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
@@ -14782,7 +14783,7 @@ func (x BlockJobErrorEvent) EventTime() time.Time {
 
 func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
@@ -14842,7 +14843,7 @@ func (x BlockJobReadyEvent) EventTime() time.Time {
 
 func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
@@ -14890,7 +14891,7 @@ func (x BlockJobPendingEvent) EventTime() time.Time {
 
 func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
@@ -14974,7 +14975,7 @@ func (x BlockWriteThresholdEvent) EventTime() time.Time {
 
 func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
@@ -15158,7 +15159,7 @@ func (x QuorumFailureEvent) EventTime() time.Time {
 
 func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
@@ -15236,7 +15237,7 @@ func (x QuorumReportBadEvent) EventTime() time.Time {
 
 func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one

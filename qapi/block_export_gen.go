@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -430,7 +431,7 @@ func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) 
 //
 // QAPI: command nbd-server-stop (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-stop
 func (c *Client) NBDServerStop(ctx context.Context) error {
-	return c.conn.Execute(ctx, "nbd-server-stop", nil, nil)
+	return bind.Execute(ctx, c.conn, "nbd-server-stop", nil)
 }
 
 // BlockExportType says how a node is exported.
@@ -721,7 +722,7 @@ func (x BlockExportDeletedEvent) EventTime() time.Time {
 
 func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
@@ -768,8 +769,8 @@ func (x *BlockExportInfo) decode(d *codec.Decoder) {
 // QAPI: command query-block-exports (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {
 	var result []BlockExportInfo
-	err := c.conn.Execute(ctx, "query-block-exports", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-block-exports", func(d *codec.Decoder) {
 		codec.List(d, &result, (*BlockExportInfo).decode)
-	}))
+	})
 	return result, err
 }

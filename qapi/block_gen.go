@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -103,9 +104,9 @@ func (x *PRManagerInfo) decode(d *codec.Decoder) {
 // QAPI: command query-pr-managers (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-pr-managers
 func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 	var result []PRManagerInfo
-	err := c.conn.Execute(ctx, "query-pr-managers", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-pr-managers", func(d *codec.Decoder) {
 		codec.List(d, &result, (*PRManagerInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -332,7 +333,7 @@ func (x DeviceTrayMovedEvent) EventTime() time.Time {
 
 func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
@@ -382,7 +383,7 @@ func (x PrManagerStatusChangedEvent) EventTime() time.Time {
 
 func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -62,9 +63,9 @@ func (x ChardevInfo) LogValue() slog.Value {
 // QAPI: command query-chardev (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev
 func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 	var result []ChardevInfo
-	err := c.conn.Execute(ctx, "query-chardev", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-chardev", func(d *codec.Decoder) {
 		codec.List(d, &result, (*ChardevInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -93,9 +94,9 @@ func (x *ChardevBackendInfo) decode(d *codec.Decoder) {
 // QAPI: command query-chardev-backends (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev-backends
 func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo, error) {
 	var result []ChardevBackendInfo
-	err := c.conn.Execute(ctx, "query-chardev-backends", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-chardev-backends", func(d *codec.Decoder) {
 		codec.List(d, &result, (*ChardevBackendInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1402,7 +1403,7 @@ func (x VserportChangeEvent) EventTime() time.Time {
 
 func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at

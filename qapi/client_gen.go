@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"github.com/goqapi/goqapi/qmp"
-	bind "github.com/goqapi/goqapi/qmp/bind"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"time"
 )
 

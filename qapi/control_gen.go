@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -102,7 +103,7 @@ func (x *VersionInfo) decode(d *codec.Decoder) {
 // QAPI: command query-version (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-version
 func (c *Client) QueryVersion(ctx context.Context) (VersionInfo, error) {
 	var result VersionInfo
-	err := c.conn.Execute(ctx, "query-version", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-version", result.decode)
 	return result, err
 }
 
@@ -131,9 +132,9 @@ func (x *CommandInfo) decode(d *codec.Decoder) {
 // QAPI: command query-commands (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-commands
 func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	var result []CommandInfo
-	err := c.conn.Execute(ctx, "query-commands", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-commands", func(d *codec.Decoder) {
 		codec.List(d, &result, (*CommandInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -146,7 +147,7 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 //
 // QAPI: command quit (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.quit
 func (c *Client) Quit(ctx context.Context) error {
-	return c.conn.Execute(ctx, "quit", nil, nil)
+	return bind.Execute(ctx, c.conn, "quit", nil)
 }
 
 // MonitorMode is the language of a monitor.
@@ -217,8 +218,8 @@ func (x *EventInfo) decode(d *codec.Decoder) {
 // Deprecated: QEMU removed it in 6.0; use [Client.QueryQMPSchema].
 func (c *Client) QueryEvents(ctx context.Context) ([]EventInfo, error) {
 	var result []EventInfo
-	err := c.conn.Execute(ctx, "query-events", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-events", func(d *codec.Decoder) {
 		codec.List(d, &result, (*EventInfo).decode)
-	}))
+	})
 	return result, err
 }

@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -151,9 +152,9 @@ func (x *QCryptodevInfo) decode(d *codec.Decoder) {
 // QEMU 8.0 and later.
 func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
 	var result []QCryptodevInfo
-	err := c.conn.Execute(ctx, "query-cryptodev", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-cryptodev", func(d *codec.Decoder) {
 		codec.List(d, &result, (*QCryptodevInfo).decode)
-	}))
+	})
 	return result, err
 }
 

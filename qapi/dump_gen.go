@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -150,7 +151,7 @@ func (x *DumpQueryResult) decode(d *codec.Decoder) {
 // QAPI: command query-dump (dump.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump
 func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 	var result DumpQueryResult
-	err := c.conn.Execute(ctx, "query-dump", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-dump", result.decode)
 	return result, err
 }
 
@@ -207,7 +208,7 @@ func (x DumpCompletedEvent) EventTime() time.Time {
 
 func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnDumpCompleted calls f for every DUMP_COMPLETED event, in order and one at a
@@ -242,6 +243,6 @@ func (x *DumpGuestMemoryCapability) decode(d *codec.Decoder) {
 // QAPI: command query-dump-guest-memory-capability (dump.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump-guest-memory-capability
 func (c *Client) QueryDumpGuestMemoryCapability(ctx context.Context) (DumpGuestMemoryCapability, error) {
 	var result DumpGuestMemoryCapability
-	err := c.conn.Execute(ctx, "query-dump-guest-memory-capability", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-dump-guest-memory-capability", result.decode)
 	return result, err
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -22,9 +23,9 @@ import (
 // QAPI: command query-qmp-schema (introspect.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
-	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-qmp-schema", func(d *codec.Decoder) {
 		codec.List(d, &result, (*SchemaInfo).decode)
-	}))
+	})
 	return result, err
 }
 

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -195,7 +196,7 @@ func (x JobStatusChangeEvent) EventTime() time.Time {
 
 func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
@@ -378,8 +379,8 @@ func (x JobInfo) LogValue() slog.Value {
 // QAPI: command query-jobs (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.query-jobs
 func (c *Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {
 	var result []JobInfo
-	err := c.conn.Execute(ctx, "query-jobs", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-jobs", func(d *codec.Decoder) {
 		codec.List(d, &result, (*JobInfo).decode)
-	}))
+	})
 	return result, err
 }

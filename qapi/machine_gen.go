@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -829,9 +830,9 @@ func (CPUInfoFastUnicore32) encodeCPUInfoFast(e *codec.Encoder) {}
 // QAPI: command query-cpus-fast (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpus-fast
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	var result []CPUInfoFast
-	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-cpus-fast", func(d *codec.Decoder) {
 		codec.List(d, &result, (*CPUInfoFast).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -999,7 +1000,7 @@ func (x *CurrentMachineParams) decode(d *codec.Decoder) {
 // QAPI: command query-current-machine (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-current-machine
 func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams, error) {
 	var result CurrentMachineParams
-	err := c.conn.Execute(ctx, "query-current-machine", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-current-machine", result.decode)
 	return result, err
 }
 
@@ -1027,7 +1028,7 @@ func (x *QEMUTargetInfo) decode(d *codec.Decoder) {
 // QAPI: command query-target (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-target
 func (c *Client) QueryTarget(ctx context.Context) (QEMUTargetInfo, error) {
 	var result QEMUTargetInfo
-	err := c.conn.Execute(ctx, "query-target", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-target", result.decode)
 	return result, err
 }
 
@@ -1055,7 +1056,7 @@ func (x *UUIDInfo) decode(d *codec.Decoder) {
 // QAPI: command query-uuid (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-uuid
 func (c *Client) QueryUUID(ctx context.Context) (UUIDInfo, error) {
 	var result UUIDInfo
-	err := c.conn.Execute(ctx, "query-uuid", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-uuid", result.decode)
 	return result, err
 }
 
@@ -1084,7 +1085,7 @@ func (x *GUIDInfo) decode(d *codec.Decoder) {
 // QAPI: command query-vm-generation-id (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-vm-generation-id
 func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 	var result GUIDInfo
-	err := c.conn.Execute(ctx, "query-vm-generation-id", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-vm-generation-id", result.decode)
 	return result, err
 }
 
@@ -1096,7 +1097,7 @@ func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 //
 // QAPI: command system_reset (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_reset
 func (c *Client) SystemReset(ctx context.Context) error {
-	return c.conn.Execute(ctx, "system_reset", nil, nil)
+	return bind.Execute(ctx, c.conn, "system_reset", nil)
 }
 
 // SystemPowerdown presses the power button. It returns at once;
@@ -1106,7 +1107,7 @@ func (c *Client) SystemReset(ctx context.Context) error {
 //
 // QAPI: command system_powerdown (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_powerdown
 func (c *Client) SystemPowerdown(ctx context.Context) error {
-	return c.conn.Execute(ctx, "system_powerdown", nil, nil)
+	return bind.Execute(ctx, c.conn, "system_powerdown", nil)
 }
 
 // SystemWakeup wakes a guest that sleeps, ACPI S3.
@@ -1116,7 +1117,7 @@ func (c *Client) SystemPowerdown(ctx context.Context) error {
 //
 // QAPI: command system_wakeup (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_wakeup
 func (c *Client) SystemWakeup(ctx context.Context) error {
-	return c.conn.Execute(ctx, "system_wakeup", nil, nil)
+	return bind.Execute(ctx, c.conn, "system_wakeup", nil)
 }
 
 // LostTickPolicy says what becomes of ticks of a clock that the guest has
@@ -1154,7 +1155,7 @@ func (e LostTickPolicy) Known() bool {
 //
 // QAPI: command inject-nmi (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.inject-nmi
 func (c *Client) InjectNMI(ctx context.Context) error {
-	return c.conn.Execute(ctx, "inject-nmi", nil, nil)
+	return bind.Execute(ctx, c.conn, "inject-nmi", nil)
 }
 
 // NUMAOptionsType is what a piece of NUMA configuration is about.
@@ -1942,9 +1943,9 @@ func (x *Memdev) decode(d *codec.Decoder) {
 // QAPI: command query-memdev (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memdev
 func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 	var result []Memdev
-	err := c.conn.Execute(ctx, "query-memdev", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-memdev", func(d *codec.Decoder) {
 		codec.List(d, &result, (*Memdev).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2037,9 +2038,9 @@ func (x *HotpluggableCPU) decode(d *codec.Decoder) {
 // QAPI: command query-hotpluggable-cpus (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-hotpluggable-cpus
 func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, error) {
 	var result []HotpluggableCPU
-	err := c.conn.Execute(ctx, "query-hotpluggable-cpus", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-hotpluggable-cpus", func(d *codec.Decoder) {
 		codec.List(d, &result, (*HotpluggableCPU).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2096,7 +2097,7 @@ func (x *BalloonInfo) decode(d *codec.Decoder) {
 // QAPI: command query-balloon (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-balloon
 func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 	var result BalloonInfo
-	err := c.conn.Execute(ctx, "query-balloon", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-balloon", result.decode)
 	return result, err
 }
 
@@ -2134,7 +2135,7 @@ func (x BalloonChangeEvent) EventTime() time.Time {
 
 func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
@@ -2179,7 +2180,7 @@ func (x *HvBalloonInfo) decode(d *codec.Decoder) {
 // QEMU 8.2 and later.
 func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo, error) {
 	var result HvBalloonInfo
-	err := c.conn.Execute(ctx, "query-hv-balloon-status-report", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-hv-balloon-status-report", result.decode)
 	return result, err
 }
 
@@ -2223,7 +2224,7 @@ func (x HvBalloonStatusReportEvent) EventTime() time.Time {
 
 func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
@@ -2264,7 +2265,7 @@ func (x *MemoryInfo) decode(d *codec.Decoder) {
 // QAPI: command query-memory-size-summary (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-size-summary
 func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error) {
 	var result MemoryInfo
-	err := c.conn.Execute(ctx, "query-memory-size-summary", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-memory-size-summary", result.decode)
 	return result, err
 }
 
@@ -2810,9 +2811,9 @@ type SGXEPCProperties struct {
 // QAPI: command query-memory-devices (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
 	var result []MemoryDeviceInfo
-	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-memory-devices", func(d *codec.Decoder) {
 		codec.List(d, &result, (*MemoryDeviceInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2858,7 +2859,7 @@ func (x MemoryDeviceSizeChangeEvent) EventTime() time.Time {
 
 func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
@@ -2924,7 +2925,7 @@ type SMPConfiguration struct {
 // QEMU 6.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-irq", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-irq", result.decode)
 	return result, err
 }
 
@@ -2937,7 +2938,7 @@ func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 // or remove it in any release.
 func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-jit", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-jit", result.decode)
 	return result, err
 }
 
@@ -2948,7 +2949,7 @@ func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 // QEMU 6.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-numa", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-numa", result.decode)
 	return result, err
 }
 
@@ -2960,7 +2961,7 @@ func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 // QEMU 6.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-ramblock", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-ramblock", result.decode)
 	return result, err
 }
 
@@ -2971,7 +2972,7 @@ func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) 
 // QEMU 6.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-roms", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-roms", result.decode)
 	return result, err
 }
 
@@ -2983,7 +2984,7 @@ func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 // QEMU 6.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-usb", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-usb", result.decode)
 	return result, err
 }
 
@@ -3065,7 +3066,7 @@ func (c *Client) Dumpdtb(ctx context.Context, args DumpdtbArgs) error {
 // QEMU 9.1 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryInterruptControllers(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-interrupt-controllers", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-interrupt-controllers", result.decode)
 	return result, err
 }
 
@@ -3484,9 +3485,9 @@ func (x *CPUDefinitionInfo) decode(d *codec.Decoder) {
 // QAPI: command query-cpu-definitions (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-definitions
 func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, error) {
 	var result []CPUDefinitionInfo
-	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-cpu-definitions", func(d *codec.Decoder) {
 		codec.List(d, &result, (*CPUDefinitionInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3501,7 +3502,7 @@ func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, 
 // Deprecated: QEMU removed it in 10.1; there is nothing in its place.
 func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-opcount", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-opcount", result.decode)
 	return result, err
 }
 
@@ -3561,7 +3562,7 @@ func (x MemUnplugErrorEvent) EventTime() time.Time {
 
 func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
@@ -3584,7 +3585,7 @@ func (c *Client) OnMemUnplugError(f func(MemUnplugErrorEvent)) (stop func()) {
 // Deprecated: QEMU removed it in 9.1; there is nothing in its place.
 func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-rdma", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-rdma", result.decode)
 	return result, err
 }
 
@@ -3598,7 +3599,7 @@ func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 // Deprecated: QEMU removed it in 8.1; there is nothing in its place.
 func (c *Client) XQueryProfile(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-profile", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "x-query-profile", result.decode)
 	return result, err
 }
 
@@ -4126,8 +4127,8 @@ func (v CPUInfoRiscv) encodeCPUInfo(e *codec.Encoder) {
 // Deprecated: QEMU removed it in 6.0; use [Client.QueryCPUsFast].
 func (c *Client) QueryCPUs(ctx context.Context) ([]CPUInfo, error) {
 	var result []CPUInfo
-	err := c.conn.Execute(ctx, "query-cpus", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-cpus", func(d *codec.Decoder) {
 		codec.List(d, &result, (*CPUInfo).decode)
-	}))
+	})
 	return result, err
 }

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"time"
 )
@@ -98,7 +99,7 @@ func (x CPUPolarizationChangeEvent) EventTime() time.Time {
 
 func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnCPUPolarizationChange calls f for every CPU_POLARIZATION_CHANGE event, in
@@ -139,7 +140,7 @@ func (x *CPUPolarizationInfo) decode(d *codec.Decoder) {
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarizationInfo, error) {
 	var result CPUPolarizationInfo
-	err := c.conn.Execute(ctx, "query-s390x-cpu-polarization", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-s390x-cpu-polarization", result.decode)
 	return result, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -438,7 +439,7 @@ func (x MigrationInfo) LogValue() slog.Value {
 // QAPI: command query-migrate (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate
 func (c *Client) QueryMigrate(ctx context.Context) (MigrationInfo, error) {
 	var result MigrationInfo
-	err := c.conn.Execute(ctx, "query-migrate", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-migrate", result.decode)
 	return result, err
 }
 
@@ -601,9 +602,9 @@ func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapa
 // QAPI: command query-migrate-capabilities (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-capabilities
 func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapabilityStatus, error) {
 	var result []MigrationCapabilityStatus
-	err := c.conn.Execute(ctx, "query-migrate-capabilities", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-migrate-capabilities", func(d *codec.Decoder) {
 		codec.List(d, &result, (*MigrationCapabilityStatus).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1279,7 +1280,7 @@ func (x MigrationParameters) LogValue() slog.Value {
 // QAPI: command query-migrate-parameters (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-parameters
 func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameters, error) {
 	var result MigrationParameters
-	err := c.conn.Execute(ctx, "query-migrate-parameters", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-migrate-parameters", result.decode)
 	return result, err
 }
 
@@ -1294,7 +1295,7 @@ func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameter
 //
 // QAPI: command migrate-start-postcopy (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-start-postcopy
 func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
-	return c.conn.Execute(ctx, "migrate-start-postcopy", nil, nil)
+	return bind.Execute(ctx, c.conn, "migrate-start-postcopy", nil)
 }
 
 // MigrationEvent reports the status of a migration when it changes, now and
@@ -1334,7 +1335,7 @@ func (x MigrationEvent) EventTime() time.Time {
 
 func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
@@ -1380,7 +1381,7 @@ func (x MigrationPassEvent) EventTime() time.Time {
 
 func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
@@ -1524,7 +1525,7 @@ func (x ColoExitEvent) EventTime() time.Time {
 
 func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
@@ -1572,7 +1573,7 @@ func (e COLOExitReason) Known() bool {
 // Only in builds with CONFIG_REPLICATION. Unstable: QEMU may change or remove
 // it in any release.
 func (c *Client) XColoLostHeartbeat(ctx context.Context) error {
-	return c.conn.Execute(ctx, "x-colo-lost-heartbeat", nil, nil)
+	return bind.Execute(ctx, c.conn, "x-colo-lost-heartbeat", nil)
 }
 
 // MigrateCancel cancels the running outgoing migration; the guest goes on here.
@@ -1583,7 +1584,7 @@ func (c *Client) XColoLostHeartbeat(ctx context.Context) error {
 //
 // QAPI: command migrate_cancel (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate_cancel
 func (c *Client) MigrateCancel(ctx context.Context) error {
-	return c.conn.Execute(ctx, "migrate_cancel", nil, nil)
+	return bind.Execute(ctx, c.conn, "migrate_cancel", nil)
 }
 
 // MigrateContinueArgs are the arguments of [Client.MigrateContinue].
@@ -2198,7 +2199,7 @@ func (x *ReplicationStatus) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_REPLICATION.
 func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStatus, error) {
 	var result ReplicationStatus
-	err := c.conn.Execute(ctx, "query-xen-replication-status", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-xen-replication-status", result.decode)
 	return result, err
 }
 
@@ -2209,7 +2210,7 @@ func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStat
 //
 // Only in builds with CONFIG_REPLICATION.
 func (c *Client) XenColoDoCheckpoint(ctx context.Context) error {
-	return c.conn.Execute(ctx, "xen-colo-do-checkpoint", nil, nil)
+	return bind.Execute(ctx, c.conn, "xen-colo-do-checkpoint", nil)
 }
 
 // COLOStatus is the state of COLO in a VM.
@@ -2249,7 +2250,7 @@ func (x *COLOStatus) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_REPLICATION.
 func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
 	var result COLOStatus
-	err := c.conn.Execute(ctx, "query-colo-status", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-colo-status", result.decode)
 	return result, err
 }
 
@@ -2297,7 +2298,7 @@ func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) er
 //
 // QAPI: command migrate-pause (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-pause
 func (c *Client) MigratePause(ctx context.Context) error {
-	return c.conn.Execute(ctx, "migrate-pause", nil, nil)
+	return bind.Execute(ctx, c.conn, "migrate-pause", nil)
 }
 
 // UnplugPrimaryEvent reports that the guest has released the primary device of
@@ -2335,7 +2336,7 @@ func (x UnplugPrimaryEvent) EventTime() time.Time {
 
 func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
@@ -2616,9 +2617,9 @@ func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args ...CancelVcpuDir
 // QEMU 7.1 and later.
 func (c *Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, error) {
 	var result []DirtyLimitInfo
-	err := c.conn.Execute(ctx, "query-vcpu-dirty-limit", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-vcpu-dirty-limit", func(d *codec.Decoder) {
 		codec.List(d, &result, (*DirtyLimitInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2738,9 +2739,9 @@ func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
 // Deprecated: QEMU removed it after 10.2; there is nothing in its place.
 func (c *Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
 	var result []MigrationThreadInfo
-	err := c.conn.Execute(ctx, "query-migrationthreads", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-migrationthreads", func(d *codec.Decoder) {
 		codec.List(d, &result, (*MigrationThreadInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2805,8 +2806,8 @@ func (c *Client) MigrateSetCacheSize(ctx context.Context, args MigrateSetCacheSi
 // Deprecated: QEMU removed it in 6.0; use [Client.QueryMigrateParameters].
 func (c *Client) QueryMigrateCacheSize(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "query-migrate-cache-size", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-migrate-cache-size", func(d *codec.Decoder) {
 		d.Int64(&result)
-	}))
+	})
 	return result, err
 }

@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -40,9 +41,9 @@ func (x *GICCapability) decode(d *codec.Decoder) {
 // QAPI: command query-gic-capabilities (misc-arm.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-arm.query-gic-capabilities
 func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, error) {
 	var result []GICCapability
-	err := c.conn.Execute(ctx, "query-gic-capabilities", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-gic-capabilities", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GICCapability).decode)
-	}))
+	})
 	return result, err
 }
 

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -57,7 +58,7 @@ func (x *NameInfo) decode(d *codec.Decoder) {
 // QAPI: command query-name (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-name
 func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 	var result NameInfo
-	err := c.conn.Execute(ctx, "query-name", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-name", result.decode)
 	return result, err
 }
 
@@ -113,9 +114,9 @@ func (x *IOThreadInfo) decode(d *codec.Decoder) {
 // QAPI: command query-iothreads (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-iothreads
 func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 	var result []IOThreadInfo
-	err := c.conn.Execute(ctx, "query-iothreads", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-iothreads", func(d *codec.Decoder) {
 		codec.List(d, &result, (*IOThreadInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -126,7 +127,7 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 //
 // QAPI: command stop (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.stop
 func (c *Client) Stop(ctx context.Context) error {
-	return c.conn.Execute(ctx, "stop", nil, nil)
+	return bind.Execute(ctx, c.conn, "stop", nil)
 }
 
 // Cont lets the guest run, or run on.
@@ -139,7 +140,7 @@ func (c *Client) Stop(ctx context.Context) error {
 //
 // QAPI: command cont (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.cont
 func (c *Client) Cont(ctx context.Context) error {
-	return c.conn.Execute(ctx, "cont", nil, nil)
+	return bind.Execute(ctx, c.conn, "cont", nil)
 }
 
 // XExitPreconfig ends the phase of configuration that QEMU started with
@@ -151,7 +152,7 @@ func (c *Client) Cont(ctx context.Context) error {
 //
 // Unstable: QEMU may change or remove it in any release.
 func (c *Client) XExitPreconfig(ctx context.Context) error {
-	return c.conn.Execute(ctx, "x-exit-preconfig", nil, nil)
+	return bind.Execute(ctx, c.conn, "x-exit-preconfig", nil)
 }
 
 // HumanMonitorCommandArgs are the arguments of [Client.HumanMonitorCommand].
@@ -367,9 +368,9 @@ func (x *FdsetInfo) decode(d *codec.Decoder) {
 // QAPI: command query-fdsets (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-fdsets
 func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	var result []FdsetInfo
-	err := c.conn.Execute(ctx, "query-fdsets", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-fdsets", func(d *codec.Decoder) {
 		codec.List(d, &result, (*FdsetInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -517,7 +518,7 @@ func (x RTCChangeEvent) EventTime() time.Time {
 
 func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
@@ -574,7 +575,7 @@ func (x VfuClientHangupEvent) EventTime() time.Time {
 
 func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one

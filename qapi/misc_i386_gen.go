@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -15,7 +16,7 @@ import (
 //
 // QAPI: command rtc-reset-reinjection (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.rtc-reset-reinjection
 func (c *Client) RTCResetReinjection(ctx context.Context) error {
-	return c.conn.Execute(ctx, "rtc-reset-reinjection", nil, nil)
+	return bind.Execute(ctx, c.conn, "rtc-reset-reinjection", nil)
 }
 
 // SEVState is how far an SEV guest is.
@@ -294,7 +295,7 @@ func (x SEVInfo) LogValue() slog.Value {
 // QAPI: command query-sev (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev
 func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
 	var result SEVInfo
-	err := c.conn.Execute(ctx, "query-sev", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-sev", result.decode)
 	return result, err
 }
 
@@ -324,7 +325,7 @@ func (x *SEVLaunchMeasureInfo) decode(d *codec.Decoder) {
 // QAPI: command query-sev-launch-measure (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-launch-measure
 func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInfo, error) {
 	var result SEVLaunchMeasureInfo
-	err := c.conn.Execute(ctx, "query-sev-launch-measure", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-sev-launch-measure", result.decode)
 	return result, err
 }
 
@@ -369,7 +370,7 @@ func (x *SEVCapability) decode(d *codec.Decoder) {
 // QAPI: command query-sev-capabilities (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-capabilities
 func (c *Client) QuerySEVCapabilities(ctx context.Context) (SEVCapability, error) {
 	var result SEVCapability
-	err := c.conn.Execute(ctx, "query-sev-capabilities", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-sev-capabilities", result.decode)
 	return result, err
 }
 
@@ -524,7 +525,7 @@ func (x *SGXInfo) decode(d *codec.Decoder) {
 // QEMU 6.2 and later.
 func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-sgx", result.decode)
 	return result, err
 }
 
@@ -535,7 +536,7 @@ func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 // QEMU 6.2 and later.
 func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx-capabilities", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-sgx-capabilities", result.decode)
 	return result, err
 }
 
@@ -628,9 +629,9 @@ func (x *EvtchnInfo) decode(d *codec.Decoder) {
 // QEMU 8.0 and later.
 func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
 	var result []EvtchnInfo
-	err := c.conn.Execute(ctx, "xen-event-list", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "xen-event-list", func(d *codec.Decoder) {
 		codec.List(d, &result, (*EvtchnInfo).decode)
-	}))
+	})
 	return result, err
 }
 

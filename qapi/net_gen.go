@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -2136,7 +2137,7 @@ func (x NICRxFilterChangedEvent) EventTime() time.Time {
 
 func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
@@ -2211,7 +2212,7 @@ func (x FailoverNegotiatedEvent) EventTime() time.Time {
 
 func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
@@ -2261,7 +2262,7 @@ func (x NetdevStreamConnectedEvent) EventTime() time.Time {
 
 func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
@@ -2309,7 +2310,7 @@ func (x NetdevStreamDisconnectedEvent) EventTime() time.Time {
 
 func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
@@ -2361,7 +2362,7 @@ func (x NetdevVhostUserConnectedEvent) EventTime() time.Time {
 
 func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
@@ -2409,7 +2410,7 @@ func (x NetdevVhostUserDisconnectedEvent) EventTime() time.Time {
 
 func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnNetdevVhostUserDisconnected calls f for every

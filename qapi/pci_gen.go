@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -269,8 +270,8 @@ func (x *PCIInfo) decode(d *codec.Decoder) {
 // QAPI: command query-pci (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-pci.query-pci
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {
 	var result []PCIInfo
-	err := c.conn.Execute(ctx, "query-pci", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-pci", func(d *codec.Decoder) {
 		codec.List(d, &result, (*PCIInfo).decode)
-	}))
+	})
 	return result, err
 }

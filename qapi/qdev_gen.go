@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/deviceadd"
 	"github.com/goqapi/goqapi/qmp/redacted"
@@ -227,7 +228,7 @@ func (x DeviceDeletedEvent) EventTime() time.Time {
 
 func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
@@ -277,7 +278,7 @@ func (x DeviceUnplugGuestErrorEvent) EventTime() time.Time {
 
 func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,

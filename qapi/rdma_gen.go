@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"time"
 )
@@ -58,7 +59,7 @@ func (x RdmaGIDStatusChangedEvent) EventTime() time.Time {
 
 func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnRdmaGIDStatusChanged calls f for every RDMA_GID_STATUS_CHANGED event, in

@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -83,7 +84,7 @@ func (x ReplayInfo) LogValue() slog.Value {
 // QAPI: command query-replay (replay.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.query-replay
 func (c *Client) QueryReplay(ctx context.Context) (ReplayInfo, error) {
 	var result ReplayInfo
-	err := c.conn.Execute(ctx, "query-replay", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-replay", result.decode)
 	return result, err
 }
 
@@ -109,7 +110,7 @@ func (c *Client) ReplayBreak(ctx context.Context, args ReplayBreakArgs) error {
 //
 // QAPI: command replay-delete-break (replay.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.replay-delete-break
 func (c *Client) ReplayDeleteBreak(ctx context.Context) error {
-	return c.conn.Execute(ctx, "replay-delete-break", nil, nil)
+	return bind.Execute(ctx, c.conn, "replay-delete-break", nil)
 }
 
 // ReplaySeekArgs are the arguments of [Client.ReplaySeek].

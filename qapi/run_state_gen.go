@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -166,7 +167,7 @@ func (x *StatusInfo) decode(d *codec.Decoder) {
 // QAPI: command query-status (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.query-status
 func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 	var result StatusInfo
-	err := c.conn.Execute(ctx, "query-status", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-status", result.decode)
 	return result, err
 }
 
@@ -208,7 +209,7 @@ func (x ShutdownEvent) EventTime() time.Time {
 
 func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
@@ -287,7 +288,7 @@ func (x ResetEvent) EventTime() time.Time {
 
 func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
@@ -484,7 +485,7 @@ func (x WatchdogEvent) EventTime() time.Time {
 
 func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
@@ -687,7 +688,7 @@ func (x GuestPanickedEvent) EventTime() time.Time {
 
 func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
@@ -735,7 +736,7 @@ func (x GuestCrashloadedEvent) EventTime() time.Time {
 
 func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
@@ -1239,7 +1240,7 @@ func (x MemoryFailureEvent) EventTime() time.Time {
 
 func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a

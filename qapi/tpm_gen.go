@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -44,9 +45,9 @@ func (e TPMModel) Known() bool {
 // Only in builds with CONFIG_TPM.
 func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
 	var result []TPMModel
-	err := c.conn.Execute(ctx, "query-tpm-models", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-tpm-models", func(d *codec.Decoder) {
 		codec.List(d, &result, codec.DecodeString[TPMModel])
-	}))
+	})
 	return result, err
 }
 
@@ -81,9 +82,9 @@ func (e TPMType) Known() bool {
 // Only in builds with CONFIG_TPM.
 func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
 	var result []TPMType
-	err := c.conn.Execute(ctx, "query-tpm-types", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-tpm-types", func(d *codec.Decoder) {
 		codec.List(d, &result, codec.DecodeString[TPMType])
-	}))
+	})
 	return result, err
 }
 
@@ -293,8 +294,8 @@ func (x *TPMInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_TPM.
 func (c *Client) QueryTPM(ctx context.Context) ([]TPMInfo, error) {
 	var result []TPMInfo
-	err := c.conn.Execute(ctx, "query-tpm", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-tpm", func(d *codec.Decoder) {
 		codec.List(d, &result, (*TPMInfo).decode)
-	}))
+	})
 	return result, err
 }

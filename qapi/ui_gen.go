@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -641,7 +642,7 @@ func (x *SpiceInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_SPICE.
 func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 	var result SpiceInfo
-	err := c.conn.Execute(ctx, "query-spice", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-spice", result.decode)
 	return result, err
 }
 
@@ -685,7 +686,7 @@ func (x SpiceConnectedEvent) EventTime() time.Time {
 
 func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
@@ -735,7 +736,7 @@ func (x SpiceInitializedEvent) EventTime() time.Time {
 
 func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
@@ -784,7 +785,7 @@ func (x SpiceDisconnectedEvent) EventTime() time.Time {
 
 func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
@@ -1166,7 +1167,7 @@ func (x *VNCInfo2) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_VNC.
 func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 	var result VNCInfo
-	err := c.conn.Execute(ctx, "query-vnc", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-vnc", result.decode)
 	return result, err
 }
 
@@ -1177,9 +1178,9 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 // Only in builds with CONFIG_VNC.
 func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 	var result []VNCInfo2
-	err := c.conn.Execute(ctx, "query-vnc-servers", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-vnc-servers", func(d *codec.Decoder) {
 		codec.List(d, &result, (*VNCInfo2).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1258,7 +1259,7 @@ func (x VNCConnectedEvent) EventTime() time.Time {
 
 func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
@@ -1308,7 +1309,7 @@ func (x VNCInitializedEvent) EventTime() time.Time {
 
 func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
@@ -1357,7 +1358,7 @@ func (x VNCDisconnectedEvent) EventTime() time.Time {
 
 func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
@@ -1406,9 +1407,9 @@ func (x *MouseInfo) decode(d *codec.Decoder) {
 // QAPI: command query-mice (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-mice
 func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 	var result []MouseInfo
-	err := c.conn.Execute(ctx, "query-mice", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-mice", func(d *codec.Decoder) {
 		codec.List(d, &result, (*MouseInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3209,7 +3210,7 @@ func (DisplayOptionsSpiceApp) encodeDisplayOptions(e *codec.Encoder) {}
 // QAPI: command query-display-options (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-display-options
 func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error) {
 	var result DisplayOptions
-	err := c.conn.Execute(ctx, "query-display-options", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "query-display-options", result.decode)
 	return result, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
+	"slices"
 )
 
 // These bindings are made for a version of package codec. If one of these constants
@@ -494,12 +495,7 @@ func (Unknown) isStatsValue() {}
 //
 //go:noinline
 func oneOf[E ~string](value E, values ...E) bool {
-	for _, v := range values {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(values, value)
 }
 
 // unknownVariant decodes the rest of a union whose tag is not known.

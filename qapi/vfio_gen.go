@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"time"
 )
@@ -96,7 +97,7 @@ func (x VfioMigrationEvent) EventTime() time.Time {
 
 func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(codec.Into(x.decode))
+	return bind.Decode(e, x.decode)
 }
 
 // OnVfioMigration calls f for every VFIO_MIGRATION event, in order and one at a

@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"context"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -39,9 +40,9 @@ func (x *VirtioInfo) decode(d *codec.Decoder) {
 // QEMU 7.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 	var result []VirtioInfo
-	err := c.conn.Execute(ctx, "x-query-virtio", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "x-query-virtio", func(d *codec.Decoder) {
 		codec.List(d, &result, (*VirtioInfo).decode)
-	}))
+	})
 	return result, err
 }
 

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -266,8 +267,8 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 // QEMU 6.0 and later.
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
-	err := c.conn.Execute(ctx, "query-yank", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "query-yank", func(d *codec.Decoder) {
 		codec.List(d, &result, (*YankInstance).decode)
-	}))
+	})
 	return result, err
 }

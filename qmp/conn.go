@@ -7,7 +7,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/goqapi/goqapi/qmp/internal/memo"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"github.com/goqapi/goqapi/qmp/internal/hook"
 )
 
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
@@ -75,7 +76,10 @@ type kind struct {
 func qmpServer() kind { return kind{func(*session) {}, (*session).openQMP} }
 
 func init() {
-	memo.Of = func(conn any) *memo.Memo { return &conn.(*Conn).current().memo }
+	hook.Execute = func(ctx context.Context, conn any, command string, result codec.Into) error {
+		return conn.(*Conn).executeInto(ctx, command, result)
+	}
+	hook.MemoOf = func(conn any) *hook.Memo { return &conn.(*Conn).current().memo }
 }
 
 // current returns the session that the connection has, or had last.

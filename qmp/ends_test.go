@@ -50,7 +50,7 @@ func FuzzEnds(f *testing.F) {
 		s := newSession(ours, newCore(newOptions(nil)))
 		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.Text, answer: m.Members[wire.Return]}
 		var got jsontext.Value
-		err = s.store(t.Context(), c, &got)
+		err = s.store(t.Context(), c, reflected(&got))
 		want := jsontext.Value(scanned.Members[wire.Return])
 		switch {
 		case err != nil:

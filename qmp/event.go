@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
@@ -27,10 +25,7 @@ func (e Event) Decode(v any) error {
 	if len(e.Data) == 0 {
 		return nil
 	}
-	if err := decode(context.Background(), e.Data, v); err != nil {
-		return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), wire.JSONError(err))
-	}
-	return nil
+	return wire.EventError(e.Name, decode(context.Background(), e.Data, v))
 }
 
 // A registry knows which queues want which events.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
@@ -31,22 +32,40 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.Execute(ctx, command, args, result) })
 	}
-	return c.execute(ctx, plain, command, args, result)
-}
-
-func (c *Conn) execute(ctx context.Context, mode callMode, command string, args, result any) error {
-	call, err := c.newCall(ctx, command, mode, args)
+	call, err := c.newCallWith(ctx, command, plain, args)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.limit(ctx, command) // for decoding, too
+	return c.complete(ctx, call, reflected(result))
+}
+
+// executeInto is Execute for a command without arguments whose result is decoded by a
+// function; result may be nil. It must not reach Execute: see bind.Execute.
+func (c *Conn) executeInto(ctx context.Context, command string, result codec.Into) error {
+	if c.again != nil {
+		return c.again.do(ctx, c, command, func(now *Conn) error { return now.executeInto(ctx, command, result) })
+	}
+	call, err := c.newCall(ctx, command, plain)
+	if err != nil {
+		return err
+	}
+	if result == nil {
+		return c.complete(ctx, call, nil)
+	}
+	return c.complete(ctx, call, func(ctx context.Context, text []byte) error { return decodeInto(ctx, text, result) })
+}
+
+// complete sends a call, waits until it is finished, and decodes its answer.
+func (c *Conn) complete(ctx context.Context, call *call, decode decodeFunc) error {
+	ctx, cancel := c.limit(ctx, call.command) // for decoding, too
 	defer cancel()
-	if call, err = c.wait(ctx, call); err != nil {
+	call, err := c.wait(ctx, call)
+	if err != nil {
 		return err
 	}
 	s := c.session
 	if _, err = call.outcome(); err == nil {
-		err = s.store(ctx, call, result)
+		err = s.store(ctx, call, decode)
 	}
 	call.watch.end(err)
 	s.recycle(call)
@@ -63,7 +82,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })
 	}
-	call, err := c.newCall(ctx, command, noReply, args)
+	call, err := c.newCallWith(ctx, command, noReply, args)
 	if err != nil {
 		return err
 	}
@@ -178,8 +197,8 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	}
 	s := c.session
 	cb := &callback{session: s, done: done}
-	cb.take = func(call *call) error { return s.store(ctx, call, result) }
-	call, err := c.newCall(ctx, command, plain, args)
+	cb.take = func(call *call) error { return s.store(ctx, call, reflected(result)) }
+	call, err := c.newCallWith(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }
 

@@ -66,12 +66,8 @@ func (s *session) shakeHands(ctx context.Context) error {
 	case <-ctx.Done():
 		return s.unanswered("waiting for the greeting", contextError(ctx))
 	}
-	var args any
-	if s.opts.oob {
-		args = map[string][]string{"enable": {"oob"}}
-	}
 	for again := range 4 {
-		err := s.conn().execute(ctx, negotiate, "qmp_capabilities", args, nil)
+		err := s.negotiate(ctx)
 		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
 			err = nil // the server had negotiated already
 		}
@@ -83,6 +79,19 @@ func (s *session) shakeHands(ctx context.Context) error {
 		}
 	}
 	return errors.New("the server sent its greeting again after each negotiation")
+}
+
+// negotiate sends the command that ends the negotiation, and waits for its answer.
+func (s *session) negotiate(ctx context.Context) error {
+	c := s.conn()
+	call, err := c.newCall(ctx, "qmp_capabilities", negotiate)
+	if err != nil {
+		return err
+	}
+	if s.opts.oob {
+		call.s.Buf.WriteString(`,"arguments":{"enable":["oob"]}`)
+	}
+	return c.complete(ctx, call, nil)
 }
 
 // shaken makes the session ready for commands and returns true. If the server has greeted
@@ -137,11 +146,6 @@ func parseGreeting(text []byte) (Greeting, error) {
 		return Greeting{}, fmt.Errorf("greeting: %w", wire.JSONError(err))
 	}
 	q := sent.Version.QEMU
-	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, sent.Version.Package}}
-	for _, c := range sent.Capabilities {
-		if name, ok := c.(string); ok { // the protocol allows other types, but has none yet
-			g.Capabilities = append(g.Capabilities, name)
-		}
-	}
+	g := Greeting{Version{int(q.Major), int(q.Minor), int(q.Micro), sent.Version.Package}, sent.Capabilities}
 	return g, nil
 }

@@ -135,7 +135,7 @@ func TestHandshakeFails(t *testing.T) {
 	t.Run("a greeting of another kind", func(t *testing.T) {
 		shake(t, func(t *testing.T, p *peer) { p.send(`{"QMP": {"version": 1}}`) },
 			func(t *testing.T, c *Conn, err error) {
-				want := "qmp: handshake: greeting: member /version: a number does not fit the Go type"
+				want := "qmp: handshake: greeting: member /version: an object is expected for ServerVersion, not a number"
 				if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 					t.Errorf("got %v", err)
 				}

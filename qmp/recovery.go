@@ -56,7 +56,7 @@ func (s *session) queueProbeLocked() {
 	if !s.opts.handshake {
 		command = "query-version" // without a handshake of ours, only the user negotiates
 	}
-	request, err := wire.Command("execute", command, nil)
+	request, err := wire.Command("execute", command)
 	if err != nil {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goqapi/goqapi/qmp/internal/memo"
+	"github.com/goqapi/goqapi/qmp/internal/hook"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
@@ -38,7 +38,7 @@ type session struct {
 	*core
 	rw    io.ReadWriteCloser
 	relay Relay // nil: rw is not a Relay
-	memo  memo.Memo
+	memo  hook.Memo
 	agent *agent // nil: it is QEMU
 
 	in   *wire.Framer // only the reader uses it
@@ -91,14 +91,28 @@ func (s *session) idle() <-chan struct{} {
 	return s.live.zero()
 }
 
-// newCall encodes a command and returns a call for it.
-func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args any) (*call, error) {
+// newCallWith encodes a command with its arguments, unless they are nil, and returns a call for it.
+func (c *Conn) newCallWith(ctx context.Context, command string, mode callMode, args any) (*call, error) {
+	call, err := c.newCall(ctx, command, mode)
+	if err != nil || args == nil {
+		return call, err
+	}
+	if err = call.s.Arguments(command, args); err != nil {
+		err = unsent(err)
+		call.watch.end(err)
+		return nil, err
+	}
+	return call, nil
+}
+
+// newCall encodes a command without arguments and returns a call for it.
+func (c *Conn) newCall(ctx context.Context, command string, mode callMode) (*call, error) {
 	watch := c.session.traceCall(ctx, command)
 	verb := "execute"
 	if c.opts.oob {
 		verb = "exec-oob"
 	}
-	s, err := wire.Command(verb, command, args)
+	s, err := wire.Command(verb, command)
 	if err != nil {
 		err = unsent(err)
 		watch.end(err)

@@ -5,6 +5,7 @@ package qga
 import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goqapi/goqapi/qmp/bind"
 	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/redacted"
 	"log/slog"
@@ -57,7 +58,7 @@ func (c *Client) GuestSync(ctx context.Context, args GuestSyncArgs) (int64, erro
 //
 // QAPI: command guest-ping (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-ping
 func (c *Client) GuestPing(ctx context.Context) error {
-	return c.conn.Execute(ctx, "guest-ping", nil, nil)
+	return bind.Execute(ctx, c.conn, "guest-ping", nil)
 }
 
 // GuestGetTime returns the guest's wall-clock time: nanoseconds since
@@ -66,9 +67,9 @@ func (c *Client) GuestPing(ctx context.Context) error {
 // QAPI: command guest-get-time (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-time
 func (c *Client) GuestGetTime(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-get-time", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-time", func(d *codec.Decoder) {
 		d.Int64(&result)
-	}))
+	})
 	return result, err
 }
 
@@ -146,7 +147,7 @@ func (x *GuestAgentInfo) decode(d *codec.Decoder) {
 // QAPI: command guest-info (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-info
 func (c *Client) GuestInfo(ctx context.Context) (GuestAgentInfo, error) {
 	var result GuestAgentInfo
-	err := c.conn.Execute(ctx, "guest-info", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-info", result.decode)
 	return result, err
 }
 
@@ -514,9 +515,9 @@ func (e GuestFsfreezeStatus) Known() bool {
 // Only in builds with CONFIG_WIN32 or CONFIG_FSFREEZE.
 func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, error) {
 	var result GuestFsfreezeStatus
-	err := c.conn.Execute(ctx, "guest-fsfreeze-status", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-fsfreeze-status", func(d *codec.Decoder) {
 		d.String((*string)(&result))
-	}))
+	})
 	return result, err
 }
 
@@ -534,9 +535,9 @@ func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, 
 // Only in builds with CONFIG_WIN32 or CONFIG_FSFREEZE.
 func (c *Client) GuestFsfreezeFreeze(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-fsfreeze-freeze", func(d *codec.Decoder) {
 		d.Int64(&result)
-	}))
+	})
 	return result, err
 }
 
@@ -577,9 +578,9 @@ func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args ...GuestFsfre
 // Only in builds with CONFIG_WIN32 or CONFIG_FSFREEZE.
 func (c *Client) GuestFsfreezeThaw(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-fsfreeze-thaw", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-fsfreeze-thaw", func(d *codec.Decoder) {
 		d.Int64(&result)
-	}))
+	})
 	return result, err
 }
 
@@ -884,9 +885,9 @@ func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_WIN32 or HAVE_GETIFADDRS.
 func (c *Client) GuestNetworkGetInterfaces(ctx context.Context) ([]GuestNetworkInterface, error) {
 	var result []GuestNetworkInterface
-	err := c.conn.Execute(ctx, "guest-network-get-interfaces", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-network-get-interfaces", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestNetworkInterface).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -926,9 +927,9 @@ func (x *GuestLogicalProcessor) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_LINUX or CONFIG_WIN32.
 func (c *Client) GuestGetVcpus(ctx context.Context) ([]GuestLogicalProcessor, error) {
 	var result []GuestLogicalProcessor
-	err := c.conn.Execute(ctx, "guest-get-vcpus", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-vcpus", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestLogicalProcessor).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1757,9 +1758,9 @@ func (x *GuestDiskInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_WIN32 or CONFIG_LIBUDEV.
 func (c *Client) GuestGetDisks(ctx context.Context) ([]GuestDiskInfo, error) {
 	var result []GuestDiskInfo
-	err := c.conn.Execute(ctx, "guest-get-disks", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-disks", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestDiskInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1816,9 +1817,9 @@ func (x *GuestFilesystemInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_WIN32 or CONFIG_LINUX.
 func (c *Client) GuestGetFsinfo(ctx context.Context) ([]GuestFilesystemInfo, error) {
 	var result []GuestFilesystemInfo
-	err := c.conn.Execute(ctx, "guest-get-fsinfo", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-fsinfo", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestFilesystemInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -1897,9 +1898,9 @@ func (x *GuestMemoryBlock) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_LINUX.
 func (c *Client) GuestGetMemoryBlocks(ctx context.Context) ([]GuestMemoryBlock, error) {
 	var result []GuestMemoryBlock
-	err := c.conn.Execute(ctx, "guest-get-memory-blocks", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-memory-blocks", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestMemoryBlock).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2013,7 +2014,7 @@ func (x *GuestMemoryBlockInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_LINUX.
 func (c *Client) GuestGetMemoryBlockInfo(ctx context.Context) (GuestMemoryBlockInfo, error) {
 	var result GuestMemoryBlockInfo
-	err := c.conn.Execute(ctx, "guest-get-memory-block-info", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-get-memory-block-info", result.decode)
 	return result, err
 }
 
@@ -2303,7 +2304,7 @@ func (x *GuestHostName) decode(d *codec.Decoder) {
 // QAPI: command guest-get-host-name (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-host-name
 func (c *Client) GuestGetHostName(ctx context.Context) (GuestHostName, error) {
 	var result GuestHostName
-	err := c.conn.Execute(ctx, "guest-get-host-name", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-get-host-name", result.decode)
 	return result, err
 }
 
@@ -2344,9 +2345,9 @@ func (x *GuestUser) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_WIN32 or HAVE_UTMPX.
 func (c *Client) GuestGetUsers(ctx context.Context) ([]GuestUser, error) {
 	var result []GuestUser
-	err := c.conn.Execute(ctx, "guest-get-users", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-users", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestUser).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2379,7 +2380,7 @@ func (x *GuestTimezone) decode(d *codec.Decoder) {
 // QAPI: command guest-get-timezone (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-timezone
 func (c *Client) GuestGetTimezone(ctx context.Context) (GuestTimezone, error) {
 	var result GuestTimezone
-	err := c.conn.Execute(ctx, "guest-get-timezone", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-get-timezone", result.decode)
 	return result, err
 }
 
@@ -2444,7 +2445,7 @@ func (x *GuestOSInfo) decode(d *codec.Decoder) {
 // QAPI: command guest-get-osinfo (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-osinfo
 func (c *Client) GuestGetOsinfo(ctx context.Context) (GuestOSInfo, error) {
 	var result GuestOSInfo
-	err := c.conn.Execute(ctx, "guest-get-osinfo", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-get-osinfo", result.decode)
 	return result, err
 }
 
@@ -2643,9 +2644,9 @@ func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
 // Only in builds with CONFIG_WIN32.
 func (c *Client) GuestGetDevices(ctx context.Context) ([]GuestDeviceInfo, error) {
 	var result []GuestDeviceInfo
-	err := c.conn.Execute(ctx, "guest-get-devices", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-devices", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestDeviceInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -2895,9 +2896,9 @@ func (x *GuestDiskStatsInfo) decode(d *codec.Decoder) {
 // QEMU 7.1 and later. Only in builds with CONFIG_LINUX.
 func (c *Client) GuestGetDiskstats(ctx context.Context) ([]GuestDiskStatsInfo, error) {
 	var result []GuestDiskStatsInfo
-	err := c.conn.Execute(ctx, "guest-get-diskstats", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-diskstats", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestDiskStatsInfo).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3122,9 +3123,9 @@ func (x GuestCPUStats) LogValue() slog.Value {
 // QEMU 7.1 and later. Only in builds with CONFIG_LINUX.
 func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) {
 	var result []GuestCPUStats
-	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-get-cpustats", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestCPUStats).decode)
-	}))
+	})
 	return result, err
 }
 
@@ -3165,7 +3166,7 @@ func (x *GuestLoadAverage) decode(d *codec.Decoder) {
 // QEMU 10.0 and later. Only in builds with CONFIG_WIN32 or CONFIG_GETLOADAVG.
 func (c *Client) GuestGetLoad(ctx context.Context) (GuestLoadAverage, error) {
 	var result GuestLoadAverage
-	err := c.conn.Execute(ctx, "guest-get-load", nil, codec.Into(result.decode))
+	err := bind.Execute(ctx, c.conn, "guest-get-load", result.decode)
 	return result, err
 }
 
@@ -3258,8 +3259,8 @@ func (x *GuestNetworkRoute) decode(d *codec.Decoder) {
 // QEMU 9.1 and later. Only in builds with CONFIG_LINUX or CONFIG_WIN32.
 func (c *Client) GuestNetworkGetRoute(ctx context.Context) ([]GuestNetworkRoute, error) {
 	var result []GuestNetworkRoute
-	err := c.conn.Execute(ctx, "guest-network-get-route", nil, codec.Into(func(d *codec.Decoder) {
+	err := bind.Execute(ctx, c.conn, "guest-network-get-route", func(d *codec.Decoder) {
 		codec.List(d, &result, (*GuestNetworkRoute).decode)
-	}))
+	})
 	return result, err
 }

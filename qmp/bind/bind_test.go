@@ -13,6 +13,7 @@ import (
 
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/bind"
+	"github.com/goqapi/goqapi/qmp/codec"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -48,6 +49,42 @@ func TestOn(t *testing.T) {
 		assert.EqualError(t, reported[0], "qmp: event N: member /n: a string does not fit the Go type int")
 		assert.PanicsWithValue(t, "qmp: the handler of N is nil", func() { bind.On(conn, "N", count, nil) })
 	})
+}
+
+// decodeN returns what decodes an object with the member n into place.
+func decodeN(place *int64) codec.Into {
+	return func(d *codec.Decoder) {
+		for name := d.Object("N"); name != nil; name = d.Member() {
+			if string(name) == "n" {
+				d.Int64(place)
+			} else {
+				d.Unknown()
+			}
+		}
+	}
+}
+
+func TestExecute(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Unchecked())
+	srv.Handle("give", func(context.Context, *qmptest.Request) (any, error) { return map[string]any{"n": 7, "m": nil}, nil })
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	var n int64
+	require.NoError(t, bind.Execute(t.Context(), conn, "give", decodeN(&n)))
+	assert.Equal(t, int64(7), n)
+	require.NoError(t, bind.Execute(t.Context(), conn, "give", nil), "a result that nobody wants")
+	_, refused := errors.AsType[*qmp.Error](bind.Execute(t.Context(), conn, "take", nil))
+	assert.True(t, refused)
+}
+
+func TestDecode(t *testing.T) {
+	var n int64
+	require.NoError(t, bind.Decode(qmp.Event{Name: "E"}, decodeN(&n)), "an event without data")
+	require.NoError(t, bind.Decode(qmp.Event{Name: "E", Data: []byte(`{"n": 2}`)}, decodeN(&n)))
+	assert.Equal(t, int64(2), n)
+	err := bind.Decode(qmp.Event{Name: "E", Data: []byte(`{"n": {}}`)}, decodeN(&n))
+	require.EqualError(t, err, "qmp: event E: member /n: a number is expected, not an object")
 }
 
 // fact is an answer of these tests' servers.

@@ -129,7 +129,7 @@ func (d *Decoder) finish() error {
 	if d.err == nil || d.stopped {
 		return d.err
 	}
-	if err := json.Unmarshal(d.text, new(whole), lenient); err != nil {
+	if err := check(d.text); err != nil {
 		return err
 	}
 	return below(pointerAt(d.text, d.errAt), d.err)

@@ -56,6 +56,14 @@ func (g *group) command(c *plan.Command) {
 	switch {
 	case c.NoReply:
 		method.Error().Block(jen.Return(conn.Dot("ExecuteNoReply").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args)))
+	case c.Args == nil && c.Open == nil && c.Result == nil:
+		method.Error().Block(jen.Return(jen.Qual(pkgBind, "Execute").Call(jen.Id("ctx"), conn, jen.Lit(c.QAPI), jen.Nil())))
+	case c.Args == nil && c.Open == nil && c.Result.Kind != plan.Any:
+		method.Params(goType(*c.Result), jen.Error()).Block(
+			jen.Var().Id("result").Add(goType(*c.Result)),
+			jen.Err().Op(":=").Add(jen.Qual(pkgBind, "Execute")).Call(jen.Id("ctx"), conn, jen.Lit(c.QAPI), decodeFunc(jen.Id("result"), *c.Result)),
+			jen.Return(jen.Id("result"), jen.Err()),
+		)
 	case c.Result == nil:
 		method.Error().Block(jen.Return(conn.Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Nil())))
 	default:
@@ -109,9 +117,9 @@ func (g *group) event(e *plan.Event) {
 	decode := jen.Nil()
 	switch {
 	case e.Data != nil:
-		decode = jen.Id("e").Dot("Decode").Call(into(jen.Id("x").Dot("Data"), *e.Data))
+		decode = jen.Qual(pkgBind, "Decode").Call(jen.Id("e"), decodeFunc(jen.Id("x").Dot("Data"), *e.Data))
 	case len(e.Struct.Fields) > 0:
-		decode = jen.Id("e").Dot("Decode").Call(into(jen.Id("x"), plan.Type{Kind: plan.Object, Struct: e.Struct}))
+		decode = jen.Qual(pkgBind, "Decode").Call(jen.Id("e"), decodeFunc(jen.Id("x"), plan.Type{Kind: plan.Object, Struct: e.Struct}))
 	}
 	st := *e.Struct
 	st.Fields = slices.Concat(e.Own, st.Fields)

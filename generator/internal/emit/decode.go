@@ -184,14 +184,16 @@ func hasDecoder(t plan.Type) bool {
 // into returns the destination of a command's result or an event's data: a decoder, or a
 // pointer for reflection.
 func into(place *jen.Statement, t plan.Type) jen.Code {
-	var decode jen.Code
-	switch {
-	case hasDecoder(t):
-		decode = place.Clone().Dot("decode")
-	case t.Kind == plan.Any:
+	if t.Kind == plan.Any {
 		return jen.Op("&").Add(place)
-	default:
-		decode = jen.Func().Params(decoderParam()).Block(decodeInto(place, t, false))
 	}
-	return jen.Qual(pkgCodec, "Into").Call(decode)
+	return jen.Qual(pkgCodec, "Into").Call(decodeFunc(place, t))
+}
+
+// decodeFunc is the function that decodes a command's result or an event's data.
+func decodeFunc(place *jen.Statement, t plan.Type) jen.Code {
+	if hasDecoder(t) {
+		return place.Clone().Dot("decode")
+	}
+	return jen.Func().Params(decoderParam()).Block(decodeInto(place, t, false))
 }

@@ -89,6 +89,7 @@ func newGroup(p *plan.Package, module string, holders map[string]bool) *group {
 		}
 	}
 	g.ImportNames(map[string]string{
+		pkgBind: "bind",
 		pkgJSON: "json", pkgJSONText: "jsontext", pkgQMP: "qmp", pkgCodec: "codec",
 		pkgDeviceAdd: "deviceadd", pkgRedacted: "redacted",
 	})

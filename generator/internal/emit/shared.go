@@ -180,9 +180,7 @@ func (g *group) values() {
 	g.Func().Id("oneOf").Types(jen.Id("E").Op("~").String()).Params(
 		jen.Id("value").Id("E"), jen.Id("values").Op("...").Id("E"),
 	).Bool().Block(
-		jen.For(jen.List(jen.Id("_"), jen.Id("v")).Op(":=").Range().Id("values")).Block(
-			jen.If(jen.Id("v").Op("==").Id("value")).Block(jen.Return(jen.True()))),
-		jen.Return(jen.False()))
+		jen.Return(jen.Qual("slices", "Contains").Call(jen.Id("values"), jen.Id("value"))))
 
 	if len(g.pkg.Unions) > 0 {
 		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")

@@ -11,6 +11,14 @@ import (
 	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
+// EventError returns the error of decoding the data of an event; nil if err is nil.
+func EventError(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("qmp: event %s: %w", printable.String(name), JSONError(err))
+}
+
 // JSONError returns err, an error of the JSON library, with a text for people: it names
 // the member and what is wrong with it.
 func JSONError(err error) error {

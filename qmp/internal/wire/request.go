@@ -34,8 +34,8 @@ func (s *Scratch) Release() {
 	}
 }
 
-// Command writes a request without its id and its last brace.
-func Command(verb, command string, args any) (*Scratch, error) {
+// Command writes a request without arguments, without its id and its last brace.
+func Command(verb, command string) (*Scratch, error) {
 	s := NewScratch()
 	b := &s.Buf
 	b.WriteString(`{"`)
@@ -46,24 +46,27 @@ func Command(verb, command string, args any) (*Scratch, error) {
 		return nil, fmt.Errorf("qmp: command name %q: %w", command, err)
 	}
 	b.Write(name)
-	if args == nil {
-		return s, nil
-	}
+	return s, nil
+}
+
+// Arguments adds the arguments to the request for a command.
+func (s *Scratch) Arguments(command string, args any) error {
 	const before = `,"arguments":`
+	b := &s.Buf
 	b.WriteString(before)
 	at := b.Len()
 	if err := json.MarshalWrite(b, args, json.Deterministic(true)); err != nil {
-		return nil, fmt.Errorf("qmp: %s: arguments: %w", command, JSONError(err))
+		return fmt.Errorf("qmp: %s: arguments: %w", command, JSONError(err))
 	}
 	switch text := b.Bytes()[at:]; {
 	case string(text) == "{}" || string(text) == "null":
 		b.Truncate(at - len(before))
 	case text[0] != '{':
-		return nil, fmt.Errorf("qmp: %s: arguments: %T is not a JSON object, but %.100s", command, args, text)
+		return fmt.Errorf("qmp: %s: arguments: %T is not a JSON object, but %.100s", command, args, text)
 	case tooNested(text, maxNesting-1):
-		return nil, fmt.Errorf("qmp: %s: the arguments nest deeper than QEMU's limit of %d levels", command, maxNesting)
+		return fmt.Errorf("qmp: %s: the arguments nest deeper than QEMU's limit of %d levels", command, maxNesting)
 	}
-	return s, nil
+	return nil
 }
 
 // tooNested reports whether text, an object in JSON, has more levels than limit.

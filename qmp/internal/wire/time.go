@@ -19,14 +19,22 @@ func Time(text []byte) time.Time {
 		s, us = integer(before), integer(after)
 	}
 	if s < 0 {
-		var slow struct {
-			Seconds      int64 `json:"seconds"`
-			Microseconds int64 `json:"microseconds"`
+		s, us = 0, 0
+		decode := func(d *codec.Decoder) {
+			for name := d.Object("Time"); name != nil; name = d.Member() {
+				switch string(name) {
+				case "seconds":
+					d.Int64(&s)
+				case "microseconds":
+					d.Int64(&us)
+				default:
+					d.Unknown()
+				}
+			}
 		}
-		if codec.Decode(context.Background(), text, &slow) != nil {
+		if codec.DecodeInto(context.Background(), text, decode) != nil {
 			return time.Time{}
 		}
-		s, us = slow.Seconds, slow.Microseconds
 	}
 	if s < 0 || us < 0 || us >= 1e6 {
 		return time.Time{}
