@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -121,14 +120,8 @@ func executed(source fs.FS) (map[string]string, error) {
 				continue
 			}
 			ast.Inspect(fn, func(n ast.Node) bool {
-				call, ok := n.(*ast.CallExpr)
-				if !ok || len(call.Args) < 2 {
-					return true
-				}
-				sel, ok := call.Fun.(*ast.SelectorExpr)
-				lit, isLit := call.Args[1].(*ast.BasicLit)
-				if ok && isLit && strings.HasPrefix(sel.Sel.Name, "Execute") {
-					if command, err := strconv.Unquote(lit.Value); err == nil {
+				if call, ok := n.(*ast.CallExpr); ok {
+					if command := commandOf(call); command != "" {
 						names[command] = fn.Name.Name
 					}
 				}

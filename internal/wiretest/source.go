@@ -111,14 +111,26 @@ func (s *source) function(d *ast.FuncDecl) {
 func executes(body *ast.BlockStmt) string {
 	command := ""
 	ast.Inspect(body, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 1 {
-			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && strings.HasPrefix(sel.Sel.Name, "Execute") {
-				command = literal(call.Args[1])
-			}
+		if call, ok := n.(*ast.CallExpr); ok && command == "" {
+			command = commandOf(call)
 		}
 		return true
 	})
 	return command
+}
+
+// commandOf returns the command that a call executes, which is the first literal among its
+// arguments; "" for another call.
+func commandOf(call *ast.CallExpr) string {
+	if sel, ok := call.Fun.(*ast.SelectorExpr); !ok || !strings.HasPrefix(sel.Sel.Name, "Execute") {
+		return ""
+	}
+	for _, arg := range call.Args {
+		if _, ok := arg.(*ast.BasicLit); ok {
+			return literal(arg)
+		}
+	}
+	return ""
 }
 
 func lastParam(f *ast.FuncType) ast.Expr {
