@@ -1,9 +1,11 @@
 // Package wirejson reads JSON as QEMU and its clients write it, where a decoder would do too
-// much: it finds ends, and the content of strings. None of it checks the text.
+// much: it finds ends, and the content of strings. Only SyntaxError checks the text.
 package wirejson
 
 import (
 	"bytes"
+	"errors"
+	"io"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,6 +15,26 @@ import (
 // takes time, and file names need not be valid UTF-8.
 func Lenient() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// SyntaxError returns the error of jsontext about a text that is not one JSON value, nil if it is.
+// Other than json.Unmarshal it needs no reflection, which would be in every program.
+func SyntaxError(text []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text), Lenient())
+	if _, err := dec.ReadValue(); err == io.EOF {
+		return &jsontext.SyntacticError{Err: io.ErrUnexpectedEOF}
+	} else if err != nil {
+		return err
+	}
+	end := dec.InputOffset()
+	switch _, err := dec.ReadValue(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return &jsontext.SyntacticError{ByteOffset: end, Err: errors.New("there is more after the value")}
+	default:
+		return err
+	}
 }
 
 // Unquote returns the content of a quoted string, with U+FFFD in place of invalid UTF-8. It

@@ -129,7 +129,7 @@ func (d *Decoder) finish() error {
 	if d.err == nil || d.stopped {
 		return d.err
 	}
-	if err := check(d.text); err != nil {
+	if err := wirejson.SyntaxError(d.text); err != nil {
 		return err
 	}
 	return below(pointerAt(d.text, d.errAt), d.err)
