@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -22,12 +23,20 @@ type Helper struct {
 	Ended func(error)
 }
 
-// SocketExists returns a function for [Helper] that waits until there is a socket at a path.
+// SocketExists returns a function for [Helper] that waits until there is a socket at a path, at
+// which a program listens. It does not connect, since some helpers serve only one connection.
+// Where it cannot see who listens, because the system is not Linux or the helper is in another
+// network namespace, it waits only for the socket.
 func SocketExists(path string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		seen := false
 		for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-				return nil
+				bound, listening := socketState(path)
+				if listening || !bound && seen { // when it is new, the kernel may not list it yet
+					return nil
+				}
+				seen = true
 			}
 			timer := time.NewTimer(wait)
 			select {
@@ -38,6 +47,21 @@ func SocketExists(path string) func(context.Context) error {
 			}
 		}
 	}
+}
+
+// socketState reports whether the kernel lists a socket that is bound to path, and whether a program
+// listens at it: between the two, connections are refused.
+func socketState(path string) (bound, listening bool) {
+	table, _ := os.ReadFile("/proc/net/unix")
+	for line := range strings.Lines(string(table)) {
+		before, found := strings.CutSuffix(strings.TrimSuffix(line, "\n"), " "+path)
+		// They are: address, references, protocol, flags, type, state, inode.
+		if fields := strings.Fields(before); found && len(fields) == 7 {
+			const acceptsConnections = "00010000"
+			bound, listening = true, listening || fields[3] == acceptsConnections
+		}
+	}
+	return bound, listening
 }
 
 // Alongside adds helpers that a server needs, such as swtpm or virtiofsd. [Launch] starts them before the server, in

@@ -1,10 +1,8 @@
 package disk_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -13,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/cut"
-	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/disk"
 	"github.com/goqapi/goqapi/qapi/job"
+	"github.com/goqapi/goqapi/qmp"
 )
 
 // qemuImg runs the program that comes with QEMU.
@@ -88,10 +86,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 			qemuImg(t, q, "create", "-q", "-f", "raw", path, size)
 			cmd := exec.Command(q.Tool(t, "qemu-nbd"), "-f", "raw", "-x", "copy", "-t", "-k", path+".sock", path)
 			require.NoError(t, cmd.Start())
-			require.NoError(t, poll.Until(ctx, func(context.Context) (bool, error) {
-				_, err := os.Stat(path + ".sock")
-				return err == nil, nil
-			}))
+			require.NoError(t, qmp.SocketExists(path+".sock")(ctx))
 			t.Cleanup(func() {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait() // killed, as a rule
