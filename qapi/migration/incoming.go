@@ -139,16 +139,27 @@ func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
 			return state, failed(info, nil)
 		case qapi.MigrationStatusNone:
 			// Older releases have no status before the migration begins.
-			if state, err := a.state(ctx); err != nil {
-				return "", err
-			} else if state != qapi.RunStateInmigrate {
-				return state, fmt.Errorf("QEMU does not wait for a machine: it is %s and may have been started again", state)
+			if state, err := a.expects(ctx); err != nil {
+				return state, err
 			}
 		}
 		if err := news.wait(ctx); err != nil {
 			return "", err
 		}
 	}
+}
+
+// expects returns an error if QEMU neither waits for a machine nor receives one.
+func (a *Arrival) expects(ctx context.Context) (qapi.RunState, error) {
+	state, err := a.state(ctx)
+	if err != nil || state == qapi.RunStateInmigrate {
+		return state, err
+	}
+	// The migration may have begun, and may have ended, since its status was asked for.
+	if begun, err := a.waits(ctx); begun || err != nil {
+		return state, err
+	}
+	return state, fmt.Errorf("QEMU does not wait for a machine: it is %s and may have been started again", state)
 }
 
 func (a *Arrival) state(ctx context.Context) (qapi.RunState, error) {

@@ -47,6 +47,28 @@ func TestDestinationFailsAfterAll(t *testing.T) {
 	})
 }
 
+// The machine arrives between the question whether its migration has begun and the one for its state.
+func TestArrivesBetweenTwoQuestions(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		from, to := fakes(t, release)
+		in, err := migration.Incoming(soon(t), to.Client, at(t))
+		require.NoError(t, err)
+		asked, real := false, to.srv.Handler("query-migrate")
+		to.srv.Handle("query-migrate", func(ctx context.Context, req *qmptest.Request) (any, error) {
+			info, err := real(ctx, req)
+			if !asked {
+				asked = true
+				_, err := migration.Run(soon(t), from.Client, in.Address())
+				assert.NoError(t, err)
+			}
+			return info, err
+		})
+		_, err = in.Wait(soon(t))
+		require.NoError(t, err)
+		assert.True(t, asked)
+	})
+}
+
 // When cont may have run at the destination, the machine must not run at the source.
 func TestDestinationMayRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
