@@ -138,7 +138,7 @@ func TestHostileReplies(t *testing.T) {
 	}
 	for _, h := range hostileReplies {
 		t.Run(h.name, func(t *testing.T) {
-			err := decodeIn(t, h.text(), min(512<<20, 160<<20+24*replySize()), h.call)
+			err := decodeIn(t, h.text(), min(452<<20, 100<<20+24*replySize()), h.call)
 			if h.ok {
 				require.NoError(t, err)
 			} else if err != nil || replySize() > 8<<20 {
@@ -167,8 +167,8 @@ func TestLongReplies(t *testing.T) {
 	} {
 		t.Run(c.command, func(t *testing.T) {
 			text := captured(t, c.command)
-			require.NoError(t, decodeIn(t, text, 64<<20+12*replySize(), c.typed))
-			require.NoError(t, decodeIn(t, text, 64<<20+12*replySize(), c.user))
+			require.NoError(t, decodeIn(t, text, 8<<20+12*replySize(), c.typed))
+			require.NoError(t, decodeIn(t, text, 8<<20+12*replySize(), c.user))
 		})
 	}
 }
