@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -42,20 +43,22 @@ func TestLaunchEndlessInput(t *testing.T) {
 // A socket at which nobody listens yet refuses connections, so SocketExists waits.
 func TestSocketExists(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a socket")
-	wait := func(limit time.Duration) error {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
-		return SocketExists(path)(ctx)
-	}
-	require.ErrorIs(t, wait(20*time.Millisecond), context.DeadlineExceeded, "there is none")
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	require.NoError(t, err)
-	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}))
-	require.ErrorIs(t, wait(20*time.Millisecond), context.DeadlineExceeded, "nobody listens")
-	require.NoError(t, syscall.Listen(fd, 1))
-	require.NoError(t, wait(time.Minute))
-	require.NoError(t, syscall.Close(fd))
-	require.NoError(t, wait(time.Minute), "the kernel does not list it: it may be in another namespace")
+	synctest.Test(t, func(t *testing.T) {
+		wait := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			return SocketExists(path)(ctx)
+		}
+		require.ErrorIs(t, wait(), context.DeadlineExceeded, "there is none")
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		require.NoError(t, err)
+		require.NoError(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}))
+		require.ErrorIs(t, wait(), context.DeadlineExceeded, "nobody listens")
+		require.NoError(t, syscall.Listen(fd, 1))
+		require.NoError(t, wait())
+		require.NoError(t, syscall.Close(fd))
+		require.NoError(t, wait(), "the kernel does not list it: it may be in another namespace")
+	})
 }
 
 // TestStopEnded stops a process that has ended, and whose last words are still being read, since a child
