@@ -236,11 +236,15 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 		return float64(m.HeapInuse + m.StackInuse), float64(runtime.NumGoroutine())
 	}
 	list, ends := make([]*Conn, conns), make([]int, conns)
+	want := strings.Repeat("x", 1<<20)
+	big := fmt.Appendf(nil, "{\"return\": %q}\r\n", want)
+	var servers sync.WaitGroup
 	m0, g0 := used()
 	each := func(when string, do func(i int)) {
 		for i := range conns {
 			do(i)
 		}
+		servers.Wait()
 		m, g := used()
 		report(when, (m-m0)/float64(conns), (g-g0)/float64(conns))
 	}
@@ -248,13 +252,13 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 		end, f := fdPair(tb)
 		ends[i] = end
 		tb.Cleanup(func() { syscall.Close(end) })
-		go func() {
+		servers.Go(func() {
 			syscall.Write(end, []byte(greetingText))
 			request := make([]byte, 100)
 			n, _ := syscall.Read(end, request)
 			_, id, _ := bytes.Cut(request[:n], []byte(`"id":`))
 			syscall.Write(end, fmt.Appendf(nil, "{\"return\": {}, \"id\": %s\r\n", id))
-		}()
+		})
 		c, err := NewConn(background, unixConn(tb, f))
 		if err != nil {
 			tb.Fatal(err)
@@ -262,10 +266,8 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 		list[i] = c
 		tb.Cleanup(func() { c.Close() })
 	})
-	want := strings.Repeat("x", 1<<20)
-	big := fmt.Appendf(nil, "{\"return\": %q}\r\n", want)
 	each("-later", func(i int) {
-		go func() {
+		servers.Go(func() {
 			syscall.Read(ends[i], make([]byte, 100))
 			for text := big; len(text) > 0; {
 				n, err := syscall.Write(ends[i], text)
@@ -274,10 +276,12 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 				}
 				text = text[n:]
 			}
-		}()
+		})
 		var s string
 		if err := list[i].Execute(background, "big", nil, &s); err != nil || s != want {
 			tb.Fatal(len(s), err)
 		}
 	})
+	runtime.KeepAlive(want) // neither may count as a connection's memory, or as freed memory
+	runtime.KeepAlive(big)
 }

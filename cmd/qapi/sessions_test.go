@@ -17,6 +17,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/tmuxtest"
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
@@ -161,7 +162,7 @@ var bar = []tmuxtest.Blot{
 }
 
 func runSessions(t *testing.T, prefix string, start func(t *testing.T) (dir string)) {
-	for _, s := range sessions {
+	for _, s := range short.Ends(sessions) {
 		t.Run(s.name, func(t *testing.T) {
 			opts := s.opts
 			opts.Dir = start(t)
@@ -204,6 +205,9 @@ func TestQEMUFound(t *testing.T) {
 func TestNoColour(t *testing.T) {
 	_, dir := fake(t)
 	for env, coloured := range map[string]bool{"NO_COLOR=1": false, "NO_COLOR=": true, "TERM=dumb": false} {
+		if testing.Short() && env == "TERM=dumb" {
+			continue
+		}
 		term := tmuxtest.Shell(t, tmuxtest.Options{Dir: dir, Height: 60, Env: []string{}}, "qapi")
 		term.Run(env + " qapi graph ./web01").Run(env + " qapi describe eject").Run(env + " qapi top ./web01 --once --interval 200ms")
 		assert.Equal(t, coloured, strings.Contains(term.Colours(), "‹"), "%s: %s", env, term.Colours())

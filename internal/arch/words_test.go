@@ -28,7 +28,7 @@ var wrongWords = []struct {
 	{regexp.MustCompile(`\bbut for\b`), "except"},
 	{regexp.MustCompile(`\banew\b`), "again"},
 	{regexp.MustCompile(`\bpass(es|ed)? over\b`), "ignore, skip"},
-	{regexp.MustCompile(`\bright behind\b`), "right after"},
+	{regexp.MustCompile(`\bright behind\b|\bbehind ((the|each|its|both|that) )?(reply|replies|quer(y|ies)|events?|commands?|both)\b`), "after"},
 }
 
 // TestWords finds words in comments that CONTRIBUTING.md rules out.
@@ -94,6 +94,7 @@ func TestWrongWords(t *testing.T) {
 		"unknown options are passed over":        1,
 		"a disk behind a filter":                 0,
 		"an event right behind the reply":        1,
+		"it goes on behind each query":           1,
 		"it connects anew, and renewed: not new": 1,
 	} {
 		assert.Len(t, wrongIn(text), want, text)

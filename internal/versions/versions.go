@@ -3,6 +3,7 @@ package versions
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,4 +22,17 @@ func Compare(a, b string) int {
 		}
 	}
 	return 0
+}
+
+// Around returns the version itself if known, a sorted list, has it, and otherwise the nearest before
+// and the nearest after it.
+func Around(version string, known []string) []string {
+	i, found := slices.BinarySearchFunc(known, version, Compare)
+	switch {
+	case found:
+		return known[i : i+1]
+	case i == len(known):
+		return known[max(i-1, 0):]
+	}
+	return known[max(i-1, 0) : i+1]
 }

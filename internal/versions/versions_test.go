@@ -23,3 +23,13 @@ func TestCompare(t *testing.T) {
 		assert.Equal(t, -c.want, Compare(c.b, c.a), "%s %s", c.b, c.a)
 	}
 }
+
+func TestAround(t *testing.T) {
+	known := []string{"5.2", "7.2", "10.0", "11.1"}
+	for version, want := range map[string][]string{
+		"5.2": {"5.2"}, "6.1": {"5.2", "7.2"}, "8.2": {"7.2", "10.0"}, "10.2": {"10.0", "11.1"}, "12.0": {"11.1"}, "4.0": {"5.2"},
+	} {
+		assert.Equal(t, want, Around(version, known), version)
+	}
+	assert.Empty(t, Around("5.2", nil))
+}

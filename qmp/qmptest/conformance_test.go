@@ -93,7 +93,7 @@ type said struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// tell gives a command and returns what the server says up to a marker behind it, and
+// tell gives a command and returns what the server says up to a marker after it, and
 // up to the event that is awaited; and, if that is not all, why.
 func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	const marker = `{"execute":"qmp_capabilities","id":"marker"}`
@@ -140,7 +140,7 @@ type outcome struct {
 	end   string   // why nothing more is said
 }
 
-// loose events come before the reply or behind it, as it happens.
+// loose events come before the reply or after it.
 var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|DUMP_COMPLETED|MIGRATION)`)
 
 func (tab *table) outcome(all []*said, end string) outcome {

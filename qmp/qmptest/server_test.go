@@ -305,8 +305,8 @@ func TestListen(t *testing.T) {
 	assert.EqualError(t, err, `qmptest: listen: address "unix:x,abstract=maybe": the option "abstract" is on or off, not "maybe"`)
 }
 
-// TestQuit sees SHUTDOWN before the reply, or behind it as with old releases,
-// and the end behind both.
+// TestQuit sees SHUTDOWN before the reply, or after it as with old releases,
+// and the end after both.
 func TestQuit(t *testing.T) {
 	for _, major := range []int{5, 11} {
 		srv := qmptest.Start(t, qmptest.Version(qmp.Version{Major: major}))

@@ -35,7 +35,7 @@ func TestHandlerGone(t *testing.T) {
 	}
 }
 
-// A handler's ctx ends when its client leaves, however many commands wait behind it,
+// A handler's ctx ends when its client leaves, however many commands wait after it,
 // and the next client gets its turn.
 func TestClientLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,7 @@ func say[T any](d *dialogue, result T, err error) {
 }
 
 // talk has a dialogue with a machine: replies large and small, errors, a union,
-// a secret, events before and behind replies, a job, and the end.
+// a secret, events before and after replies, a job, and the end.
 func talk(t *testing.T, c *qapi.Client, dir string) dialogue {
 	t.Helper()
 	ctx := t.Context()

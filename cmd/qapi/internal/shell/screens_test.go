@@ -92,7 +92,10 @@ func TestNarrow(t *testing.T) {
 // these is lost.
 func TestFlood(t *testing.T) {
 	srv, term := session(t, tmuxtest.Options{Width: 120})
-	const events = 3000
+	events := 3000
+	if testing.Short() {
+		events = 600
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestDevicesAreUnpluggedBehindTheReply(t *testing.T) {
+func TestDevicesAreUnpluggedAfterTheReply(t *testing.T) {
 	v := newVM(t, "11.1")
 	v.ok("blockdev-add", `{"driver":"null-co","node-name":"n"}`)
 	v.ok("device_add", `{"driver":"scsi-hd","id":"sd","drive":"n"}`)

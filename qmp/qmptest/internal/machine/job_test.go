@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ func jobs(done int, status string) []string {
 	return []string{fmt.Sprintf(`return [{"current-progress":%d,"id":"j","status":"%s","total-progress":1000,"type":"backup"}]`, done, status)}
 }
 
-// A job with a limit goes on by a second behind each query.
+// A job with a limit goes on by a second after each query.
 func TestJobGoesOnWithQueries(t *testing.T) {
 	v := twoNodes(t)
 	assert.Equal(t, append(status("j", "created", "running"), `return {}`),
@@ -43,7 +43,7 @@ func TestJobGoesOnWithQueries(t *testing.T) {
 	assert.Equal(t, []string{`return []`}, v.execute("query-jobs"))
 }
 
-func TestJobWithoutLimitIsDoneBehindTheReply(t *testing.T) {
+func TestJobWithoutLimitIsDoneAfterTheReply(t *testing.T) {
 	v := twoNodes(t)
 	v.execute("blockdev-backup", `{"job-id":"j","device":"a","target":"b","sync":"full","speed":1,"auto-dismiss":false}`)
 	assert.Equal(t, append([]string{`return {}`}, append(status("j", "waiting", "pending"),

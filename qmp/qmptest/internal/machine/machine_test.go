@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"cmp"
@@ -19,6 +19,7 @@ import (
 	"github.com/goqapi/goqapi/internal/short"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -27,8 +28,8 @@ import (
 type vm struct {
 	t        *testing.T
 	rel      *release.Release
-	machine  *Machine
-	commands map[string]Handler
+	machine  *machine.Machine
+	commands map[string]machine.Handler
 	said     []string
 	stopped  bool
 	replied  func() // is called between a reply and what comes after it; nil: nothing is
@@ -39,15 +40,19 @@ func newVM(t *testing.T, name string) *vm {
 	rel, err := release.Load(name, qemu.QMP)
 	require.NoError(t, err)
 	v := &vm{t: t, rel: rel}
-	v.machine = New(v)
+	v.machine = machine.New(v)
 	v.commands = v.machine.Commands()
 	return v
+}
+
+func notExecuted(what string) error {
+	return &qmp.Error{Class: qmp.ClassGenericError, Desc: "nothing executes " + what}
 }
 
 func (v *vm) Release() string { return v.rel.Name }
 func (v *vm) Stop()           { v.stopped = true }
 
-func (v *vm) NotExecuted(what string) error { return generic("nothing executes %s", what) }
+func (v *vm) NotExecuted(what string) error { return notExecuted(what) }
 
 // Emit notes an event, which has to fit the schema.
 func (v *vm) Emit(e qapi.Event) {
@@ -70,6 +75,7 @@ func canonical(t *testing.T, text []byte) []byte {
 // A request is one to a vm.
 type request struct {
 	args  string
+	file  *os.File // is passed with it; can be nil
 	after []func()
 }
 
@@ -83,7 +89,7 @@ func (r *request) Decode(v any) error {
 	return nil
 }
 
-func (r *request) TakeFile() *os.File { return nil }
+func (r *request) TakeFile() *os.File { return r.file }
 
 func (r *request) After(f func()) { r.after = append(r.after, f) }
 
@@ -191,7 +197,7 @@ func TestCommandsAreQEMUs(t *testing.T) {
 
 // TestTogether has many clients plug and unplug at once.
 func TestTogether(t *testing.T) {
-	m := New(quiet{})
+	m := machine.New(quiet{})
 	commands := m.Commands()
 	do := func(command, args string) error {
 		req := &request{args: args}
@@ -226,9 +232,17 @@ func TestTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
-	assert.Len(t, m.nodes, 8)
-	assert.Empty(t, m.jobs)
-	assert.Len(t, m.devices, 3)
+	left := func(command, args string) (list []jsontext.Value) {
+		result, err := commands[command](t.Context(), &request{args: args})
+		require.NoError(t, err)
+		text, err := json.Marshal(result)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &list))
+		return list
+	}
+	assert.Len(t, left("query-named-block-nodes", ""), 8)
+	assert.Empty(t, left("query-jobs", ""))
+	assert.Len(t, left("qom-list", `{"path":"/machine/peripheral"}`), 3, "those there from the start")
 }
 
 // quiet is a host whose events nobody hears.
@@ -238,7 +252,7 @@ func (quiet) Emit(qapi.Event) {}
 func (quiet) Release() string { return "11.1" }
 func (quiet) Stop()           {}
 
-func (quiet) NotExecuted(what string) error { return generic("nothing executes %s", what) }
+func (quiet) NotExecuted(what string) error { return notExecuted(what) }
 
 func TestRunState(t *testing.T) {
 	v := newVM(t, "11.1")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 	"github.com/goqapi/goqapi/schema/devices"
 	"github.com/goqapi/goqapi/schema/devices/rules"
@@ -58,7 +59,7 @@ func newCatalog(name string) *catalog {
 	}
 	c := &catalog{rules: rules.Of(name), rel: rel}
 	c.rules.Fits = func(typ string, value []byte) (string, bool) { return rel.RefuseValue("value", typ, value) }
-	for _, known := range nearest(name, qemu.DeviceReleases()) {
+	for _, known := range versions.Around(name, qemu.DeviceReleases()) {
 		l, err := qemu.Devices(known)
 		if err != nil {
 			panic(fmt.Sprintf("qmptest: the devices of QEMU %s: %v", known, err)) // a test reads them all
@@ -66,21 +67,6 @@ func newCatalog(name string) *catalog {
 		c.lists = append(c.lists, l)
 	}
 	return c
-}
-
-// nearest returns the name itself if known has it, and otherwise those before and after it.
-func nearest(name string, known []string) (list []string) {
-	for _, k := range known {
-		switch order := qemu.Compare(k, name); {
-		case order == 0:
-			return []string{k}
-		case order < 0:
-			list = []string{k}
-		default:
-			return append(list, k)
-		}
-	}
-	return list
 }
 
 // model returns the type of devices of that name or alias, or nil.

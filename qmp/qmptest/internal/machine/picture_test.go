@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +20,7 @@ import (
 func withScreen(t *testing.T, name string) *vm {
 	t.Helper()
 	v := newVM(t, name)
-	v.machine.devices = append(v.machine.devices, &device{driver: "VGA", id: "vga0", path: peripheral + "vga0", fixed: true})
+	require.NoError(t, v.machine.ColdPlug(map[string]jsontext.Value{"driver": jsontext.Value(`"VGA"`), "id": jsontext.Value(`"vga0"`)}))
 	return v
 }
 
@@ -49,7 +50,8 @@ func TestScreendump(t *testing.T) {
 
 	passed, err := os.Create(filepath.Join(dir, "c"))
 	require.NoError(t, err)
-	v.machine.fdsets = []*fdset{{id: 7, files: []*fdsetFile{{file: passed}}}}
+	_, err = v.commands["add-fd"](t.Context(), &request{args: `{"fdset-id":7}`, file: passed})
+	require.NoError(t, err)
 	v.ok("screendump", `{"filename":"/dev/fdset/7","format":"png"}`)
 	assert.Equal(t, "PNG (640,480)", sizeOf(t, filepath.Join(dir, "c")))
 	assert.NoError(t, passed.Close(), "it stays open")

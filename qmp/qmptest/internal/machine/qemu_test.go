@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"errors"
@@ -126,7 +126,7 @@ var free = map[string]bool{
 // progress are those that are so in dialogues that say that it is free.
 var progress = map[string]bool{"offset": true, "len": true, "current-progress": true, "total-progress": true}
 
-// loose events come before the reply or behind it, as it happens.
+// loose events come before the reply or after it.
 var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED)`)
 
 // An utterance is an event, a reply or an error, as far as QEMU and the model
@@ -136,7 +136,7 @@ type utterance struct {
 	Data any
 }
 
-// essence returns what has been said, without what is free. Loose events are put behind
+// essence returns what has been said, without what is free. Loose events are put after
 // the reply, and a job's interludes, when it makes room for other things for a
 // moment, are left out.
 func (d *dialogue) essence(said []string) []utterance {

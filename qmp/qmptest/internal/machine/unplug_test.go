@@ -1,4 +1,4 @@
-package machine
+package machine_test
 
 import (
 	"testing"
@@ -7,26 +7,26 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
 // guestVM returns a vm whose machine can be told what its guest does.
-func guestVM(t *testing.T, release string) (*vm, *Machine) {
+func guestVM(t *testing.T, release string) (*vm, *machine.Machine) {
 	t.Helper()
 	v := newVM(t, release)
-	m := New(v)
+	m := machine.New(v)
 	v.commands = m.Commands()
 	return v, m
 }
 
 func TestGuestIsSilent(t *testing.T) {
 	v, m := guestVM(t, "11.1")
-	m.SetGuest(Silent)
+	m.SetGuest(machine.Silent)
 	v.ok("device_add", `{"driver":"virtio-rng-pci","id":"rng"}`)
 	assert.Equal(t, []string{"return {}"}, v.execute("device_del", `{"id":"rng"}`))
 	assert.Equal(t, []string{"error GenericError: Device rng is already in the process of unplug"}, v.execute("device_del", `{"id":"rng"}`))
 	v.said = nil
-	m.SetGuest(Obeys)
+	m.SetGuest(machine.Obeys)
 	assert.Equal(t, []string{
 		`DEVICE_DELETED {"path":"/machine/peripheral/rng/virtio-backend"}`,
 		`DEVICE_DELETED {"device":"rng","path":"/machine/peripheral/rng"}`,
@@ -36,7 +36,7 @@ func TestGuestIsSilent(t *testing.T) {
 // A reset takes away what the guest was asked for.
 func TestResetReleases(t *testing.T) {
 	v, m := guestVM(t, "7.2")
-	m.SetGuest(Silent)
+	m.SetGuest(machine.Silent)
 	v.ok("device_add", `{"driver":"virtio-rng-pci","id":"rng"}`)
 	v.ok("device_del", `{"id":"rng"}`)
 	said := v.execute("system_reset")
@@ -49,7 +49,7 @@ func TestGuestRefuses(t *testing.T) {
 		"11.1": {"return {}", `DEVICE_UNPLUG_GUEST_ERROR {"device":"rng","path":"/machine/peripheral/rng"}`},
 	} {
 		v, m := guestVM(t, release)
-		m.SetGuest(Refuses)
+		m.SetGuest(machine.Refuses)
 		v.ok("device_add", `{"driver":"virtio-rng-pci","id":"rng"}`)
 		assert.Equal(t, want, v.execute("device_del", `{"id":"rng"}`), release)
 		v.ok("object-add", `{"qom-type":"memory-backend-ram","id":"m","size":134217728}`)
@@ -144,14 +144,14 @@ func TestGuestChangesAfterTheReply(t *testing.T) {
 		`DEVICE_DELETED {"device":"rng","path":"/machine/peripheral/rng"}`,
 	}
 	for _, c := range []struct {
-		before, after Guest
+		before, after machine.Guest
 		said          []string
 	}{
-		{Obeys, Silent, deleted},
-		{Obeys, Refuses, deleted},
-		{Refuses, Obeys, []string{"return {}", `DEVICE_UNPLUG_GUEST_ERROR {"device":"rng","path":"/machine/peripheral/rng"}`}},
-		{Silent, Obeys, deleted},
-		{Silent, Silent, []string{"return {}"}},
+		{machine.Obeys, machine.Silent, deleted},
+		{machine.Obeys, machine.Refuses, deleted},
+		{machine.Refuses, machine.Obeys, []string{"return {}", `DEVICE_UNPLUG_GUEST_ERROR {"device":"rng","path":"/machine/peripheral/rng"}`}},
+		{machine.Silent, machine.Obeys, deleted},
+		{machine.Silent, machine.Silent, []string{"return {}"}},
 	} {
 		v, m := guestVM(t, "11.1")
 		m.SetGuest(c.before)
@@ -162,16 +162,28 @@ func TestGuestChangesAfterTheReply(t *testing.T) {
 }
 
 func TestMigrationChangesAfterTheReply(t *testing.T) {
-	v, m := guestVM(t, "7.2")
-	v.ok("migrate-set-parameters", `{"max-bandwidth":33554432,"downtime-limit":1}`)
-	v.execute("migrate", `{"uri":"exec:x"}`)
+	migrating := func() (*vm, *machine.Machine) {
+		v, m := guestVM(t, "7.2")
+		v.ok("migrate-set-parameters", `{"max-bandwidth":33554432,"downtime-limit":1}`)
+		v.execute("migrate", `{"uri":"exec:x"}`)
+		return v, m
+	}
+	query := func(v *vm) string {
+		said := v.execute("query-migrate")
+		v.replied = nil
+		return said[len(said)-1]
+	}
+
+	v, m := migrating()
 	m.DirtyMemory(1 << 20)
-	v.replied = func() { m.DirtyMemory(0); m.FailMigration("no route") }
-	v.execute("query-migrate")
-	v.replied = nil
-	assert.Equal(t, int64(1<<20), m.migration.dirty, "the guest changed memory in this second")
-	assert.Equal(t, qapi.MigrationStatusActive, m.migration.status, "and nothing failed")
-	v.execute("query-migrate")
-	assert.Equal(t, qapi.MigrationStatusFailed, m.migration.status)
-	assert.Equal(t, "no route", m.migration.why)
+	v.replied = func() { m.DirtyMemory(0) }
+	assert.Contains(t, query(v), `"remaining":67108864,`)
+	assert.Contains(t, query(v), `"remaining":33554432,`)
+	assert.Contains(t, query(v), `"remaining":1048576,`, "the guest changed memory in the first second")
+
+	v, m = migrating()
+	v.replied = func() { m.FailMigration("no route") }
+	query(v)
+	assert.Contains(t, query(v), `"status":"active"`, "nothing failed in the first second")
+	assert.Equal(t, `return {"error-desc":"no route","status":"failed"}`, query(v))
 }

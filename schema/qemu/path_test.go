@@ -1,11 +1,9 @@
-package schema_test
+package qemu
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-
-	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 func TestCheckPath(t *testing.T) {
@@ -17,7 +15,7 @@ func TestCheckPath(t *testing.T) {
 		"query-cpus-fast->target=s390x/cpu-state", "chardev-add/backend/type=socket/data/reconnect", "migrate/uri=any",
 		"blockdev-add/driver=qcow2/file/driver=file/filename", "screendump/format=png", "event BLOCK_IO_ERROR/qom-path",
 	} {
-		assert.NoError(t, qemu.CheckPath(qemu.QMP, path), path)
+		assert.NoError(t, CheckPath(QMP, path), path)
 	}
 	for path, want := range map[string]string{
 		"blockdev-add/driver=nvme-io_urnig":   `driver has no value "nvme-io_urnig"; did you mean "nvme-io_uring"?`,
@@ -33,8 +31,8 @@ func TestCheckPath(t *testing.T) {
 		"eject/":                              `eject has no member ""`,
 		"":                                    `there is no command ""`,
 	} {
-		assert.EqualError(t, qemu.CheckPath(qemu.QMP, path), `no release of QEMU has "`+path+`": `+want)
+		assert.EqualError(t, CheckPath(QMP, path), `no release of QEMU has "`+path+`": `+want)
 	}
-	assert.NoError(t, qemu.CheckPath(qemu.QGA, "guest-exec/capture-output"))
-	assert.Error(t, qemu.CheckPath(qemu.QGA, "query-status"))
+	assert.NoError(t, CheckPath(QGA, "guest-exec/capture-output"))
+	assert.Error(t, CheckPath(QGA, "query-status"))
 }
