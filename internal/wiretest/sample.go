@@ -25,16 +25,25 @@ type Sampler struct {
 	// turns count how often each union and alternate has been sampled, so that
 	// each branch gets its turn.
 	turns map[schema.Type]int
+	made  int // values of this sample
 }
 
-// maxDepth is where a sample stops to grow: beyond it optional members are
-// left out, and lists are empty.
-const maxDepth = 6
+// A sample stops to grow at these: then optional members are left out, and lists are empty.
+const (
+	maxDepth  = 6
+	maxValues = 2000
+)
+
+func (s *Sampler) grows(depth int) bool { return depth <= maxDepth && s.made < maxValues }
 
 // Sample returns a JSON value of a type.
-func (s *Sampler) Sample(t schema.Type) any { return s.value(t, 0) }
+func (s *Sampler) Sample(t schema.Type) any {
+	s.made = 0
+	return s.value(t, 0)
+}
 
 func (s *Sampler) value(t schema.Type, depth int) any {
+	s.made++
 	switch t := t.(type) {
 	case schema.Builtin:
 		return s.builtin(t)
@@ -45,7 +54,7 @@ func (s *Sampler) value(t schema.Type, depth int) any {
 		return t.Values[s.Rand.IntN(len(t.Values))].Name
 	case *schema.Array:
 		list := []any{}
-		if depth <= maxDepth {
+		if s.grows(depth) {
 			for range s.Rand.IntN(3) {
 				list = append(list, s.value(t.Elem, depth+1))
 			}
@@ -67,7 +76,7 @@ func (s *Sampler) value(t schema.Type, depth int) any {
 
 func (s *Sampler) members(object map[string]any, st *schema.Struct, depth int) {
 	for _, m := range st.AllMembers() {
-		if m.Optional && (depth > maxDepth || s.Rand.Float64() >= s.Optional) {
+		if m.Optional && (!s.grows(depth) || s.Rand.Float64() >= s.Optional) {
 			continue
 		}
 		if m.Type == schema.Type(schema.Str) && slices.Contains(s.Base64, m.Name) {
@@ -101,7 +110,7 @@ func (s *Sampler) alternate(a *schema.Alternate, depth int) any {
 	at := s.turn(a)
 	for i := range a.Branches {
 		b := a.Branches[(at+i)%len(a.Branches)]
-		if depth <= maxDepth || KindOf(b.Type) != '{' {
+		if s.grows(depth) || KindOf(b.Type) != '{' {
 			return s.value(b.Type, depth+1)
 		}
 	}
