@@ -1,4 +1,4 @@
-package shell_test
+package main
 
 import (
 	"fmt"
@@ -15,20 +15,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/cmd/qapi/internal/cli"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/tmuxtest"
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
-
-// As a program of the name qapi, this test is qapi.
-func TestMain(m *testing.M) {
-	if tmuxtest.Program() == "qapi" {
-		os.Exit(cli.Main(os.Args[1:]))
-	}
-	os.Exit(m.Run())
-}
 
 var clock = tmuxtest.Replace(`\d\d:\d\d:\d\d`, "HH:MM:SS")
 
@@ -36,8 +27,8 @@ var clock = tmuxtest.Replace(`\d\d:\d\d:\d\d`, "HH:MM:SS")
 // the reply, and whether the shell has shown the reply by then is a matter of time. Use it after clock.
 var eventsFirst = tmuxtest.Replace(`(?m)^\{\}\n((?:HH:MM:SS [^\n]*\n)+)`, "$1{}\n")
 
-// session starts qapi shell in a terminal, with the fake.
-func session(t *testing.T, opts tmuxtest.Options) (*qmptest.Server, *tmuxtest.Terminal) {
+// openShell starts qapi shell in a terminal, with the fake.
+func openShell(t *testing.T, opts tmuxtest.Options) (*qmptest.Server, *tmuxtest.Terminal) {
 	srv := qmptest.Start(t)
 	opts.Dir = t.TempDir()
 	_, err := srv.Listen("unix:" + filepath.Join(opts.Dir, "vm1"))
@@ -48,10 +39,10 @@ func session(t *testing.T, opts tmuxtest.Options) (*qmptest.Server, *tmuxtest.Te
 }
 
 // What a new user does first: looks around, makes a mistake, adds a disk, sees an event, ends.
-func TestScreens(t *testing.T) {
-	_, term := session(t, tmuxtest.Options{})
+func TestShell(t *testing.T) {
+	_, term := openShell(t, tmuxtest.Options{})
 	term.Type(":help").Press("Enter").Wait("Ctrl-C")
-	term.Golden("help")
+	term.Golden("shell-help")
 	term.Press("C-l").Type("query-sta").Press("Tab").Type("u").Press("Tab", "Enter").Wait(`"running"`)
 	term.Type("blockdev-add driver=nul").Press("Tab", "Tab").Wait("null-aio")
 	term.Type("co").Press("Tab").Type("node-").Press("Tab").Type("disk1 siz").Press("Tab").Type("10M").Press("Enter").Wait("{}")
@@ -60,7 +51,7 @@ func TestScreens(t *testing.T) {
 	term.Type("device_del id=v").Press("Tab", "Enter").Wait(`DEVICE_DELETED {"device": "vd1"`)
 	term.Type("device_del id=nosuch").Press("Enter").Wait("DeviceNotFound")
 	term.Type("evect").Press("Enter").Wait("did you mean")
-	term.Golden("first", clock, eventsFirst)
+	term.Golden("shell-first", clock, eventsFirst)
 	term.Press("C-l").Type(":desc").Press("Tab").Type("job-pau").Press("Tab", "Enter").Wait("qapi call ADDR job-pause id=ID")
 	term.Press("C-d").WaitFor(`(?m)^\$$`)
 	term.Run("echo $?")
@@ -68,8 +59,8 @@ func TestScreens(t *testing.T) {
 }
 
 // Events come above the line that is being typed, also on a narrow terminal, which changes its size.
-func TestNarrow(t *testing.T) {
-	srv, term := session(t, tmuxtest.Options{Width: 40, Height: 16})
+func TestShellNarrow(t *testing.T) {
+	srv, term := openShell(t, tmuxtest.Options{Width: 40, Height: 16})
 	term.Type("blockdev-add driver=qcow2 node-name=disk1 file.driver=file file.filename=/vm/disk1.qcow2").Wait("disk1.qcow2")
 	term.Press("Home").Press("Right", "Right")
 	srv.EmitNamed("RESUME", nil)
@@ -78,7 +69,7 @@ func TestNarrow(t *testing.T) {
 		"device": "d", "qom-path": "/machine/peripheral/d", "operation": "write", "action": "stop", "reason": "No space left on device", "nospace": true,
 	})
 	term.Wait("No space")
-	term.Golden("narrow", clock)
+	term.Golden("shell-narrow", clock)
 	column, line := term.Cursor()
 	assert.Equal(t, 9, column)
 	assert.Contains(t, strings.Split(term.Screen(), "\n")[line], "./vm1> blockdev-add")
@@ -90,8 +81,8 @@ func TestNarrow(t *testing.T) {
 
 // Nothing that is typed is lost or mixed up while a thousand events come each second, and none of
 // these is lost.
-func TestFlood(t *testing.T) {
-	srv, term := session(t, tmuxtest.Options{Width: 120})
+func TestShellFlood(t *testing.T) {
+	srv, term := openShell(t, tmuxtest.Options{Width: 120})
 	events := 3000
 	if testing.Short() {
 		events = 600
@@ -129,8 +120,8 @@ func TestFlood(t *testing.T) {
 }
 
 // Ctrl-C interrupts a command that waits, and clears a line; the shell goes on.
-func TestInterrupt(t *testing.T) {
-	srv, term := session(t, tmuxtest.Options{})
+func TestShellInterrupt(t *testing.T) {
+	srv, term := openShell(t, tmuxtest.Options{})
 	term.Type(":wait NEVER").Press("Enter").Type("typed ahead")
 	for !strings.Contains(term.Screen(), "interrupted") { // it may not have begun
 		term.Press("C-c")
@@ -138,7 +129,7 @@ func TestInterrupt(t *testing.T) {
 	term.Type("nonsense").Press("C-c").Type("query-name").Press("Enter").Wait("{}")
 	term.Type("set_password protocol=vnc password=-").Press("Enter").Wait("password:")
 	term.Type("hunter1").Press("C-c").WaitFor(`(?s)interrupted.*interrupted`)
-	term.Golden("interrupt")
+	term.Golden("shell-interrupt")
 	term.Type(":wait STOP").Press("Enter")
 	srv.EmitNamed("STOP", nil)
 	term.WaitFor(`(?m)\d STOP$`).WaitFor(`(?m)^\./vm1>\z`)
@@ -149,8 +140,8 @@ func TestInterrupt(t *testing.T) {
 }
 
 // What a guest or a server says does nothing to the terminal.
-func TestHostile(t *testing.T) {
-	srv, term := session(t, tmuxtest.Options{})
+func TestShellHostile(t *testing.T) {
+	srv, term := openShell(t, tmuxtest.Options{})
 	title := term.Title()
 	evil := "\x1b]0;evil\x07\x1b[2J\u009b31m\u202e"
 	srv.Reply("query-name", map[string]any{"name": evil})
@@ -162,25 +153,25 @@ func TestHostile(t *testing.T) {
 	term.Type("query-uuid").Press("Enter").Wait("GenericError")
 	term.Type("human-monitor-command command-line=info").Press("Enter").WaitFor(`(?m)^one$`)
 	term.Paste("eject id='a\tb'\n").Wait("DeviceNotFound")
-	term.Golden("hostile", clock)
+	term.Golden("shell-hostile", clock)
 	assert.Equal(t, title, term.Title())
 }
 
 // Colours are for terminals that have them, and for people who want them.
-func TestColours(t *testing.T) {
-	_, term := session(t, tmuxtest.Options{})
+func TestShellColours(t *testing.T) {
+	_, term := openShell(t, tmuxtest.Options{})
 	term.Type("device_del id=x").Press("Enter").Wait("DeviceNotFound")
 	assert.Contains(t, term.Colours(), "‹31›DeviceNotFound")
-	_, term = session(t, tmuxtest.Options{Env: []string{"NO_COLOR=1"}})
+	_, term = openShell(t, tmuxtest.Options{Env: []string{"NO_COLOR=1"}})
 	term.Type("device_del id=x").Press("Enter").Wait("DeviceNotFound")
 	term.Type("stop").Press("Enter").Wait("{}")
 	assert.NotContains(t, term.Colours(), "‹")
 }
 
 // Up brings back what was typed in earlier sessions, without secrets.
-func TestHistoryOfSessions(t *testing.T) {
+func TestShellHistory(t *testing.T) {
 	state := t.TempDir()
-	_, term := session(t, tmuxtest.Options{Env: []string{"XDG_STATE_HOME=" + state}})
+	_, term := openShell(t, tmuxtest.Options{Env: []string{"XDG_STATE_HOME=" + state}})
 	term.Type("query-name").Press("Enter").Wait("{}")
 	term.Type("object-add qom-type=secret id=s0 data=hunter0").Press("Enter").WaitFor(`hunter0\n\{\}`)
 	term.Type("object-ad qom-type=secret id=s0 data=hunter1").Press("Enter").Wait("CommandNotFound")
@@ -200,10 +191,10 @@ func TestHistoryOfSessions(t *testing.T) {
 }
 
 // A server that ends, ends the shell.
-func TestEnd(t *testing.T) {
-	_, term := session(t, tmuxtest.Options{})
+func TestShellEnd(t *testing.T) {
+	_, term := openShell(t, tmuxtest.Options{})
 	term.Type("quit").Press("Enter").Wait("QEMU has ended").WaitFor(`(?m)^\$$`)
-	srv, term := session(t, tmuxtest.Options{})
+	srv, term := openShell(t, tmuxtest.Options{})
 	term.Type("half a line").Wait("half a line")
 	srv.Cut()
 	term.Wait("connection closed").WaitFor(`(?m)^\$$`)
@@ -212,7 +203,7 @@ func TestEnd(t *testing.T) {
 }
 
 // The sessions of a new user on the oldest and the newest QEMU.
-func TestQEMUScreens(t *testing.T) {
+func TestQEMUShell(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		if q.Release == "7.2" || q.Release == "10.0" {
 			t.Skip("the oldest and the newest are enough")
@@ -240,13 +231,13 @@ func TestQEMUScreens(t *testing.T) {
 		enter("stop", `STOP\n\{\}`)
 		enter(`human-monitor-command command-line="info status"`, `VM status`)
 		enter(`{"execute": "qom-get", "arguments": {"path": "/machine", "property": "type"}, "id": 1}`, `"id": 1`)
-		term.Golden("qemu-"+q.Release, clock)
+		term.Golden("shell-qemu-"+q.Release, clock)
 		enter("quit", `QEMU has ended`)
 	})
 }
 
 // A QEMU that is started for the session ends with it.
-func TestQEMUStarted(t *testing.T) {
+func TestQEMUShellStarted(t *testing.T) {
 	qemu := qemutest.QEMUs(t)
 	path := qemu[len(qemu)-1].Path
 	term := tmuxtest.Shell(t, tmuxtest.Options{}, "qapi")
