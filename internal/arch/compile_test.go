@@ -23,7 +23,7 @@ func benchmarkCompile(b *testing.B, pkg string) {
 	for i := range b.N {
 		// A flag that no compilation had before, and that changes no code.
 		flag := fmt.Sprintf("-gcflags=%s=-trimpath=%d.%d", pkg, os.Getpid(), i)
-		state := goBuild(b, flag, pkg)
+		state := goBuild(b, pkg, flag)
 		seconds += (state.UserTime() + state.SystemTime()).Seconds()
 		memory = max(memory, float64(state.SysUsage().(*syscall.Rusage).Maxrss)*1024/1e6)
 	}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,16 +22,23 @@ import (
 const (
 	maxExtra              = 1_230_000
 	maxExtraWithArguments = 1_965_000
+	maxExtraOfNewerGo     = 95_000 // Go 1.27 adds 65 to 75 thousand to both
 )
 
 // maxTool is how large the tool for people may be, stripped.
 const maxTool = 12_000_000
 
-// goBuild runs go build for one platform, so that figures are the same everywhere.
-func goBuild(t testing.TB, args ...string) *os.ProcessState {
+// goBuild runs go build on a package, whose path can be relative to this folder. It builds for one
+// platform, so that figures are the same everywhere.
+func goBuild(t testing.TB, pkg string, flags ...string) *os.ProcessState {
 	t.Helper()
-	gotool.Watch(t, "./qapi")
-	cmd := exec.Command("go", append([]string{"build", "-trimpath"}, args...)...)
+	watched := pkg
+	if rel, ok := strings.CutPrefix(pkg, "./"); ok {
+		watched = "./internal/arch/" + rel
+	}
+	gotool.Watch(t, watched)
+	args := append([]string{"build", "-trimpath"}, flags...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOEXPERIMENT=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go build %v: %s", args, out)
@@ -40,8 +49,12 @@ func TestSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it links four programs")
 	}
-	assert.LessOrEqual(t, extra(t, "./testdata/onecall"), int64(maxExtra))
-	assert.LessOrEqual(t, extra(t, "./testdata/arguments"), int64(maxExtraWithArguments))
+	newer := int64(0)
+	if !strings.HasPrefix(runtime.Version(), "go1.26") {
+		newer = maxExtraOfNewerGo
+	}
+	assert.LessOrEqual(t, extra(t, "./testdata/onecall"), maxExtra+newer)
+	assert.LessOrEqual(t, extra(t, "./testdata/arguments"), maxExtraWithArguments+newer)
 }
 
 // extra returns how many bytes a program has more than hello world.
@@ -56,7 +69,7 @@ func extra(t testing.TB, program string) int64 {
 func stripped(t testing.TB, pkg string) int64 {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	goBuild(t, "-ldflags=-s -w", "-o", path, pkg)
+	goBuild(t, pkg, "-ldflags=-s -w", "-o", path)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	return info.Size()
@@ -66,7 +79,6 @@ func TestToolSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it links the tool")
 	}
-	gotool.Watch(t, "./cmd/qapi")
 	size := stripped(t, module+"/cmd/qapi")
 	t.Logf("the tool is %d bytes", size)
 	assert.LessOrEqual(t, size, int64(maxTool))
@@ -87,7 +99,7 @@ func TestUnusedIsDropped(t *testing.T) {
 		t.Skip("short: it links a program")
 	}
 	path := filepath.Join(t.TempDir(), "program")
-	goBuild(t, "-o", path, "./testdata/onecall")
+	goBuild(t, "./testdata/onecall", "-o", path)
 	out, err := exec.Command("go", "tool", "nm", path).Output()
 	require.NoError(t, err)
 	symbols := string(out)

@@ -24,12 +24,16 @@ func Path(t testing.TB, elem ...string) string {
 			return path
 		}
 	}
-	say := t.Skipf
-	if os.Getenv("QAPI_REQUIRE_TESTDATA") != "" {
-		say = t.Fatalf
-	}
-	say("no test data %s: set QAPI_TESTDATA, or run make testdata if it is a schema", name)
+	missing(t)("no test data %s: set QAPI_TESTDATA, or run make testdata if it is a schema", name)
 	return ""
+}
+
+// missing returns what ends a test whose data are missing.
+func missing(t testing.TB) func(format string, args ...any) {
+	if os.Getenv("QAPI_REQUIRE_TESTDATA") != "" {
+		return t.Fatalf
+	}
+	return t.Skipf
 }
 
 // folders returns the folders where the corpus can be: the authors' folder, which has

@@ -37,7 +37,7 @@ func TestOwn(t *testing.T) {
 	all := folders(t)[0]
 	for _, name := range kept {
 		if _, err := os.Stat(filepath.Join(all, name)); err != nil {
-			t.Skipf("the authors' corpus is not there: %v", err)
+			missing(t)("the authors' corpus is not there: %v", err)
 		}
 		require.NoError(t, filepath.WalkDir(filepath.Join(all, name), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {

@@ -167,7 +167,7 @@ var machines = []text{
 	{
 		"machine with objects", cmdline.Machine("q35", map[string]any{
 			"smp":     qapi.SMPConfiguration{CPUs: new(int64(2))},
-			"cxl-fmw": []any{map[string]any{"targets": []string{"cxl.1"}, "size": 4 << 30}},
+			"cxl-fmw": []any{map[string]any{"targets": []string{"cxl.1"}, "size": int64(4 << 30)}},
 		}),
 		map[qmp.Version][]string{v72: {"-machine", "q35,cxl-fmw.0.size=4294967296,cxl-fmw.0.targets.0=cxl.1,smp.cpus=2"}},
 	},

@@ -57,7 +57,7 @@ func TestPCIAddrRefused(t *testing.T) {
 		assert.Error(t, stdjson.Unmarshal([]byte(text), &a), text)
 		assert.Error(t, json.Unmarshal([]byte(text), &a), text)
 	}
-	for _, a := range []device.PCIAddr{device.Slot(32), device.Slot(-1), device.SlotFunction(0, 8), device.SlotFunction(1<<40, 0)} {
+	for _, a := range []device.PCIAddr{device.Slot(32), device.Slot(-1), device.SlotFunction(0, 8), device.SlotFunction(1<<30, 0)} {
 		_, err := json.Marshal(a)
 		assert.ErrorContains(t, err, "not the address of a PCI device")
 		assert.NotPanics(t, func() { _ = a.String() })

@@ -116,7 +116,7 @@ func TestQEMUCheck(t *testing.T) {
 			{open("e1000", "bootindex", "1"), "", "property 'bootindex' is a number, not a string"},
 			{open("e1000", "multifunction", "on"), "", "property 'multifunction' is a boolean, not a string"},
 			{open("e1000", "multifunction", "maybe"), "property 'multifunction' is a boolean, not a string", "property 'multifunction' is a boolean, not a string"},
-			{open("e1000", "bootindex", 1<<31), "property 'bootindex' is an integer of 32 bits, not 2147483648", "property 'bootindex' is an integer of 32 bits, not 2147483648"},
+			{open("e1000", "bootindex", int64(1<<31)), "property 'bootindex' is an integer of 32 bits, not 2147483648", "property 'bootindex' is an integer of 32 bits, not 2147483648"},
 			{open("e1000", "addr", 16), "property 'addr' is the number 16, which this server takes for a slot, unlike newer ones", ""},
 			{open("e1000", "romfile", []string{"x"}), "property 'romfile' cannot be a list: this server drops it without an error", "property 'romfile' is str, not a list"},
 			{device.Rocker{Ports: []string{"n1"}}, "has no property 'ports'", ""},
