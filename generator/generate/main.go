@@ -22,6 +22,7 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/generator/internal/plan"
 	"github.com/goqapi/goqapi/internal/schemafile"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -224,7 +225,7 @@ func load(c config) (releases []merge.Release, name func(error) error, err error
 	}
 	for i := range releases {
 		if len(releases) > 1 {
-			releases[i].Name = shortVersion(releases[i].Name)
+			releases[i].Name = versions.Release(releases[i].Name)
 		}
 	}
 	return releases, name, nil
@@ -240,7 +241,7 @@ func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 	if err != nil || len(given) == 0 {
 		return releases, err
 	}
-	first := shortVersion(given[0].Name)
+	first := versions.Release(given[0].Name)
 	if first == "" {
 		return nil, errors.New("with -known the release of the first schema must be known: a file VERSION, or -release")
 	}
@@ -250,12 +251,6 @@ func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 
 // version is a version of QEMU, such as 11.1, 10.0.2 or 10.1.0-rc1.
 var version = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+([-+~][-+~.0-9A-Za-z]*)?$`)
-
-// shortVersion returns the usual name of a release: 10.0 for 10.0.13.
-func shortVersion(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
-}
 
 // loadDescriptions reads the descriptions in a folder, which must be of this
 // schema.

@@ -80,7 +80,7 @@ var arrows = []arrow{
 	{"schema/devices/rules", []string{"internal/versions", "schema/devices"}},
 	{"schema/qemu", []string{"internal/releases", "internal/versions", "schema", "schema/devices", "schema/merge"}},
 	{"internal/releases", []string{"internal/versions", "schema", "schema/devices", "schema/merge"}},
-	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
+	{"internal/deviceprobe", []string{"internal/printable", "internal/versions", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "internal/schemafile", "internal/versions", "github.com/dave/jennifer/..."}},
 }
 

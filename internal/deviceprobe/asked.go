@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -59,16 +60,10 @@ type LeftOut struct {
 	Reason string // in QEMU's words or the system's
 }
 
-// release returns the release of a version: 11.1 of 11.1.3.
-func release(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
-}
-
 // list makes facts of what a binary said.
 func (b *binary) list() (*devices.List, Report, error) {
 	report := Report{Target: b.Target, Version: b.Version, Devices: len(b.Devices)}
-	flat := &devices.List{Release: release(b.Version), Binaries: []devices.Binary{{Target: b.Target, Version: b.Version}}}
+	flat := &devices.List{Release: versions.Release(b.Version), Binaries: []devices.Binary{{Target: b.Target, Version: b.Version}}}
 	cpu := b.cpuProps()
 	known := map[string]bool{}
 	for i := range b.Devices {

@@ -24,6 +24,20 @@ func Compare(a, b string) int {
 	return 0
 }
 
+// Release returns the release of a version: "10.0" of "10.0.13".
+func Release(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// Numbers returns the first two numbers of a version.
+func Numbers(version string) (major, minor int) {
+	x, y, _ := strings.Cut(Release(version), ".")
+	major, _ = strconv.Atoi(x)
+	minor, _ = strconv.Atoi(y)
+	return major, minor
+}
+
 // Around returns the version itself if known, a sorted list, has it, and otherwise the nearest before
 // and the nearest after it.
 func Around(version string, known []string) []string {

@@ -24,6 +24,14 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestRelease(t *testing.T) {
+	for version, want := range map[string]string{"10.0.13": "10.0", "11.1": "11.1", "9": "9", "": "", "10.1.0-rc1": "10.1"} {
+		assert.Equal(t, want, Release(version), version)
+	}
+	major, minor := Numbers("10.2.1")
+	assert.Equal(t, []int{10, 2}, []int{major, minor})
+}
+
 func TestAround(t *testing.T) {
 	known := []string{"5.2", "7.2", "10.0", "11.1"}
 	for version, want := range map[string][]string{

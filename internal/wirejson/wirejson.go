@@ -103,6 +103,9 @@ type Nesting struct {
 	escaped bool
 }
 
+// InString reports whether a string has begun that has not ended yet.
+func (n *Nesting) InString() bool { return n.quoted }
+
 // Next goes on by one byte, and reports whether that byte is not part of a string.
 func (n *Nesting) Next(b byte) (outside bool) {
 	switch {

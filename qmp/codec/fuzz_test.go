@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
@@ -34,7 +35,7 @@ func FuzzUnion(f *testing.F) {
 		var x shape
 		err := decode(string(text), &x)
 
-		valid := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		valid := jsontext.Value(text).IsValid(wirejson.Lenient())
 		require.True(t, valid || err != nil, "%q is not JSON", text)
 
 		var slow shape
@@ -60,7 +61,7 @@ func FuzzUnion(f *testing.F) {
 // tagOf returns the first string named kind in an object, as jsontext reads it.
 func tagOf(t *testing.T, text []byte) string {
 	t.Helper()
-	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	dec := jsontext.NewDecoder(bytes.NewReader(text), wirejson.Lenient())
 	_, err := dec.ReadToken()
 	require.NoError(t, err)
 	for dec.PeekKind() == '"' {
@@ -90,7 +91,7 @@ func FuzzProps(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var want map[string]any
-		wantErr := json.Unmarshal(text, &want, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		wantErr := json.Unmarshal(text, &want, wirejson.Lenient())
 		got, err := decodeProps(string(text))
 		if _, syntax := errors.AsType[*jsontext.SyntacticError](wantErr); !syntax && !jsontext.Value(text).IsValid(jsontext.AllowInvalidUTF8(true)) {
 			return // a repeated member of another kind, which the JSON module decodes into what it had before
@@ -110,7 +111,7 @@ func FuzzSkip(f *testing.F) {
 	}
 	f.Add([]byte(strings.Repeat(`[`, 10001) + strings.Repeat(`]`, 10001)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		want := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		want := jsontext.Value(text).IsValid(wirejson.Lenient())
 		err := decode(string(text), codec.Into(func(d *codec.Decoder) { d.Skip() }))
 		require.Equal(t, want, err == nil, "%q: %v", text, err)
 	})

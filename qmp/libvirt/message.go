@@ -79,13 +79,7 @@ func (m *message) add(name string, value jsontext.Value) {
 }
 
 // command is the name of the command, "" if it is not one.
-func (m *message) command() string {
-	name, err := jsontext.AppendUnquote(nil, m.find("execute"))
-	if err != nil {
-		return ""
-	}
-	return string(name)
-}
+func (m *message) command() string { return string(wirejson.Unquote(m.find("execute"))) }
 
 // text is the message as it is sent to libvirt.
 func (m *message) text() []byte { return m.join(":", ",") }

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -72,9 +71,7 @@ func (s *Server) hangUp() {
 
 // versionOf returns the first version of a release.
 func versionOf(name string) qmp.Version {
-	major, minor, _ := strings.Cut(name, ".")
 	v := qmp.Version{Package: "qmptest"}
-	v.Major, _ = strconv.Atoi(major) // a wrong name is an error when the release is loaded
-	v.Minor, _ = strconv.Atoi(minor)
+	v.Major, v.Minor = versions.Numbers(name)
 	return v
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/raw"
 	"github.com/goqapi/goqapi/schema"
@@ -117,7 +118,7 @@ func (a *app) dryRun(ctx context.Context, c *call, release string) error {
 		return exit.With(exit.Usage, err)
 	}
 	var v qmp.Version
-	_, _ = fmt.Sscanf(release, "%d.%d", &v.Major, &v.Minor) // it is one that there is
+	v.Major, v.Minor = versions.Numbers(release)
 	request, err := c.request(s, v)
 	if err == nil {
 		a.printJSON(redact.JSON(request.message(c.oob)))

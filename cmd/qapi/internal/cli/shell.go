@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -129,21 +128,11 @@ func matching(known *schema.Schema) func(text string) (func(qmp.Event) bool, err
 	}
 }
 
-// neighbours returns the release of that name or, if there is none, the newest older one and the oldest
-// newer one.
-func neighbours(releases []string, name string) []string {
-	i, found := slices.BinarySearchFunc(releases, name, versions.Compare)
-	if found {
-		return releases[i : i+1]
-	}
-	return releases[max(0, i-1):min(i+1, len(releases))]
-}
-
 // shellDevices returns what is known about the devices of a version. Completion does not ask a
 // server about devices that are known: some releases end then.
 func shellDevices(v qmp.Version) []*devices.List {
 	var lists []*devices.List
-	for _, release := range neighbours(facts.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
+	for _, release := range versions.Around(fmt.Sprintf("%d.%d", v.Major, v.Minor), facts.DeviceReleases()) {
 		if list, err := facts.Devices(release); err == nil { // tests read all of them
 			lists = append(lists, list)
 		}

@@ -2,7 +2,6 @@ package describe
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/schema"
@@ -10,7 +9,7 @@ import (
 
 // factsOf returns what the schema says of something.
 func factsOf(features []*schema.Feature, cond *schema.Cond) Facts {
-	f := Facts{If: condition(cond)}
+	f := Facts{If: cond.String()}
 	for _, feature := range features {
 		switch feature.Name {
 		case "deprecated":
@@ -22,32 +21,6 @@ func factsOf(features []*schema.Feature, cond *schema.Cond) Facts {
 		}
 	}
 	return f
-}
-
-// condition returns a condition as text, such as "CONFIG_LINUX and not CONFIG_BSD".
-func condition(c *schema.Cond) string {
-	join := func(list []*schema.Cond, word string) string {
-		var parts []string
-		for _, c := range list {
-			part := condition(c)
-			if c.Symbol == "" && c.Not == nil {
-				part = "(" + part + ")"
-			}
-			parts = append(parts, part)
-		}
-		return strings.Join(parts, " "+word+" ")
-	}
-	switch {
-	case c == nil:
-		return ""
-	case c.All != nil:
-		return join(c.All, "and")
-	case c.Any != nil:
-		return join(c.Any, "or")
-	case c.Not != nil:
-		return "not " + join([]*schema.Cond{c.Not}, "")
-	}
-	return c.Symbol
 }
 
 // today returns the name that a definition has today: some types had another one.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -178,7 +179,7 @@ func eventJSON(e qmp.Event) []byte {
 		Timestamp stamp          `json:"timestamp"`
 		Event     string         `json:"event"`
 		Data      jsontext.Value `json:"data,omitzero"`
-	}{at, e.Name, jsontext.Value(e.Data)}, lenient, jsontext.AllowInvalidUTF8(true))
+	}{at, e.Name, jsontext.Value(e.Data)}, wirejson.Lenient())
 	if err != nil {
 		panic(err) // all of it was JSON
 	}

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
@@ -127,7 +127,7 @@ func errorJSON(class, desc string) []byte {
 	}
 	text, err := json.Marshal(struct {
 		Error problem `json:"error"`
-	}{problem{class, desc}}, jsontext.AllowInvalidUTF8(true))
+	}{problem{class, desc}}, wirejson.Lenient())
 	if err != nil {
 		panic(err) // these are strings
 	}
@@ -152,7 +152,7 @@ func greetingJSON(g qmp.Greeting) []byte {
 	v := g.Version
 	text, err := json.Marshal(struct {
 		QMP content `json:"QMP"`
-	}{content{version{numbers{v.Micro, v.Minor, v.Major}, v.Package}, g.Capabilities}}, jsontext.AllowInvalidUTF8(true))
+	}{content{version{numbers{v.Micro, v.Minor, v.Major}, v.Package}, g.Capabilities}}, wirejson.Lenient())
 	if err != nil {
 		panic(err) // these are strings and numbers
 	}

@@ -9,15 +9,13 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
-
-// lenient are the options with which JSON of a server is formatted.
-var lenient = jsontext.AllowDuplicateNames(true)
 
 // oneLine returns JSON in one line, with a blank after commas and colons if it is for people.
 func oneLine(value jsontext.Value, people bool) string {
 	v := value.Clone()
-	if v.Format(lenient, jsontext.AllowInvalidUTF8(true), jsontext.SpaceAfterComma(people), jsontext.SpaceAfterColon(people)) != nil {
+	if v.Format(wirejson.Lenient(), jsontext.SpaceAfterComma(people), jsontext.SpaceAfterColon(people)) != nil {
 		return printable.String(string(value))
 	}
 	return string(term.JSON(v))
@@ -33,7 +31,7 @@ func forPeople(value jsontext.Value, width int) string {
 		return line
 	}
 	v := value.Clone()
-	if v.Indent(lenient, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent("  ")) != nil {
+	if v.Indent(wirejson.Lenient(), jsontext.WithIndent("  ")) != nil {
 		return printable.String(string(value))
 	}
 	return string(term.JSON(v))
@@ -45,7 +43,7 @@ func linesOf(value jsontext.Value) (string, bool) {
 		return "", false
 	}
 	var s string
-	if json.Unmarshal(value, &s, jsontext.AllowInvalidUTF8(true)) != nil || !strings.Contains(s, "\n") {
+	if json.Unmarshal(value, &s, wirejson.Lenient()) != nil || !strings.Contains(s, "\n") {
 		return "", false
 	}
 	var lines []string

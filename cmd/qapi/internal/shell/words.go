@@ -3,6 +3,8 @@ package shell
 import (
 	"errors"
 	"strings"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A word is a part of a line, without its quotes.
@@ -91,27 +93,16 @@ func (s *splitter) quoted(quote byte) error {
 
 // json reads a JSON value, up to a blank outside of brackets and strings.
 func (s *splitter) json() error {
-	depth, inString := 0, false
+	begin := s.at
+	var place wirejson.Nesting
 	for ; s.at < len(s.line); s.at++ {
 		c := s.line[s.at]
-		switch {
-		case inString && c == '\\' && s.at+1 < len(s.line):
-			s.text.WriteByte(c)
-			s.at++
-			c = s.line[s.at]
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{', c == '[':
-			depth++
-		case c == '}', c == ']':
-			depth--
-		case depth <= 0 && strings.IndexByte(blanks, c) >= 0:
-			return nil
+		if outside := place.Next(c); outside && place.Depth <= 0 && strings.IndexByte(blanks, c) >= 0 {
+			break
 		}
-		s.text.WriteByte(c)
 	}
-	if inString || depth > 0 {
+	s.text.WriteString(s.line[begin:s.at])
+	if place.InString() || place.Depth > 0 {
 		return errMore
 	}
 	return nil
