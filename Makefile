@@ -13,6 +13,8 @@ ALL := ./... ./cmd/qapi/...
 # What has goroutines.
 CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... \
 	$(addprefix ./cmd/qapi/internal/,cli live shell target top)
+# What encodes and decodes JSON.
+JSON := ./qmp/... ./raw/... ./qapi/... ./internal/... ./cmd/qapi/...
 # The modules of examples that have requirements of their own.
 MODULES    := examples/otel examples/ssh
 PLATFORMS  := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/s390x
@@ -39,8 +41,9 @@ race: ## run the tests of what has concurrency with the race detector
 	$(GO) test -vet=off -race -short $(CONCURRENT)
 
 .PHONY: check
-check: lint check-generate test race ## all that a commit needs: lint, the bindings, race, all tests with GOEXPERIMENT=jsonv2, each module
-	CGO_ENABLED=0 GOEXPERIMENT=jsonv2 $(GO) test -vet=off $(ALL)
+check: lint check-generate race ## all that a commit needs: lint, the bindings, race, all tests, GOEXPERIMENT=jsonv2, each module
+	CGO_ENABLED=0 $(GO) test -vet=off $(ALL)
+	CGO_ENABLED=0 GOEXPERIMENT=jsonv2 $(GO) test -vet=off -short $(JSON)
 	@for dir in $(MODULES); do (set -x; cd $$dir && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
 
 .PHONY: testdata

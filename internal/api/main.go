@@ -25,7 +25,10 @@ const (
 )
 
 // packages are those whose API is promised.
-var packages = []string{"qapi", "qapi/cmdline", "qapi/device", "qapi/disk", "qapi/hotplug", "qapi/job", "qapi/migration", "qapi/qga", "qmp", "raw"}
+var packages = []string{
+	"qapi", "qapi/cmdline", "qapi/device", "qapi/disk", "qapi/hotplug", "qapi/job", "qapi/migration", "qapi/qga",
+	"qmp", "qmp/libvirt", "qmp/libvirt/libvirttls", "qmp/qmplog", "qmp/qmptest", "qmp/qmptest/libvirttest", "qmp/qmptest/record", "qmp/qmptls", "raw",
+}
 
 func main() {
 	update := flag.Bool("update", false, "record the API as it is")
