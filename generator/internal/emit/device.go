@@ -40,12 +40,15 @@ func (g *group) device(d *device.Device) {
 	g.comment(aboutDevice(d)...)
 	g.Type().Id(d.Name).StructFunc(func(body *jen.Group) {
 		for _, f := range d.Fields {
-			for _, line := range aside(plan.Facts{Text: f.Text, In: strings.TrimSuffix(f.Where, ".")}) {
-				body.Comment(line)
-			}
+			lines := aside(plan.Facts{Text: f.Text, In: strings.TrimSuffix(f.Where, ".")})
 			if f.Gone != "" {
-				body.Comment("//")
-				body.Comment("// Deprecated: " + f.Gone + ".")
+				if len(lines) > 0 {
+					lines = append(lines, "//")
+				}
+				lines = append(lines, "// Deprecated: "+f.Gone+".")
+			}
+			for _, line := range lines {
+				body.Comment(line)
 			}
 			body.Id(f.Name).Add(deviceType(f.Type)).Tag(map[string]string{"json": f.QEMU + ",omitzero"})
 		}
