@@ -151,7 +151,7 @@ func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
 		return true
 	}
-	if a.state == unsynced && a.s.flight.waited == 0 {
+	if a.state == unsynced && a.s.flight.awaited == 0 {
 		a.sync()
 	}
 	return a.state == synced || c.eager
@@ -214,7 +214,7 @@ func (a *agent) askAgain() {
 // written.
 func (a *agent) held() {
 	s := a.s
-	if a.state != unsynced || s.flight.waited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
+	if a.state != unsynced || s.flight.awaited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
 		return
 	}
 	a.timer = time.AfterFunc(a.limit, func() {
@@ -287,7 +287,7 @@ func (a *agent) stale(m *wire.Message) bool {
 		s.flight.withoutIDs = m.Members[wire.ID] == nil
 		a.settle(nil)
 		a.forget()
-		if s.flight.waited < s.flight.total { // an eager call was abandoned
+		if s.flight.awaited < s.flight.total { // an eager call was abandoned
 			a.state = unsynced
 		}
 		s.kickLocked()

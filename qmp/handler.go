@@ -104,7 +104,7 @@ func (h *handler) runOne(w workerID) bool {
 	if lost, overflow := err.(*OverflowError); overflow {
 		h.core.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
 	}
-	return goesOn(err)
+	return continues(err)
 }
 
 func (h *handler) title() string {

@@ -65,7 +65,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU that we start: p.Conn is connected, or the error has what it printed; p.Close ends it
+	// start a QEMU: p.Conn is connected, or the error has what QEMU printed; p.Close ends QEMU
 	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func (e *Encoder) Tag(name, tag string) {
 	}
 }
 
-// Refuse makes it an error if one of these members is in props, and says why.
+// Refuse sets an error, whose text contains why, if props has one of these members.
 func (e *Encoder) Refuse(props map[string]any, why string, names ...string) {
 	for _, name := range names {
 		if _, there := props[name]; there && e.err == nil {

@@ -155,13 +155,13 @@ func (s *stream) call(ctx context.Context, text string, fds []int, answered func
 	if err := s.h.gate.enter(ctx, m); err != nil {
 		return nil, s.unsent(err)
 	}
-	c, give, err := s.h.take(ctx)
+	c, release, err := s.h.take(ctx)
 	if err != nil {
 		s.h.gate.leave(m)
 		return nil, s.unsent(err)
 	}
 	leave := func() {
-		give()
+		release()
 		s.h.gate.leave(m)
 	}
 	if len(fds) > 0 {

@@ -42,7 +42,7 @@ func TestGapComesFirst(t *testing.T) {
 	s.cancel = func() { h.feed(Event{QMP: qmp.Event{Name: "NEXT"}}) }
 	h.streams[virrpc.UUID{}] = []*stream{s}
 	c := &conn{}
-	h.lines[0].conn = c
+	h.conns[0].conn = c
 	h.lost(0, c, io.EOF)
 
 	_, _, err, ok := f.take()

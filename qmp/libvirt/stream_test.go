@@ -27,7 +27,7 @@ func TestRestartedWhileDialling(t *testing.T) {
 		h, err := Dial(t.Context(), "qemu:///system", WithDialer(d.Dial))
 		require.NoError(t, err)
 		defer h.Close()
-		c, err := h.line(t.Context(), 0)
+		c, err := h.connAt(t.Context(), 0)
 		require.NoError(t, err)
 		stops := h.stopsSoFar()
 		domain, err := lookup(t.Context(), c, "vm")

@@ -11,7 +11,7 @@ const (
 	// ReadSize is the size of the small buffer, which a Framer uses for most messages.
 	ReadSize = 4 << 10
 	// MaxRescan limits the search for messages inside a broken message, in bytes: a larger
-	// broken message is not searched; and between two messages, no more bytes than this are
+	// broken message is not searched, and between two messages at most this many bytes are
 	// searched again.
 	MaxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
@@ -36,8 +36,8 @@ type Framer struct {
 
 	scan     scanner
 	within   bool // a message begins at start
-	searched int  // how many bytes of it have been searched for a newline, without one
-	ended    bool // a message has ended at start, but its line has not
+	searched int  // how many bytes of the message have been searched for a newline, and have none
+	ended    bool // a message has ended at start, but the end of its line has not come
 	// compact is true while each message has been one line, as QEMU's are. Then a reply is
 	// recognised by the beginning and the end of its line.
 	compact bool
