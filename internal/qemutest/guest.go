@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Guest makes a disk that a guest boots from which lets go of devices on q35, as the drivers of an
-// operating system do: of memory in slot 0 and of processor 1 by the registers of ACPI, and of
-// what is behind PCI Express root ports in the slots 10 to 17 (hexadecimal) by the button of
-// the slot. It writes an R to the first serial port when it is ready.
+// Guest makes a boot disk for q35 whose program releases devices as an operating system does:
+// memory in slot 0 and processor 1 through the registers of ACPI, and devices behind PCI Express
+// root ports in the slots 10 to 17 (hexadecimal) when the button of the slot is pressed. The
+// program writes an R to the first serial port when it is ready.
 func Guest(t testing.TB) (path string) {
 	t.Helper()
 	sector := append(bytes.Clone(guest), make([]byte, 510-len(guest))...)

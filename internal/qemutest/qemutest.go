@@ -44,8 +44,8 @@ func QEMUs(t testing.TB) []QEMU {
 	return found
 }
 
-// Tool returns the path of another program of the release, such as qemu-img, which is where
-// QEMU is. Without it the test is skipped, or fails if QAPI_REQUIRE_QEMU is set.
+// Tool returns the path of another program of the release, such as qemu-img, in the folder of
+// QEMU. Without it the test is skipped, or fails if QAPI_REQUIRE_QEMU is set.
 func (q QEMU) Tool(t testing.TB, name string) string {
 	t.Helper()
 	qemu, err := exec.LookPath(q.Path)

@@ -193,7 +193,7 @@ func quoted(open string, levels int) string {
 func TestTableIsExplained(t *testing.T) {
 	for _, s := range secrets {
 		assert.NotEmpty(t, s.reason, s.member)
-		assert.True(t, s.beside != "" || s.among == nil, s.member)
+		assert.True(t, s.with != "" || s.withValues == nil, s.member)
 	}
 }
 

@@ -54,13 +54,13 @@ func TestSchemas(t *testing.T) {
 			require.NoError(t, err)
 			for _, def := range s.Definitions() {
 				members := membersOf(def)
-				beside := map[string]string{}
+				with := map[string]string{}
 				for _, m := range members {
-					beside[m.Name] = ""
+					with[m.Name] = ""
 				}
 				for _, m := range members {
 					there[m.Name] = true
-					if !smell.MatchString(m.Name) || Holds(m.Name, isString(m.Type), beside) {
+					if !smell.MatchString(m.Name) || Holds(m.Name, isString(m.Type), with) {
 						continue
 					}
 					name := m.Name
@@ -76,8 +76,8 @@ func TestSchemas(t *testing.T) {
 	}
 	for _, s := range secrets {
 		assert.True(t, there[s.member], "the table has %s, which no release has", s.member)
-		if s.beside != "" {
-			assert.True(t, there[s.beside], "the table has %s, which no release has", s.beside)
+		if s.with != "" {
+			assert.True(t, there[s.with], "the table has %s, which no release has", s.with)
 		}
 	}
 	for name, reason := range notSecret {
@@ -115,7 +115,7 @@ func TestHolds(t *testing.T) {
 	for _, c := range []struct {
 		member   string
 		isString bool
-		beside   map[string]string
+		with     map[string]string
 		want     bool
 	}{
 		{"password", true, nil, true},
@@ -129,6 +129,6 @@ func TestHolds(t *testing.T) {
 		{"file", false, nil, false},
 		{"node-name", true, nil, false},
 	} {
-		assert.Equal(t, c.want, Holds(c.member, c.isString, c.beside), "%+v", c)
+		assert.Equal(t, c.want, Holds(c.member, c.isString, c.with), "%+v", c)
 	}
 }

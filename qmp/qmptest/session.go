@@ -96,7 +96,7 @@ func (c *session) handling(f func()) {
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
 		c.bring(req.files)
-		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.pulse.await(c.srv.ctx, req.life) {
+		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.agentState.await(c.srv.ctx, req.agentRun) {
 			continue
 		}
 		if req.broken != nil {
@@ -121,7 +121,7 @@ func (c *session) read(box *inbox, queue chan<- *Request) {
 			req, err = c.parse(text)
 		}
 		req.session, req.files = c, box.files(in.Buffered())
-		req.broken, req.life = err, c.srv.pulse.current()
+		req.broken, req.agentRun = err, c.srv.agentState.current()
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}

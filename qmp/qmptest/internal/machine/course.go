@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A course shows how much of the memory has been sent in a migration.
+// A course is the progress of a migration: how much of the memory has been sent.
 type course struct {
 	sent, left int64 // bytes: sent in all passes; left in this pass
 	dirty      int64 // bytes that have changed meanwhile
@@ -24,7 +24,7 @@ func (m *Machine) speed(parameter string) (n int64) {
 	return n
 }
 
-// migrateOn sends all of the memory, or as much as in a second.
+// migrateOn continues a migration: it sends all of the memory, or, if second is set, what can be sent in a second.
 func (m *Machine) migrateOn(plan plan, second bool) {
 	g := &m.migration
 	switch {
@@ -56,7 +56,7 @@ func (m *Machine) migrateOn(plan plan, second bool) {
 		return
 	}
 	if m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
 	}
 	m.standStill()
 	if g.caps[qapi.MigrationCapabilityPauseBeforeSwitchover] {
@@ -95,14 +95,14 @@ func (m *Machine) send(dirties int64, second bool) bool {
 	if g.dirty*1000 > speed*m.speed("downtime-limit") {
 		g.left, g.dirty = g.dirty, 0
 		g.passes++
-		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: g.passes})
 		return false
 	}
 	g.sent, g.dirty = g.sent+g.dirty, 0
 	return true
 }
 
-// standStill stops the guest for the move.
+// standStill stops the guest before the last memory is sent.
 func (m *Machine) standStill() {
 	g := &m.migration
 	g.before, g.wasRunning = m.status, m.running()
@@ -140,10 +140,10 @@ func (m *Machine) stayHere() {
 	}
 }
 
-// switchOver lets the other machine go on.
+// switchOver lets the other machine continue.
 func (m *Machine) switchOver() {
 	if !m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: m.migration.passes + 1})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: m.migration.passes + 1})
 	}
 	m.migration.passes++
 	m.setMigration(qapi.MigrationStatusCompleted)
@@ -168,8 +168,8 @@ func (m *Machine) continueMigration(args qapi.MigrateContinueArgs, req Request) 
 	return nil
 }
 
-// cancelMigration gives a migration up. The guest runs on, if it did; the other QEMU ends. After
-// the beginning of postcopy a newer QEMU refuses that, and with an older one the guest is lost.
+// cancelMigration gives up a migration. A guest that ran continues to run; the other QEMU ends. After
+// the beginning of postcopy a newer QEMU refuses this, and with an older one the guest is lost.
 func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 	g := &m.migration
 	switch {
@@ -232,7 +232,7 @@ func final(s qapi.MigrationStatus) bool {
 	return false
 }
 
-// showCourse shows how far a migration is from here.
+// showCourse shows the progress of a migration from this machine.
 func (m *Machine) showCourse(info *qapi.MigrationInfo) {
 	g := &m.migration
 	switch g.status {

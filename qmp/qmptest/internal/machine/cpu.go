@@ -21,7 +21,7 @@ func (m *Machine) SetPlaces(places int) { m.places = max(places, 1) }
 // bootCPU returns the processor in the first place.
 func bootCPU() *device { return &device{driver: cpuType, path: cpuPath} }
 
-// countPlaces returns how many places for processors are to be seen.
+// countPlaces returns how many places for processors clients can see.
 func (m *Machine) countPlaces() int {
 	n := max(m.places, 1)
 	for _, d := range m.devices {

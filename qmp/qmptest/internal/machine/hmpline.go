@@ -153,7 +153,7 @@ func blockText(info qapi.BlockInfo) string {
 	return insertedText(info.Inserted.NodeName, *info.Inserted, attached+tray)
 }
 
-// insertedText shows a node, and the lines about what it is in.
+// insertedText shows a node, with the lines about the drive that it is in.
 func insertedText(name string, info qapi.BlockDeviceInfo, place string) string {
 	kind := info.Drv
 	if info.Ro {

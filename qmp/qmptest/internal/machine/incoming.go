@@ -43,7 +43,7 @@ func (m *Machine) expect(from *Machine) {
 	m.setMigration(qapi.MigrationStatusActive)
 }
 
-// arrive lets the machine go on as one that has migrated here; that one was in the given
+// arrive continues the machine that has migrated here. At the other side it was in the given
 // state.
 func (m *Machine) arrive(state qapi.RunState) {
 	m.mu.Lock()
@@ -66,7 +66,7 @@ func (m *Machine) allHere() {
 }
 
 // abandoned fails an incoming migration that cannot complete any more. This ends the machine, unless
-// it was started to stay.
+// the client has set exit-on-error to false.
 func (m *Machine) abandoned() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -97,7 +97,7 @@ func (m *Machine) awaitOn() {
 	}
 }
 
-// showWaiting shows how far a migration to here is.
+// showWaiting shows the progress of a migration to this machine.
 func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
 	if !final(*info.Status) {
 		info.SocketAddress = socketAddress(m.migration.at)
@@ -107,7 +107,7 @@ func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
 	}
 }
 
-// socketAddress returns where a migration is waited for.
+// socketAddress returns the address at which the machine waits for a migration.
 func socketAddress(uri string) []qapi.SocketAddress {
 	kind, where, _ := strings.Cut(uri, ":")
 	i := strings.LastIndex(where, ":")

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// zeroOf returns what is sent for a member that only an old release has and that is not set: of an
-// enum, its first value.
+// zeroOf returns what is sent for a member that only an old release has and that is not set: for an
+// enum, the first value.
 func zeroOf(t schema.Type) (any, bool) {
 	if e, ok := t.(*schema.Enum); ok && len(e.Values) > 0 {
 		return e.Values[0].Name, true
