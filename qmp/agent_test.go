@@ -50,7 +50,7 @@ func (p *peer) sync() string {
 	return number
 }
 
-// synced answers a synchronisation as agents do, the mark being none to them.
+// synced answers a synchronisation as agents do that do not know the mark.
 func (p *peer) synced(number string) {
 	p.t.Helper()
 	p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, stray '\\uFFFD'\"}}\n")
@@ -72,7 +72,7 @@ func agentBubble(t *testing.T, f func(t *testing.T, p pair)) {
 		})
 		p.peer.synced(p.peer.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
-		require.Zero(t, end.marks.Load(), "the mark upsets agents that do not know it")
+		require.Zero(t, end.marks.Load(), "the first synchronisation has no mark, which not all agents know")
 		f(t, p)
 		p.Close()
 		theirs.Close()
@@ -199,7 +199,7 @@ func TestAgentDies(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, agentLimit, time.Since(begin))
 
-		// It is back, and knows nothing of what was before.
+		// The agent is back, and has forgotten what came before.
 		text, done := p.ask(t.Context(), "guest-ping")
 		repeated := p.peer.sync() // could not be written before
 		number := p.peer.sync()
@@ -212,8 +212,8 @@ func TestAgentDies(t *testing.T) {
 	})
 }
 
-// TestAgentStarts has an agent that is not there at first: what is written to the port
-// then is lost.
+// TestAgentStarts dials before the agent has started: what is written to the port
+// before is lost.
 func TestAgentStarts(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"with a limit": 45 * time.Second, "without": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestAgentStarts(t *testing.T) {
 	}
 }
 
-// TestAgentHalf has an agent that takes the first synchronisation for the end of a message
+// TestAgentHalf has an agent that reads the first synchronisation as the end of a message
 // that an earlier client has begun.
 func TestAgentHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -268,8 +268,8 @@ func TestAgentHalf(t *testing.T) {
 	})
 }
 
-// TestAgentLines has an agent that reads lines, and that takes its time over the first
-// synchronisation: what it says to the mark of the second is not the answer to a call.
+// TestAgentLines has an agent that reads lines and is slow to answer the first
+// synchronisation: its error about the mark of the second is not the answer to a call.
 func TestAgentLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -332,9 +332,9 @@ func TestAgentWhole(t *testing.T) {
 	})
 }
 
-// TestAgentConfused has an agent that could not parse one of two calls while a
-// third is abandoned: finding out which goes before synchronising.
-func TestAgentConfused(t *testing.T) {
+// TestAgentCannotParse has an agent that could not parse one of two calls while a
+// third is abandoned: the session finds out which one, and then synchronises.
+func TestAgentCannotParse(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		_, first := p.ask(t.Context(), "guest-info")
 		r := p.peer.next()
@@ -394,8 +394,8 @@ func TestAgentCloses(t *testing.T) {
 	})
 }
 
-// FuzzAgentStale holds that no rest of an earlier conversation keeps a client from
-// getting in step.
+// FuzzAgentStale checks that a client gets in step whatever an earlier client has left in the
+// stream.
 func FuzzAgentStale(f *testing.F) {
 	f.Add([]byte("{\"return\": [1, 2"))
 	f.Add([]byte("\xff{\"return\": \"\\"))

@@ -167,8 +167,8 @@ func TestServerError(t *testing.T) {
 	})
 }
 
-// A command has no number when nothing else is outstanding, else the smallest
-// that is free; its reply finds it, in whatever order replies come.
+// A command has no number when nothing else is in flight, otherwise the smallest
+// free one. Its reply finds it, in whatever order replies come.
 func TestNumbers(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx := t.Context()
@@ -253,7 +253,7 @@ func TestNumbersTable(t *testing.T) {
 	}
 }
 
-// The peer does not read: the write blocks, and so does nothing else.
+// The peer does not read: the write blocks, and nothing else does.
 func TestBlockedWrite(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx1, cancel1 := context.WithCancel(t.Context())
@@ -346,7 +346,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// A hasty context ends as soon as it has been asked whether it has.
+// A hasty context has not ended the first time that it is asked, and ends right after that.
 type hasty struct {
 	context.Context
 	asked atomic.Bool

@@ -132,7 +132,7 @@ func TestFiles(t *testing.T) {
 }
 
 // With out-of-band execution no other command is in flight together with one that has files.
-func TestFilesAlone(t *testing.T) {
+func TestFilesWithoutOtherCommands(t *testing.T) {
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
 	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`)

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// Options that are given nil are as those that are not given.
+// An option whose argument is nil is ignored.
 func TestNilOptions(t *testing.T) {
 	var said bytes.Buffer
 	defer log.SetOutput(log.Writer())
@@ -36,7 +36,7 @@ func wantPanic(t *testing.T, want string, f func()) {
 	f()
 }
 
-// What cannot work without a function says so at once, not in a goroutine later.
+// A nil function is an error or a panic at once, not later in a goroutine.
 func TestNilFunctions(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		wantPanic(t, "qmp: OnEvent: the function is nil", func() { p.OnEvent("X", nil) })

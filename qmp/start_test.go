@@ -18,7 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TestMain lets the test program be started as a server by Start.
+// TestMain lets Start run the test program as a server.
 func TestMain(m *testing.M) {
 	if script := os.Getenv("QMP_TEST_SERVER"); script != "" {
 		playServer(script)
@@ -67,7 +67,7 @@ func playServer(script string) {
 	case "mute":
 		say("thinking")
 		time.Sleep(time.Hour)
-	case "orphan": // its outputs stay open when it ends
+	case "child": // its outputs stay open when it ends
 		child := exec.Command(os.Args[0], "-test.run=^$")
 		child.Env = append(os.Environ(), "QMP_TEST_SERVER=mute")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
@@ -356,9 +356,9 @@ func TestStartMute(t *testing.T) {
 
 // The end of a process ends the connection, even if a child of the process holds its outputs
 // open.
-func TestStartOrphan(t *testing.T) {
+func TestStartChildHoldsOutputs(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
-	cmd := server("orphan")
+	cmd := server("child")
 	var pid int
 	said := &listening{text: "."}
 	said.seen = func() { fmt.Sscanf(said.all.String(), "child %d.", &pid) }
@@ -396,7 +396,7 @@ func TestStartHides(t *testing.T) {
 	}
 }
 
-// What a process says goes to the user, and a bounded part of it is kept.
+// What a process writes to its standard error is passed to the user, and a bounded part of it is kept.
 func TestStartStderr(t *testing.T) {
 	cmd := server("serve")
 	said := new(listening)

@@ -67,7 +67,7 @@ func compare(t *testing.T, path string, want []byte) {
 	}
 }
 
-// TestNoProse holds that no sentence of QEMU's is in testdata.
+// TestNoProse checks that no sentence of QEMU's is in testdata.
 func TestNoProse(t *testing.T) {
 	seen := 0
 	require.NoError(t, filepath.WalkDir("testdata", func(path string, entry fs.DirEntry, err error) error {

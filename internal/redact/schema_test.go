@@ -11,10 +11,10 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// smell is what names of secrets have in them.
-var smell = regexp.MustCompile(`pass|secret|key|cookie|token|cred|phrase|private|b64|base64`)
+// secretName is what names of secrets have in them.
+var secretName = regexp.MustCompile(`pass|secret|key|cookie|token|cred|phrase|private|b64|base64`)
 
-// notSecret are the members, of everything or of one definition, whose names smell of
+// notSecret are the members, of everything or of one definition, whose names secretName of
 // secrets and that are none, each with the reason.
 var notSecret = map[string]string{
 	"cookie-secret":          "the id of a secret object",
@@ -60,7 +60,7 @@ func TestSchemas(t *testing.T) {
 				}
 				for _, m := range members {
 					there[m.Name] = true
-					if !smell.MatchString(m.Name) || Holds(m.Name, isString(m.Type), with) {
+					if !secretName.MatchString(m.Name) || Holds(m.Name, isString(m.Type), with) {
 						continue
 					}
 					name := m.Name

@@ -66,7 +66,7 @@ func TestAgent(t *testing.T) {
 }
 
 // A guest that has gone down says no more; one that refuses does.
-func TestAgentsSilence(t *testing.T) {
+func TestAgentWithoutReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agent := qmptest.NewAgent()
 		defer agent.Close()

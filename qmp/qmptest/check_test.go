@@ -51,7 +51,7 @@ func start(t *testing.T, opts ...qmptest.Option) (srv *qmptest.Server, c *qapi.C
 	return srv, qapi.NewClient(conn), w
 }
 
-func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
+func TestRepliesAreCheckedAgainstTheSchema(t *testing.T) {
 	srv, c, w := start(t)
 	srv.Reply("query-status", qapi.StatusInfo{Running: true})
 	want := "qmptest: QEMU 11.1 never sends such a reply to query-status: " +
@@ -86,7 +86,7 @@ func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	assert.Empty(t, w.said())
 }
 
-func TestNamesAreHeldAgainstTheSchema(t *testing.T) {
+func TestNamesAreCheckedAgainstTheSchema(t *testing.T) {
 	srv, c, w := start(t, qmptest.Release("7.2"))
 	assert.Equal(t, "7.2", srv.Release())
 	srv.Reply("query-stat", 1)
@@ -117,7 +117,7 @@ func TestNamesAreHeldAgainstTheSchema(t *testing.T) {
 }
 
 // A server made by New has no test to fail.
-func TestCloseTellsWhatWasWrong(t *testing.T) {
+func TestCloseReturnsWhatWasWrong(t *testing.T) {
 	var logged bytes.Buffer
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	log.SetOutput(&logged)
@@ -134,7 +134,7 @@ func TestCloseTellsWhatWasWrong(t *testing.T) {
 }
 
 // Arguments are those of the release.
-func TestArgumentsAreHeldAgainstTheSchema(t *testing.T) {
+func TestArgumentsAreCheckedAgainstTheSchema(t *testing.T) {
 	for release, want := range map[string]string{"5.2": "Invalid parameter 'x'", "11.1": "Parameter 'discard' does not accept value 'x'"} {
 		srv, c, w := start(t, qmptest.Release(release), qmptest.Bare())
 		srv.Reply("blockdev-add")

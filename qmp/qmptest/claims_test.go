@@ -58,7 +58,7 @@ func claimsIn(text string, isCommand func(string) bool) map[claim]int {
 	return found
 }
 
-// TestClaims holds that what the comments of the bindings say of the class of an error is
+// TestClaims checks that what the comments of the bindings say of the class of an error is
 // shown by a row of the conformance table, where real QEMUs have to agree to it.
 func TestClaims(t *testing.T) {
 	tab := readTable(t, t.TempDir())
@@ -120,7 +120,7 @@ func failsAsSaid(t *testing.T, release, file string) {
 	fake := newMonitor(t, srv.Pipe())
 	tab := readTable(t, t.TempDir())
 	for c := range tab.with(srv, file) {
-		got := tab.outcome(fake.tell(c))
+		got := tab.outcome(fake.send(c))
 		if c.accepted(release) == "" {
 			assert.Equal(t, c.end(), got.end, c.place())
 			assert.True(t, c.failsAsSaid(s, got), "%s\n\tthe fake does not fail with %s: %q", c.place(), c.fails, got.said)

@@ -76,8 +76,8 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 	agree := 0
 	for c := range tab.with(srv, file) {
 		tab := tab.freeing(c.free)
-		want := tab.outcome(real.tell(c))
-		differ := compare(want, tab.outcome(fake.tell(c)))
+		want := tab.outcome(real.send(c))
+		differ := compare(want, tab.outcome(fake.send(c)))
 		place := c.place()
 		assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
 		reason := c.accepted(release)

@@ -45,8 +45,8 @@ type monitor struct {
 	version qmp.Version
 }
 
-// patience is how long a server may take for anything.
-const patience = time.Minute
+// answerTimeout is how long a server may take for anything.
+const answerTimeout = time.Minute
 
 func newMonitor(t *testing.T, conn net.Conn) *monitor {
 	t.Helper()
@@ -62,7 +62,7 @@ func newMonitor(t *testing.T, conn net.Conn) *monitor {
 	greeting, ok := <-m.said
 	require.True(t, ok, "it does not greet")
 	m.version = greeting.QMP.Version.QEMU
-	m.tell(&conformanceCase{request: `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":"case"}`})
+	m.send(&conformanceCase{request: `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":"case"}`})
 	return m
 }
 
@@ -95,7 +95,7 @@ type said struct {
 
 // tell gives a command and returns what the server says up to a marker after it, and
 // up to the event that is awaited; and, if that is not all, why.
-func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
+func (m *monitor) send(c *conformanceCase) (all []*said, end string) {
 	const marker = `{"execute":"qmp_capabilities","id":"marker"}`
 	if c.file != nil {
 		if err := writeFile(m.conn, c.request, c.file); err != nil {
@@ -106,7 +106,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	if _, err := io.WriteString(m.conn, c.request+marker); err != nil {
 		return nil, "closed"
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(answerTimeout)
 	defer timer.Stop()
 	marked, waiting := false, c.wait != nil
 	for !marked || waiting {
@@ -212,8 +212,8 @@ func (tab *table) determined(text []byte) any {
 
 var madeUp = regexp.MustCompile(`^#block\d+|^/dev/pts/\d+|:/dev/pts/\d+`)
 
-// told are files and threads in what the human monitor tells.
-var told = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
+// hmpDetails are files and threads in what the human monitor tells.
+var hmpDetails = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
 
 func (tab *table) prune(v any) any {
 	switch v := v.(type) {
@@ -233,7 +233,7 @@ func (tab *table) prune(v any) any {
 		}
 		slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	case string:
-		return told.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
+		return hmpDetails.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
 	}
 	return v
 }

@@ -176,8 +176,8 @@ func TestQEMUDifferential(t *testing.T) {
 					}
 					did++
 					request := &conformanceCase{text: line, request: requestOf(line)}
-					want := tab.outcome(real.tell(request))
-					differ := compare(want, tab.outcome(fake.tell(request)))
+					want := tab.outcome(real.send(request))
+					differ := compare(want, tab.outcome(fake.send(request)))
 					if len(differ) == 0 {
 						agree++
 						before = append(before, line)

@@ -55,7 +55,7 @@ func mistakes(err error) []error {
 }
 
 // A flood of events goes to who reads it, and to nobody else's cost.
-func TestNobodyIsLeftBehind(t *testing.T) {
+func TestFloodDoesNotHoldUpOthers(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		t.Run("", func(t *testing.T) {

@@ -67,7 +67,7 @@ var refused = map[string]string{
 	"system_wakeup":          "its guest does not sleep",
 }
 
-// TestTraffic holds that each command of managers is executed, and that a row of the
+// TestTraffic checks that each command of managers is executed, and that a row of the
 // conformance tables, to which real QEMUs agree, has it succeed.
 func TestTraffic(t *testing.T) {
 	files, err := filepath.Glob("testdata/conformance*.txt")
@@ -78,7 +78,7 @@ func TestTraffic(t *testing.T) {
 		fake := newMonitor(t, dialUnix(t, srv)) // over which files are passed
 		tab := readTable(t, t.TempDir())
 		for c := range tab.with(srv, file) {
-			if o := tab.outcome(fake.tell(c)); slices.Contains(o.said, "return") && c.accepted("11.1") == "" {
+			if o := tab.outcome(fake.send(c)); slices.Contains(o.said, "return") && c.accepted("11.1") == "" {
 				succeeded[c.command()] = true
 			}
 		}

@@ -132,7 +132,7 @@ func TestDialFails(t *testing.T) {
 	err = dial(t.Context(), "unix:"+t.TempDir()+"/none", &tls.Config{ServerName: "localhost"})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 
-	// Who accepts and says nothing is waited for as long as for a greeting.
+	// A server that accepts and sends nothing has as much time as for a greeting.
 	let := make(chan struct{})
 	ended := make(chan struct{})
 	mute := fmt.Sprint("tcp:", listen(t, "tcp", func(c net.Conn) {

@@ -195,8 +195,8 @@ func TestCommandsAreQEMUs(t *testing.T) {
 	}
 }
 
-// TestTogether has many clients plug and unplug at once.
-func TestTogether(t *testing.T) {
+// TestManyClients has many clients plug and unplug at once.
+func TestManyClients(t *testing.T) {
 	m := machine.New(quiet{})
 	commands := m.Commands()
 	do := func(command, args string) error {

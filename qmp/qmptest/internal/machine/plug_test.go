@@ -18,7 +18,7 @@ func (v *vm) refusal(command, args string) string {
 	return said[0]
 }
 
-// TestPropertyWords holds that refusals are in the words of the release.
+// TestPropertyWords checks that refusals are in the words of the release.
 func TestPropertyWords(t *testing.T) {
 	for _, c := range []struct{ release, props, want string }{
 		{"11.1", `"mq":5`, "Invalid parameter type for 'mq', expected: boolean"},
