@@ -44,8 +44,8 @@ func TestQEMUAgent(t *testing.T) {
 			assert.NotEmpty(t, host.Name)
 		}
 
-		// An earlier client leaves half a request. It has read its answer: the end of one
-		// that has not is the end of the agent.
+		// An earlier client leaves half a request. It has read its answer before: an agent ends when
+		// a client leaves without having read its answer.
 		require.NoError(t, c.Close())
 		rude, err := net.Dial("unix", addr)
 		require.NoError(t, err)

@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 )
 
-// An option whose argument is nil is ignored.
+// An option whose argument is nil sets the default.
 func TestNilOptions(t *testing.T) {
 	var said bytes.Buffer
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(&said)
-	failing := func(error) { t.Error("an option counts that was taken back") }
+	failing := func(error) { t.Error("the first of two options counts") }
 	bubble(t, func(t *testing.T, p pair) {
 		p.peer.send("rubbish\n{\"x\": 1}\n")
 		synctest.Wait()

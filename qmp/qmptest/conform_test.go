@@ -17,27 +17,27 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestQEMUConformance has a real QEMU of each release and the fake one told the same,
-// and compares what they answer.
+// TestQEMUConformance sends the same commands to a real QEMU of each release and to the fake,
+// and compares the answers.
 func TestQEMUConformance(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		conform(t, q, "testdata/conformance.txt", nil)
 	})
 }
 
-// TestQEMUConformanceOfManagers does so with another machine, and what managers ask and do
-// besides.
+// TestQEMUConformanceOfManagers does the same with a new machine, and with other commands that
+// managers send.
 func TestQEMUConformanceOfManagers(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		conform(t, q, "testdata/conformance-managers.txt", nil)
 	})
 }
 
-// conform tells a real QEMU and the fake one what a table has. Both have devices more, if
-// there are.
+// conform sends the commands of a table to a real QEMU and to the fake, and compares the
+// answers. devices are arguments of QEMU for further devices; opts make them in the fake.
 func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts ...qmptest.Option) {
 	t.Helper()
-	// Of the firmware the processor executes one instruction: halt.
+	// The firmware is a single instruction: halt.
 	firmware := filepath.Join(t.TempDir(), "halt")
 	require.NoError(t, os.WriteFile(firmware, bytes.Repeat([]byte{0xf4}, 1<<16), 0o600))
 	args := []string{
@@ -85,7 +85,7 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 		case len(differ) == 0 && reason == "":
 			agree++
 		case len(differ) == 0:
-			t.Errorf("%s\n\tthey agree, but a disagreement is accepted: %s", place, reason)
+			t.Errorf("%s\n\tQEMU and the fake agree, but the table accepts a difference: %s", place, reason)
 		case reason != "":
 			t.Logf("%s\n\taccepted: %s", place, reason)
 		default:

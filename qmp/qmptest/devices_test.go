@@ -28,7 +28,7 @@ func adder(t *testing.T, opts ...qmptest.Option) func(driver string, props map[s
 	}
 }
 
-// Values are held against the rules of the release, and those of the newest if the test asks for it.
+// Values are checked by the rules of the release, or by those of the newest release if the test asks for it.
 func TestStrictDevices(t *testing.T) {
 	disk := func(name string, value any) map[string]any {
 		return map[string]any{"drive": "disk0", "share-rw": true, name: value}
@@ -71,7 +71,7 @@ func TestPlugged(t *testing.T) {
 	})
 }
 
-// TestRealizedFailsTheTest checks that what ends every QEMU is not taken for a mistake that QEMU reports.
+// TestRealizedFailsTheTest checks that a command that ends every QEMU fails the test, and is not answered with an error.
 func TestRealizedFailsTheTest(t *testing.T) {
 	srv := qmptest.New()
 	conn, err := srv.Dial(t.Context())
@@ -82,7 +82,7 @@ func TestRealizedFailsTheTest(t *testing.T) {
 	require.ErrorContains(t, srv.Close(), "device_add with realized")
 }
 
-// TestDeviceProperties checks that what the fake lists of a type is what the release has.
+// TestDeviceProperties checks that the fake lists the properties of a type that the release has.
 func TestDeviceProperties(t *testing.T) {
 	for _, release := range qemu.DeviceReleases() {
 		srv := qmptest.Start(t, qmptest.Release(release))

@@ -16,8 +16,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// inBubble runs f with a server that executes stop and cont, and a client of it, in
-// synthetic time. What the connection complains of is in the channel.
+// inBubble runs f in a bubble with a server that executes stop and cont, and a client of it.
+// Errors that the connection reports are in the channel.
 func inBubble(t *testing.T, f func(t *testing.T, srv *qmptest.Server, c *qapi.Client, complaints <-chan error), opts ...qmptest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -61,7 +61,7 @@ func TestChangeDisc(t *testing.T) {
 	}
 }
 
-// What README shows.
+// TestJammedDisc is the test that README shows.
 func TestJammedDisc(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	conn, err := srv.Dial(t.Context())

@@ -46,7 +46,8 @@ func statuses(t *testing.T, events *qmp.Stream[qapi.MigrationEvent], last qapi.M
 	}
 }
 
-// What two QEMUs of each release did, between which a machine was migrated.
+// TestMigration migrates a machine between two servers of each release. It expects what two QEMUs of that
+// release did.
 func TestMigration(t *testing.T) {
 	for release, leaving := range map[string][]qapi.MigrationStatus{
 		"5.2":  {"setup", "active", "completed"},
@@ -84,7 +85,7 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// One that takes longer is a second further with each query, and can be given up.
+// A longer migration advances by a second with each query, and can be cancelled.
 func TestMigrationInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := dialed(t, qmptest.Start(t))
@@ -125,8 +126,8 @@ func TestMigrationInProgress(t *testing.T) {
 	})
 }
 
-// Two cannot wait at one address, until the first has ended. A newer QEMU that could not once cannot be
-// told again.
+// Only one server at a time can wait at an address. After a failure a newer QEMU does not accept
+// migrate-incoming again.
 func TestMigrationAddresses(t *testing.T) {
 	for release, again := range map[string]bool{"7.2": true, "10.0": false} {
 		first := qmptest.New(qmptest.Incoming())
@@ -144,7 +145,7 @@ func TestMigrationAddresses(t *testing.T) {
 	}
 }
 
-// A migration that fails leaves the guest where it was, and ends the other server unless that was told to stay.
+// A migration that fails leaves the guest where it was, and ends the other server unless exit-on-error is false.
 func TestMigrationFails(t *testing.T) {
 	for release, stays := range map[string]bool{"7.2": false, "11.1": true} {
 		srv := qmptest.Start(t, qmptest.Release(release))
@@ -184,7 +185,7 @@ func TestMigrationFails(t *testing.T) {
 	}
 }
 
-// The other side sees within a second that one has ended.
+// If one of the two servers ends, the other notices it within a second.
 func TestMigrationWithOneThatEnds(t *testing.T) {
 	for _, dies := range []string{"source", "destination"} {
 		uri := "unix:/ending-" + dies
@@ -212,7 +213,7 @@ func TestMigrationWithOneThatEnds(t *testing.T) {
 	}
 }
 
-// A guest that changes memory has it sent again, until little enough is left.
+// Memory that the guest changes is sent again, until little enough is left.
 func TestMigrationPasses(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	from := dialed(t, srv)

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
-// A session is recorded once, and replayed ever after.
+// A session is recorded once, and replayed as often as needed.
 func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "record")
@@ -53,7 +53,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// Ever after: without. In a test this is session.Start(t, record.Options{}).
+	// Later: without a server. In a test this is session.Start(t, record.Options{}).
 	session, err := record.Open(path)
 	if err != nil {
 		log.Fatal(err)

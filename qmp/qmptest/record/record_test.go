@@ -178,7 +178,7 @@ func TestStrict(t *testing.T) {
 		}))
 }
 
-// toEject goes on to where the recording has eject.
+// toEject sends the recorded commands up to eject.
 func toEject(t testing.TB, c *raw.Client) {
 	t.Helper()
 	for _, command := range []string{"query-status", "cont", "query-status"} {
@@ -258,7 +258,7 @@ func TestLenient(t *testing.T) {
 	assert.Equal(t, "record: recording: a command came that was not recorded:\n\t"+`{"execute":"stop"}`, said)
 }
 
-// Commands are answered in the recorded order, whatever order they were given in.
+// Replies come in the recorded order, whatever the order of the commands.
 func TestPipelined(t *testing.T) {
 	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
 {"us":1,"from":"client","message":{"execute":"a","id":1}}
@@ -272,7 +272,7 @@ func TestPipelined(t *testing.T) {
 {"us":9,"from":"server","message":{"event":"FOURTH"}}
 {"us":10,"from":"client","end":"closed"}
 `
-	// Without a greeting nothing but this is said.
+	// Without a greeting the server sends nothing else.
 	p := load(t, text).Start(t, record.Options{})
 	conn := p.Pipe()
 	defer conn.Close()
@@ -392,7 +392,7 @@ func cancelled() context.Context {
 	return ctx
 }
 
-// A client that has lost its place among the replies asks for one that it knows.
+// Probes are not part of a session: each client sends its own, and those in the recording are left out.
 func TestProbesAreTheClientsOwn(t *testing.T) {
 	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
 {"us":1,"from":"server","message":{"QMP":{}}}
