@@ -11,11 +11,11 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// secretName is what names of secrets have in them.
+// secretName matches names that look like those of secrets.
 var secretName = regexp.MustCompile(`pass|secret|key|cookie|token|cred|phrase|private|b64|base64`)
 
-// notSecret are the members, of everything or of one definition, whose names secretName of
-// secrets and that are none, each with the reason.
+// notSecret are the members, of everything or of one definition, whose names look like those of
+// secrets although they are not secrets, each with the reason.
 var notSecret = map[string]string{
 	"cookie-secret":          "the id of a secret object",
 	"key-secret":             "the id of a secret object",
@@ -44,8 +44,8 @@ var notSecret = map[string]string{
 	"RockerOfDpaFlow.key":                 "what packets a flow takes",
 }
 
-// TestSchemas looks at all members of all releases: one whose name smells of a secret is
-// in the table or has a reason not to be, and what the table has there is.
+// TestSchemas checks all members of all releases: a member whose name looks like that of a secret is
+// in the table or in notSecret, and every member in the table exists.
 func TestSchemas(t *testing.T) {
 	there := map[string]bool{}
 	for _, release := range qemu.Releases() {

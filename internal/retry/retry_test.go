@@ -44,7 +44,7 @@ func (p *peer) call(command string) func(context.Context) error {
 	return func(ctx context.Context) error { return p.conn.Execute(ctx, command, nil, nil) }
 }
 
-// cut has the replies to so many calls of a command be lost.
+// cut loses the replies to a number of calls of a command.
 func (p *peer) cut(command string, times int) {
 	p.Handle(command, func(context.Context, *qmptest.Request) (any, error) {
 		if times--; times >= 0 {
@@ -89,7 +89,7 @@ func TestOnce(t *testing.T) {
 	})
 }
 
-// The question whether it is done fails: that is not an answer about the command.
+// If the query whether the command was executed fails, its error is not the command's.
 func TestOnceThatIsNotKnown(t *testing.T) {
 	onPeer(t, func(t *testing.T, p *peer) {
 		p.cut("stop", 1)

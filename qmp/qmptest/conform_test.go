@@ -21,7 +21,7 @@ import (
 // and compares the answers.
 func TestQEMUConformance(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		conform(t, q, "testdata/conformance.txt", nil)
+		conform(t, q, "testdata/conformance.txt")
 	})
 }
 
@@ -29,13 +29,13 @@ func TestQEMUConformance(t *testing.T) {
 // managers send.
 func TestQEMUConformanceOfManagers(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		conform(t, q, "testdata/conformance-managers.txt", nil)
+		conform(t, q, "testdata/conformance-managers.txt")
 	})
 }
 
 // conform sends the commands of a table to a real QEMU and to the fake, and compares the
-// answers. devices are arguments of QEMU for further devices; opts make them in the fake.
-func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts ...qmptest.Option) {
+// answers.
+func conform(t *testing.T, q qemutest.QEMU, file string) {
 	t.Helper()
 	// The firmware is a single instruction: halt.
 	firmware := filepath.Join(t.TempDir(), "halt")
@@ -44,9 +44,9 @@ func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts 
 		"-machine", "pc", "-accel", "tcg", "-m", "64", "-bios", firmware,
 		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0",
 	}
-	real := newMonitor(t, q.Start(t, "-qmp", append(args, devices...)...))
+	real := newMonitor(t, q.Start(t, "-qmp", args...))
 	w := &watched{TB: t}
-	srv := qmptest.Start(w, append(opts, qmptest.Version(real.version))...)
+	srv := qmptest.Start(w, qmptest.Version(real.version))
 	release := fmt.Sprintf("%d.%d", real.version.Major, real.version.Minor)
 	if srv.Release() != release {
 		t.Skipf("this is QEMU %s, which qmptest does not play", release)

@@ -107,7 +107,7 @@ func TestProcessors(t *testing.T) {
 	assert.Contains(t, v.refusal("device_add", `{"driver":"qemu64-x86_64-cpu","socket-id":1,`+place), "exists")
 }
 
-// A release of which the devices are not known has those of the releases before and after it.
+// A release whose devices are not known has those of the releases before and after it.
 func TestNeighbours(t *testing.T) {
 	v := newVM(t, "8.2")
 	v.ok("device_add", `{"driver":"piix3-usb-uhci","x-pcie-ext-tag":true}`) // since 10.0

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// guestVM returns a vm whose machine can be told what its guest does.
+// guestVM returns a vm and its machine, whose guest a test can set.
 func guestVM(t *testing.T, release string) (*vm, *machine.Machine) {
 	t.Helper()
 	v := newVM(t, release)
@@ -33,7 +33,7 @@ func TestGuestIsSilent(t *testing.T) {
 	}, v.said)
 }
 
-// A reset takes away what the guest was asked for.
+// A reset removes the devices that the guest was asked to release.
 func TestResetReleases(t *testing.T) {
 	v, m := guestVM(t, "7.2")
 	m.SetGuest(machine.Silent)
@@ -62,7 +62,7 @@ func TestGuestRefuses(t *testing.T) {
 
 const secondCPU = `{"driver":"qemu64-x86_64-cpu","id":"c","socket-id":0,"core-id":1,"thread-id":0}`
 
-// What is said of a processor that was unplugged, and when, is not the same in all releases.
+// The events for a processor that was unplugged, and their times, differ between releases.
 func TestProcessorsAreUnplugged(t *testing.T) {
 	for release, late := range map[string][]string{
 		"10.0": {"return {}"},
@@ -136,7 +136,7 @@ func TestPorts(t *testing.T) {
 	assert.Contains(t, v.execute("query-pci")[0], `"qdev_id":"rng"`)
 }
 
-// What a test sets right after a reply is not for the command that was replied to, whichever is faster.
+// What a test sets right after a reply does not apply to the command of that reply, whichever is faster.
 func TestGuestChangesAfterTheReply(t *testing.T) {
 	deleted := []string{
 		"return {}",

@@ -103,7 +103,7 @@ func TestEvents(t *testing.T) {
 	assert.NoError(t, r.CheckClass("KVMMissingCap"))
 }
 
-// What real servers said fits.
+// The replies and events of real servers fit the schemas.
 func TestCapturesFit(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		r := loadQMP(t, name)
