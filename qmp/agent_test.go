@@ -124,7 +124,7 @@ func TestAgentStale(t *testing.T) {
 				p.synced(p.sync())
 				p.answer(p.expect(`{"execute":"guest-info"}`), `"mine"`)
 				require.NoError(t, returned(t, "the dial", dialled))
-				require.Empty(t, log.take(), "what is stale is nobody's error")
+				require.Empty(t, log.take(), "stale messages are not reported")
 			})
 		})
 	}
@@ -237,7 +237,7 @@ func TestAgentStarts(t *testing.T) {
 				p.answer(p.expect(`{"execute":"guest-ping"}`), "{}")
 				require.NoError(t, returned(t, "the dial", dialled))
 				assert.Less(t, time.Since(begin), 4*time.Second)
-				assert.Positive(t, end.marks.Load(), "those that follow begin with the mark")
+				assert.Positive(t, end.marks.Load(), "later synchronisations begin with the mark")
 				theirs.Close()
 			})
 		})
@@ -264,7 +264,7 @@ func TestAgentHalf(t *testing.T) {
 		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", number)
 		p.synced(p.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
-		assert.Zero(t, time.Since(begin), "it is asked again at once")
+		assert.Zero(t, time.Since(begin), "the next synchronisation is sent at once")
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// TestSupervisor sees a machine die, starts it again, and ends it when it is told to.
+// TestSupervisor kills a machine, which the supervisor starts again, and then cancels the supervisor.
 func TestSupervisor(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the server that stands for QEMU is played on Linux only")

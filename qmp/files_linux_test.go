@@ -195,7 +195,7 @@ func TestFilesRefused(t *testing.T) {
 	}
 	closed, _ := named(t, "closed")
 	closed.Close()
-	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection lives on
+	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection stays open
 		err = c.With(Files(os.Stdin, f)).Execute(t.Context(), "getfd", nil, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "qmp: getfd: passing files: ") {
 			t.Errorf("got %v", err)

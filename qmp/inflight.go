@@ -64,7 +64,7 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	case oob && (f.exclusive || f.inband >= maxInband || len(c.files) > 0 && f.inband > 0):
 		return false
 	case f.unnumbered != nil && f.unnumbered.mode == whole && f.unnumbered.state != abandoned:
-		return false // whatever comes next is its answer
+		return false // the next message that is not an event is its answer
 	case c.mode == whole:
 		return f.proven && f.awaited == 0 && f.unnumbered == nil && f.probes == 0 && f.numbers.get(c.wholeID) == nil
 	}

@@ -451,7 +451,7 @@ func livesOn(t *testing.T, qemu string) {
 	}
 }
 
-// playLauncher launches a server that is to live on, and says nothing.
+// playLauncher launches a server that outlives it, and prints nothing.
 func playLauncher() {
 	cmd := launchable("serve")
 	if path := os.Getenv("QMP_TEST_QEMU"); path != "" {

@@ -160,7 +160,7 @@ func TestEventMemory(t *testing.T) {
 		one.Close()
 		reader.Close()
 		r := &p.core.events
-		assert.Zero(t, r.used.Load(), "nothing waits any more")
+		assert.Zero(t, r.used.Load(), "no events are left")
 	}, WithMaxMessage(limit))
 }
 
@@ -196,7 +196,7 @@ func TestHostileText(t *testing.T) {
 			assert.Equal(t, -1, strings.IndexFunc(err.Error(), func(r rune) bool { return r < ' ' || r == 0x202e }), "%q", err.Error())
 			if strings.Contains(reply, "class") {
 				require.EqualError(t, err, "qmp: x: "+harmless+" ("+harmless+")")
-				assert.Equal(t, "\x1b[2J\n2026 root: all is well\u202e\x00", err.(*Error).Desc, "the field is as it came")
+				assert.Equal(t, "\x1b[2J\n2026 root: all is well\u202e\x00", err.(*Error).Desc, "the field is not changed")
 			}
 		}
 		p.peer.send("%s\r\n\x1b[2J\r\n", `{"`+evil+`": 1}`)
@@ -282,7 +282,7 @@ func TestMayHaveRun(t *testing.T) {
 		assert.False(t, MayHaveRun(p.Execute(ctx, "b", nil, nil)))
 		assert.False(t, MayHaveRun(p.Execute(t.Context(), "b", 5, nil)), "arguments that cannot be encoded")
 		_, err := p.RoundTrip(t.Context(), []byte("7"))
-		assert.False(t, MayHaveRun(err), "a message that is none")
+		assert.False(t, MayHaveRun(err), "a message that is not an object")
 		assert.False(t, MayHaveRun(p.With(OutOfBand()).Execute(t.Context(), "b", nil, nil)))
 		assert.False(t, MayHaveRun(&Error{}))
 		assert.True(t, MayHaveRun(nil))

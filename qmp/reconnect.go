@@ -37,7 +37,7 @@ type Reconnect struct {
 	// GiveUp, if set, is called before each attempt: with 0 and the error that ended the
 	// connection, or with the number of attempts that have failed since then and the error
 	// of the last one. (With RetryFirst, the first call is for the dial's second attempt.)
-	// If it returns true, the connection has ended for good. It must not wait for a
+	// If it returns true, the connection ends and is not made again. GiveUp must not wait for a
 	// command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
@@ -108,7 +108,7 @@ type supervisor struct {
 	since   time.Time     // when session became usable
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
-	err     error         // why the connection has ended for good
+	err     error         // why the connection has ended and is not made again; nil: it has not ended
 	live    pendingCount
 }
 
@@ -413,7 +413,7 @@ func (sup *supervisor) last() *session {
 	return sup.session
 }
 
-// end closes the connection for good because of cause; nil means that the user closed it.
+// end closes the connection because of cause, so that it is not made again; nil means that the user closed it.
 func (sup *supervisor) end(cause error) {
 	sup.mu.Lock()
 	if sup.err != nil {

@@ -435,7 +435,7 @@ func TestReconnectUnderLoad(t *testing.T) {
 							t.Errorf("%s ran twice", q.Execute)
 						}
 						if rng.IntN(10) == 0 {
-							break // it ran, and nobody hears of it
+							break // it ran, and its reply is lost
 						}
 						p.answer(q, `"`+q.Execute+`"`)
 					}

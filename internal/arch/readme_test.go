@@ -134,7 +134,7 @@ func agent(ctx context.Context, snapshot func(context.Context) error) error {
 	fmt.Printf("%d\n%s", result.ExitCode, result.Stdout)
 
 	err = qga.WithFrozen(ctx, g, nil, func(ctx context.Context, frozen int) error {
-		return snapshot(ctx) // the guest's file systems stand still, and are thawed whatever happens
+		return snapshot(ctx) // the guest's file systems are frozen now; afterwards they are always thawed
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// questionTime is how long QEMU may take for one answer. It takes a millisecond.
+// questionTime is how long QEMU may take for one answer. Usually it takes a millisecond.
 const questionTime = 30 * time.Second
 
 // Ask starts a QEMU binary, such as qemu-system-x86_64, without a machine, asks it for its

@@ -22,7 +22,7 @@ func (p *property) fact(a *asked) devices.Prop {
 }
 
 // A sign shows the kind of a property: the property has this type, and its description begins like this. Most
-// beginnings are those of QEMU's own constructors of properties, which all releases have alike.
+// beginnings come from QEMU's own constructors of properties, and are the same in all releases.
 type sign struct {
 	typ, begin string
 	kind       devices.Kind

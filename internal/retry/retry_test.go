@@ -78,11 +78,11 @@ func TestOnce(t *testing.T) {
 
 		p.cut("cont", 1)
 		require.NoError(t, retry.Once(t.Context(), p.conn, p.call("cont"), is(false)))
-		assert.Equal(t, 2, p.Count("cont"), "it was not")
+		assert.Equal(t, 2, p.Count("cont"), "it was not done, so it is sent again")
 
 		p.cut("system_reset", 9)
 		assert.ErrorIs(t, retry.Once(t.Context(), p.conn, p.call("system_reset"), is(false)), qmp.ErrClosed)
-		assert.Equal(t, 2, p.Count("system_reset"), "not more often")
+		assert.Equal(t, 2, p.Count("system_reset"), "it is sent at most twice")
 
 		p.Fail("stop", qmp.ClassGenericError, "no")
 		assert.EqualError(t, retry.Once(t.Context(), p.conn, p.call("stop"), is(true)), "qmp: stop: no")

@@ -200,7 +200,7 @@ func (c *checker) object(name string, t schema.Type, otherwise, open bool) {
 		}
 	}
 	for member := range members {
-		if _, ok := list[member]; !ok && !(variants != nil && isStruct(t)) { // else it is in Unknown
+		if _, ok := list[member]; !ok && !(variants != nil && isStruct(t)) { // otherwise it is in Unknown
 			assert.Fail(c, "a member is missing", "QEMU %s: %s.%s", c.release, name, member)
 		}
 	}

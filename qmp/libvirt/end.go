@@ -83,7 +83,7 @@ const shutdown = "SHUTDOWN"
 func (s *stream) beginQuit() func(reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gotShutdown = false // SHUTDOWN also comes when a guest shuts down, after which its QEMU can live on
+	s.gotShutdown = false // SHUTDOWN also comes when a guest shuts down, after which its QEMU can continue to run
 	return s.quitAnswered
 }
 

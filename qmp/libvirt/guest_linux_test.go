@@ -40,7 +40,7 @@ func testAgent(t *testing.T, q qemutest.QEMU) {
 			"<serial type='file'><source path='" + console + "'/></serial>",
 	})
 	_, err := qmp.DialAgentFunc(t.Context(), h.Agent("guest"), qmp.WithHandshakeTimeout(time.Second))
-	require.ErrorIs(t, err, qmp.ErrNoAgent) // the machine stands still
+	require.ErrorIs(t, err, qmp.ErrNoAgent) // the machine is paused
 
 	require.NoError(t, dialDomain(t, h, "guest").Cont(t.Context()))
 	conn, err := qmp.DialAgentFunc(t.Context(), h.Agent("guest"), qmp.WithHandshakeTimeout(4*time.Minute))

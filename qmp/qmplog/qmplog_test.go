@@ -150,7 +150,7 @@ func withID(id json.RawMessage, reply string) string {
 	return fmt.Sprintf(`%s, "id": %s}`, strings.TrimSuffix(reply, "}"), id)
 }
 
-// What nobody asked for is seen without the debug level.
+// Errors that no call returns are logged even if the debug level is off.
 func TestProblems(t *testing.T) {
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {

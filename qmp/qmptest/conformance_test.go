@@ -371,5 +371,5 @@ func TestDisagreementsAreFound(t *testing.T) {
 	}
 	real = tab.outcome(heard(job("created"), `{"return":{}}`, job("running"), job("paused"), job("running"), job("null")), "")
 	fake := tab.outcome(heard(`{"return":{}}`, job("created"), job("running"), job("null")), "")
-	assert.Empty(t, compare(real, fake), "when a job's events come is not determined")
+	assert.Empty(t, compare(real, fake), "the time of a job's events may differ")
 }

@@ -171,7 +171,7 @@ func TestGreetings(t *testing.T) {
 	plain.Close()
 
 	heal := srv.FaultGreeting(qmptest.HangUp())
-	assert.Equal(t, greeting, everything(srv), "it greets and drops")
+	assert.Equal(t, greeting, everything(srv), "it greets and closes the connection")
 	assert.Equal(t, greeting, everything(srv), "again and again")
 	srv.FaultGreeting(qmptest.CutReply(9))
 	assert.Equal(t, `{"QMP": {`, everything(srv))
@@ -228,7 +228,7 @@ func TestStall(t *testing.T) {
 		assert.Equal(t, 10*time.Second, time.Since(begin))
 		assert.Equal(t, 8, srv.Count("stop"), "it executes everything")
 		hear(t, conn, in, `{"execute":"stop"}`, 1)
-		assert.Equal(t, 10*time.Second, time.Since(begin), "and is as fast as before")
+		assert.Equal(t, 10*time.Second, time.Since(begin), "and after the stall it is as fast as before")
 
 		other := srv.Pipe()
 		heard := bufio.NewReader(other)

@@ -108,7 +108,7 @@ func TestMigrationInProgress(t *testing.T) {
 			assert.Equal(t, sent, info.RAM.Transferred)
 			assert.Equal(t, info.RAM.Total-sent, info.RAM.Remaining)
 		}
-		assert.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "it is on its way")
+		assert.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "it has begun")
 		require.NoError(t, from.MigrateCancel(t.Context()))
 		assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "cancelling", "cancelled"}, statuses(t, events, "cancelled"))
 		assert.Equal(t, qapi.RunState("running"), runState(t, from))
@@ -116,7 +116,7 @@ func TestMigrationInProgress(t *testing.T) {
 		require.Error(t, err, "the other QEMU has ended")
 
 		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxBandwidth: new(uint64(40 << 20))}))
-		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("tcp:host:4444")}), "to somewhere out of sight")
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("tcp:host:4444")}), "to a machine that is not of this program")
 		for range 3 {
 			_, err := from.QueryMigrate(t.Context())
 			require.NoError(t, err)

@@ -292,7 +292,7 @@ func TestListen(t *testing.T) {
 		require.NoError(t, err)
 
 		_, err = qapi.Dial(t.Context(), at, qmp.WithHandshakeTimeout(50*time.Millisecond))
-		require.ErrorIs(t, err, context.DeadlineExceeded, "the second client gets silence")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the second client gets no greeting")
 
 		require.NoError(t, first.Close())
 		next, err := qapi.Dial(t.Context(), at)

@@ -333,7 +333,7 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for cannot forge a line of a log.
+// A certificate that no authority has signed cannot forge a line of a log.
 func TestHandshakeErrorIsPrintable(t *testing.T) {
 	ca, key := newAuthority(t, "Test Authority"), newKey(t)
 	cert := tls.Certificate{PrivateKey: key, Certificate: [][]byte{ca.sign(t, &x509.Certificate{

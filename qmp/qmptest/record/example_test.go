@@ -23,7 +23,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "boot.jsonl")
 
-	boot := func(c *qapi.Client) { // what is to be tested
+	boot := func(c *qapi.Client) { // the code under test
 		if err := c.Cont(ctx); err != nil {
 			fmt.Println(err)
 			return

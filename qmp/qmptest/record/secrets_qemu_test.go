@@ -90,7 +90,7 @@ func (w *watched) end(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// say executes a command that may fail, and returns what came of it.
+// say executes a command that may fail, and returns its result or error.
 func (w *watched) say(t *testing.T, command string, args object) string {
 	t.Helper()
 	var result json.RawMessage

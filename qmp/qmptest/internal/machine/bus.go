@@ -107,8 +107,8 @@ func (m *Machine) busOf(is func(b *bus) bool) *bus {
 	return nil
 }
 
-// busFor finds the bus that a device is to be plugged into: the one that is named, or one of its type; nil
-// if it needs none.
+// busFor finds the bus for a new device: the one that is named, or one of its type; nil if the device
+// needs none.
 func (m *Machine) busFor(d *device, name string) (*bus, error) {
 	if name != "" {
 		return m.namedBus(d, name)

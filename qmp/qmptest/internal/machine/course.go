@@ -51,7 +51,7 @@ func (m *Machine) migrateOn(plan plan, second bool) {
 		}
 		return
 	}
-	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest runs on
+	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest continues to run
 		m.setMigration(qapi.MigrationStatusCompleted)
 		return
 	}

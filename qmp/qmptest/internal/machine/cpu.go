@@ -34,7 +34,7 @@ func (m *Machine) countPlaces() int {
 
 func (d *device) isProcessor() bool { return strings.HasSuffix(d.driver, "-x86_64-cpu") }
 
-// cpuProps returns what makes up a place: QEMU before 6.2 prefers sockets to cores.
+// cpuProps returns the properties that identify a place: QEMU before 6.2 prefers sockets to cores.
 func (m *Machine) cpuProps(place int) *qapi.CPUInstanceProperties {
 	socket, core := int64(0), int64(place)
 	if !m.since("6.2") {

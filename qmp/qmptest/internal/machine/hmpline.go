@@ -210,7 +210,7 @@ func (m *Machine) sharedText(n *node) string {
 		n.name, n.name, user, n.name)
 }
 
-// ioRequest reads a command for qemu-io; ok is false if nothing comes of it.
+// ioRequest reads a command for qemu-io; ok is false if the command has no effect.
 func ioRequest(text string) (name string, r diskRequest, ok bool) {
 	words := strings.Fields(text)
 	if len(words) != 3 {

@@ -26,7 +26,7 @@ type imageFile struct {
 	name, format string
 	mode         *qapi.NewImageMode
 	size         int64
-	node         *string // its name; nil: one is made up
+	node         *string // its name; nil: one is generated
 }
 
 // openImage opens an image that the monitor does not own.

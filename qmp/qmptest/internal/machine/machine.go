@@ -92,7 +92,7 @@ type Machine struct {
 	dirty     dirtyRate
 	strict    bool                                                       // properties take only the values that the newest releases take
 	dump      qapi.DumpQueryResult                                       // the last one
-	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
+	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were generated
 }
 
 // New returns a machine that has not been started.

@@ -245,7 +245,7 @@ func TestManyClients(t *testing.T) {
 	assert.Len(t, left("qom-list", `{"path":"/machine/peripheral"}`), 3, "those there from the start")
 }
 
-// quiet is a host whose events nobody hears.
+// quiet is a host that drops events.
 type quiet struct{}
 
 func (quiet) Emit(qapi.Event) {}
@@ -265,7 +265,7 @@ func TestRunState(t *testing.T) {
 	assert.Equal(t, []string{`return {"running":false,"status":"paused"}`}, v.execute("query-status"))
 	assert.Equal(t, []string{`RESET {"guest":false,"reason":"host-qmp-system-reset"}`, `return {}`}, v.execute("system_reset"))
 	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`}, v.execute("system_powerdown"))
-	assert.False(t, v.stopped, "it stands still")
+	assert.False(t, v.stopped, "it does not run")
 	v.execute("cont")
 	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`, `SHUTDOWN {"guest":true,"reason":"guest-shutdown"}`}, v.execute("system_powerdown"))
 	assert.True(t, v.stopped)

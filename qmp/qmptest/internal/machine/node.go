@@ -185,7 +185,7 @@ func checkQuorum(n *node, o options) error {
 	return nil
 }
 
-// newName checks the name that a node is to have, or makes one up.
+// newName checks the name for a new node, or generates one.
 func (m *Machine) newName(o options) (string, error) {
 	if o["node-name"] == nil {
 		m.made.nodes++

@@ -162,7 +162,7 @@ func (m *Machine) changeMedium(args mediumArgs, _ Request) error {
 	return nil
 }
 
-// medium returns the options of the node that is to be put into a drive.
+// medium returns the options of the node that becomes the medium of a drive.
 func medium(d *device, args mediumArgs) options {
 	text := func(v any) jsontext.Value {
 		text, _ := json.Marshal(v) // it is made of what has come as JSON

@@ -114,7 +114,7 @@ func TestVirtioMem(t *testing.T) {
 	}
 	assert.Contains(t, v.refusal("qom-set", set("1")), "multiples")
 	assert.Contains(t, v.refusal("qom-set", set("268435456")), "cannot exceed")
-	assert.Equal(t, []string{"return {}"}, v.execute("qom-set", set("4194304")), "a guest that stands still takes none")
+	assert.Equal(t, []string{"return {}"}, v.execute("qom-set", set("4194304")), "a guest that does not run takes none")
 	assert.Equal(t, []string{"RESUME {}", "return {}", `MEMORY_DEVICE_SIZE_CHANGE {"id":"vm","qom-path":"/machine/peripheral/vm","size":4194304}`}, v.execute("cont"))
 	assert.Equal(t, []string{"return 4194304"}, v.execute("qom-get", `{"path":"vm","property":"size"}`))
 	assert.Contains(t, v.execute("device_del", `{"id":"vm"}`)[0], "cannot get unplugged")

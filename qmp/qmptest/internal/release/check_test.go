@@ -98,7 +98,7 @@ func TestEvents(t *testing.T) {
 	_, err = r.Data(r.Event("RESET"), Value{JSON: []byte(`{"guest":true,"reason":"host-qmp-quit"}`)})
 	assert.NoError(t, err)
 	assert.Nil(t, r.Event("NOPE"))
-	assert.Nil(t, r.Command("STOP"), "it is no command")
+	assert.Nil(t, r.Command("STOP"), "it is not a command")
 	assert.Error(t, r.CheckClass("Nope"))
 	assert.NoError(t, r.CheckClass("KVMMissingCap"))
 }

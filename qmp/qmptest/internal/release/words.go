@@ -58,8 +58,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// last returns the last member in a path, which some of QEMU's errors have instead of the path; they
-// do not name elements of lists.
+// last returns the last member in a path. Some of QEMU's errors have this in place of the path; it does not
+// name elements of lists.
 func last(path string) string {
 	if path == "" || strings.HasSuffix(path, "]") {
 		return "null"
