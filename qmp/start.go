@@ -120,7 +120,7 @@ func (s *stdio) Read(b []byte) (int, error) {
 	case <-s.closed:
 		return n, io.EOF
 	case <-grace.C:
-		return n, fmt.Errorf("%s has closed its standard output and runs on", s.process.name)
+		return n, fmt.Errorf("%s has closed its standard output and continues to run", s.process.name)
 	}
 	switch {
 	case s.process.err != nil:

@@ -388,7 +388,7 @@ func TestStartHides(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	p := startServer(t, "serve")
 	err := p.Conn.Execute(t.Context(), "hide", nil, nil)
-	if err == nil || !strings.Contains(err.Error(), "has closed its standard output and runs on") {
+	if err == nil || !strings.Contains(err.Error(), "has closed its standard output and continues to run") {
 		t.Error(err)
 	}
 	if err := ended(t, p); err == nil {

@@ -123,7 +123,7 @@ func (q QEMU) Start(t testing.TB, monitor string, args ...string) net.Conn {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // killed, as a rule
+		_ = cmd.Wait() // usually it was killed
 		l.Close()      // if it has not connected, it never will
 	}()
 	t.Cleanup(func() {

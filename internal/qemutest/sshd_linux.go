@@ -160,7 +160,7 @@ func (s *SSHD) serve(running *sync.WaitGroup, conn *net.TCPConn, config string) 
 	s.mu.Lock()
 	s.procs = append(s.procs, cmd)
 	s.mu.Unlock()
-	running.Go(func() { _ = cmd.Wait() }) // killed, as a rule
+	running.Go(func() { _ = cmd.Wait() }) // usually it was killed
 	return nil
 }
 

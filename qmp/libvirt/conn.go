@@ -121,7 +121,7 @@ func (c *conn) authenticate(ctx context.Context) error {
 		return errors.New("libvirt wants SASL, which this package does not have")
 	}
 	if _, err := c.call(ctx, virrpc.Remote, virrpc.AuthPolkit, nil); err != nil {
-		return fmt.Errorf("by polkit, which as a rule accepts root and the members of the group libvirt: %w", err)
+		return fmt.Errorf("by polkit, which usually accepts root and the members of the group libvirt: %w", err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@
 // commands change. A dial already sends one, query-version.
 //
 // A read-only connection to libvirt can pass neither commands nor events. So Dial makes
-// connections that can write, and the user needs the rights for that: as a rule root has them, and the members of
+// connections that can write, and the user needs the rights for that: usually root has them, and the members of
 // the group libvirt. Where polkit decides, it can only accept or refuse: nobody is asked for a password.
 //
 // libvirt does not pass on everything: out-of-band commands ([qmp.WithOOB]) are not

@@ -98,7 +98,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 // the agent answers, libvirt has synchronised. If the agent does not answer, synchronise returns nil.
 func (s *stream) synchronise(m *message) (*message, error) {
 	answer, err := s.exchange(newMessage("execute", `"guest-ping"`), nil)
-	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
+	if f, ok := errors.AsType[*failure](err); ok && f.kind == noAgent {
 		return nil, nil
 	}
 	if err != nil || answer.find("error") != nil {

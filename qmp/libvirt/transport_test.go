@@ -77,7 +77,7 @@ func TestPolkit(t *testing.T) {
 		assert.NoError(t, h.Close())
 		d.SetPolkit(false)
 		_, err = libvirt.Dial(t.Context(), "qemu:///system", libvirt.WithDialer(d.Dial))
-		assert.EqualError(t, err, "libvirt: connecting to qemu:///system: authentication: by polkit, which as a rule accepts root and the "+
+		assert.EqualError(t, err, "libvirt: connecting to qemu:///system: authentication: by polkit, which usually accepts root and the "+
 			"members of the group libvirt: libvirt says: authentication unavailable: no polkit agent available to authenticate action "+
 			"'org.libvirt.unix.manage' (code 94)")
 		e, ok := errors.AsType[*libvirt.Error](err)

@@ -61,7 +61,7 @@ func NewFramer(r io.Reader, max int) *Framer {
 // Next returns the next message, or an error in its field Garbage for bytes that are not one.
 func (f *Framer) Next() (*Message, error) {
 	f.msg = Message{}
-	f.giveBack()
+	f.shrink()
 	for {
 		found := f.find()
 		if f.skipped > 0 && !f.skipping {
@@ -94,8 +94,8 @@ func (f *Framer) Take(part []byte) (taken, buffer []byte) {
 	return part[:len(part):len(part)], buffer
 }
 
-// giveBack replaces and frees a buffer that grew for one message.
-func (f *Framer) giveBack() {
+// shrink replaces and frees a buffer that grew for one message.
+func (f *Framer) shrink() {
 	if len(f.buf) <= ReadSize || f.end-f.start > ReadSize {
 		return
 	}

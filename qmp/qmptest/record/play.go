@@ -269,7 +269,7 @@ func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 			return -1, false
 		}
 		if found := p.compare(i, value); len(found) > 0 {
-			p.fail(fmt.Errorf("%s is another:\n%s", p.where(i), p.diff(i, text, found)))
+			p.fail(fmt.Errorf("%s was expected, and another command came:\n%s", p.where(i), p.diff(i, text, found)))
 			return -1, false
 		}
 		return i, false

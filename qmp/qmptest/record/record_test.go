@@ -166,7 +166,7 @@ func TestStrict(t *testing.T) {
 		"\t"+`{"execute":"query-status"}`,
 		wrong(t, record.Options{}, func(*raw.Client) {}))
 
-	assert.Equal(t, "record: recording:5: command 2 is another:\n"+
+	assert.Equal(t, "record: recording:5: command 2 was expected, and another command came:\n"+
 		"\t"+`- {"execute":"query-status"}`+"\n"+
 		"\t"+`+ {"execute":"cont"}`+"\n"+
 		"\t"+`execute: recorded "query-status", came "cont"`,
@@ -195,7 +195,7 @@ func TestStrictArguments(t *testing.T) {
 		_, err := c.Execute(t.Context(), "eject", map[string]any{"id": "<cd1>", "password": "hunter2"})
 		assert.Error(t, err)
 	})
-	assert.Equal(t, "record: recording:14: command 6 is another:\n"+
+	assert.Equal(t, "record: recording:14: command 6 was expected, and another command came:\n"+
 		"\t"+`- {"execute":"eject","arguments":{"id":"cd0","force":true}}`+"\n"+
 		"\t"+`+ {"execute":"eject","arguments":{"id":"<cd1>","password":"[redacted]"},"id":1}`+"\n"+ // a number, after an error without an id
 		"\t"+`arguments.force: recorded true, came nothing`+"\n"+

@@ -24,12 +24,12 @@ func (m *Machine) speed(parameter string) (n int64) {
 	return n
 }
 
-// migrateOn continues a migration: it sends all of the memory, or, if second is set, what can be sent in a second.
-func (m *Machine) migrateOn(plan plan, second bool) {
+// advanceMigration continues a migration: it sends all of the memory, or, if second is set, what can be sent in a second.
+func (m *Machine) advanceMigration(plan plan, second bool) {
 	g := &m.migration
 	switch {
 	case g.incoming:
-		m.awaitOn()
+		m.continueIncoming()
 		return
 	case g.status != qapi.MigrationStatusActive && g.status != qapi.MigrationStatusPostcopyActive:
 		return
@@ -47,7 +47,7 @@ func (m *Machine) migrateOn(plan plan, second bool) {
 		m.setMigration(qapi.MigrationStatusCompleted)
 		m.status = qapi.RunStatePostmigrate
 		if g.to != nil {
-			g.to.allHere()
+			g.to.completeIncoming()
 		}
 		return
 	}
@@ -58,7 +58,7 @@ func (m *Machine) migrateOn(plan plan, second bool) {
 	if m.since("11.1") {
 		m.emitMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
 	}
-	m.standStill()
+	m.pauseForSwitchover()
 	if g.caps[qapi.MigrationCapabilityPauseBeforeSwitchover] {
 		m.setMigration(qapi.MigrationStatusPreSwitchover)
 		return
@@ -102,8 +102,8 @@ func (m *Machine) send(dirties int64, second bool) bool {
 	return true
 }
 
-// standStill stops the guest before the last memory is sent.
-func (m *Machine) standStill() {
+// pauseForSwitchover stops the guest before the last memory is sent.
+func (m *Machine) pauseForSwitchover() {
 	g := &m.migration
 	g.before, g.wasRunning = m.status, m.running()
 	if g.wasRunning {
@@ -124,14 +124,14 @@ func (m *Machine) stopMigration(why string) {
 		return
 	}
 	_ = m.failMigration(why) // no client waits for the result
-	m.stayHere()
+	m.resumeGuest()
 	if g.to != nil {
-		g.to.abandoned()
+		g.to.incomingFails()
 	}
 }
 
-// stayHere lets the guest run again after a migration that has failed or was cancelled.
-func (m *Machine) stayHere() {
+// resumeGuest lets the guest run again after a migration that has failed or was cancelled.
+func (m *Machine) resumeGuest() {
 	if m.status != qapi.RunStateFinishMigrate {
 		return
 	}
@@ -150,7 +150,7 @@ func (m *Machine) switchOver() {
 	m.status = qapi.RunStatePostmigrate
 	if to := m.migration.to; to != nil {
 		to.arrive(m.migration.before)
-		to.allHere()
+		to.completeIncoming()
 	}
 }
 
@@ -194,9 +194,9 @@ func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 		if m.status == qapi.RunStateFinishMigrate && m.since("10.0") {
 			g.why = "Switchover is interrupted"
 		}
-		m.stayHere()
+		m.resumeGuest()
 		if g.to != nil {
-			g.to.abandoned()
+			g.to.incomingFails()
 		}
 	})
 	return nil
@@ -206,7 +206,7 @@ func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 	g := &m.migration
 	info := qapi.MigrationInfo{}
 	plan := g.plan
-	m.after(req, func() { m.migrateOn(plan, true) })
+	m.after(req, func() { m.advanceMigration(plan, true) })
 	if g.status == "" {
 		return info, nil
 	}
@@ -216,9 +216,9 @@ func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 	}
 	switch {
 	case g.incoming:
-		m.showWaiting(&info)
+		m.showIncoming(&info)
 	case !g.arrived:
-		m.showCourse(&info)
+		m.showOutgoing(&info)
 	}
 	return info, nil
 }
@@ -232,8 +232,8 @@ func final(s qapi.MigrationStatus) bool {
 	return false
 }
 
-// showCourse shows the progress of a migration from this machine.
-func (m *Machine) showCourse(info *qapi.MigrationInfo) {
+// showOutgoing shows the progress of a migration from this machine.
+func (m *Machine) showOutgoing(info *qapi.MigrationInfo) {
 	g := &m.migration
 	switch g.status {
 	case qapi.MigrationStatusSetup:

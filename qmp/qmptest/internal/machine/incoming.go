@@ -57,23 +57,23 @@ func (m *Machine) arrive(state qapi.RunState) {
 	}
 }
 
-// allHere ends an incoming migration: all of the machine has arrived.
-func (m *Machine) allHere() {
+// completeIncoming completes an incoming migration: all of the machine has arrived.
+func (m *Machine) completeIncoming() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.setMigration(qapi.MigrationStatusCompleted)
 	m.migration.incoming, m.migration.arrived = false, true
 }
 
-// abandoned fails an incoming migration that cannot complete any more. This ends the machine, unless
+// incomingFails fails an incoming migration that cannot complete any more. This ends the machine, unless
 // the client has set exit-on-error to false.
-func (m *Machine) abandoned() {
+func (m *Machine) incomingFails() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.notComing()
+	m.failIncoming()
 }
 
-func (m *Machine) notComing() {
+func (m *Machine) failIncoming() {
 	leave(m)
 	m.setMigration(qapi.MigrationStatusFailed)
 	if m.migration.stays {
@@ -83,22 +83,22 @@ func (m *Machine) notComing() {
 	m.exit()
 }
 
-// awaitOn fails or interrupts an incoming migration if the other machine has ended.
-func (m *Machine) awaitOn() {
+// continueIncoming fails an incoming migration, or interrupts it, if the other machine has ended.
+func (m *Machine) continueIncoming() {
 	g := &m.migration
 	if g.from == nil || !g.from.ended.Load() {
 		return
 	}
 	switch g.status {
 	case qapi.MigrationStatusActive:
-		m.notComing()
+		m.failIncoming()
 	case qapi.MigrationStatusPostcopyActive:
 		m.setMigration(qapi.MigrationStatusPostcopyPaused)
 	}
 }
 
-// showWaiting shows the progress of a migration to this machine.
-func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
+// showIncoming shows the progress of a migration to this machine.
+func (m *Machine) showIncoming(info *qapi.MigrationInfo) {
 	if !final(*info.Status) {
 		info.SocketAddress = socketAddress(m.migration.at)
 	}

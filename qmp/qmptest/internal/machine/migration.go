@@ -200,7 +200,7 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 		if g.to != nil {
 			g.to.expect(m)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }

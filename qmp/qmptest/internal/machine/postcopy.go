@@ -16,7 +16,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 		if g.status != qapi.MigrationStatusActive {
 			return
 		}
-		m.standStill()
+		m.pauseForSwitchover()
 		if m.since("10.0") {
 			m.setMigration(qapi.MigrationStatusDevice)
 		}
@@ -27,7 +27,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 			g.to.setPostcopy(qapi.MigrationStatusPostcopyActive)
 			g.to.arrive(g.before)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }
@@ -117,7 +117,7 @@ func (m *Machine) resumeMigration(uri string, req Request) error {
 			m.setMigration(status)
 			to.setPostcopy(status)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }
