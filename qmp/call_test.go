@@ -239,7 +239,7 @@ func TestNumbersTable(t *testing.T) {
 		t.Error(diff)
 	}
 	if n.get(7) != nil || n.get(1<<52+3) != nil || n.get(1<<52+7) != &unique {
-		t.Error("a number is not another with the same place")
+		t.Error("two numbers with the same index are confused")
 	}
 	for _, number := range []int64{0, -1, 303, 1 << 60, 1 << 52} {
 		if n.get(number) != nil {
@@ -268,7 +268,7 @@ func TestBlockedWrite(t *testing.T) {
 		err := returned(t, "second", second)
 		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before it")
 		if errors.Is(err, ErrAbandoned) {
-			t.Error("a call that was never sent is abandoned")
+			t.Error("the error of a call that was not sent wraps ErrAbandoned")
 		}
 		cancel1()
 		err = returned(t, "first", first)

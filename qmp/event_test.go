@@ -677,7 +677,7 @@ func TestLongEventNames(t *testing.T) {
 		synctest.Wait()
 		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
 		if n := len(p.core.events.names); n != 0 {
-			t.Errorf("%d names are remembered", n)
+			t.Errorf("%d names are kept", n)
 		}
 	}, WithMaxMessage(1000))
 }

@@ -90,7 +90,7 @@ func TestFiles(t *testing.T) {
 				f, name := named(t, fmt.Sprint("f", i))
 				wait.Go(func() {
 					if err := c.With(Files(f, f)).Execute(t.Context(), "add", name, nil); err == nil {
-						t.Error("a string as arguments was taken")
+						t.Error("a string was accepted as arguments")
 					}
 					err := c.With(Files(f, f)).Execute(t.Context(), "add", map[string]string{"name": name}, nil)
 					if err != nil {

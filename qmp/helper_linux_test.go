@@ -96,7 +96,7 @@ func TestLaunchGroup(t *testing.T) {
 		p := launch(t, cmd)
 		group, err := syscall.Getpgid(cmd.Process.Pid)
 		if err != nil || (group == cmd.Process.Pid) != own || (group == syscall.Getpgrp()) == own {
-			t.Errorf("own %v: the group is %d, %v", own, group, err)
+			t.Errorf("own group %v: the process is in the group %d, %v", own, group, err)
 		}
 		if err := p.Stop(t.Context(), Steps{}); err != nil {
 			t.Error(err)
@@ -130,7 +130,7 @@ func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(s
 				t.Error(err)
 			}
 			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
-				t.Errorf("QEMU goes on: %v", err)
+				t.Errorf("QEMU does not answer after the end of its helper: %v", err)
 			}
 		}
 		if err := p.Stop(t.Context(), Steps{}); err != nil {

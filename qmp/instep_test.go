@@ -102,7 +102,7 @@ func TestStrayReply(t *testing.T) {
 			}
 		}
 		if right != 10 || wrong > 1 {
-			t.Errorf("%d calls got their own reply, %d another's", right, wrong)
+			t.Errorf("%d calls got their own reply, %d that of another call", right, wrong)
 		}
 		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
 			t.Errorf("the connection ended with %v", err)
@@ -134,7 +134,7 @@ func TestStrayReply(t *testing.T) {
 			}
 		}
 		if wrong != maxUnnumbered {
-			t.Errorf("%d calls got another's reply", wrong)
+			t.Errorf("%d calls got the reply of another call", wrong)
 		}
 		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
 			t.Errorf("the connection ended with %v", err)

@@ -117,7 +117,7 @@ func TestLaunch(t *testing.T) {
 	p.Conn.Close()
 	select {
 	case <-p.Done():
-		t.Fatal("it ended with its connection")
+		t.Fatal("the server ended with its connection")
 	default:
 	}
 	c, err := Dial(t.Context(), p.Addr())
@@ -152,7 +152,7 @@ func TestLaunchFails(t *testing.T) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			if errors.Is(err, context.Canceled) {
-				t.Errorf("nobody has canceled: %v", err)
+				t.Errorf("got %v, although nobody has cancelled", err)
 			}
 			reaped(t, cmd)
 		}
@@ -185,7 +185,7 @@ func TestLaunchFails(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(strings.TrimPrefix(taken, "unix:")); err != nil {
-		t.Errorf("somebody else's file: %v", err)
+		t.Errorf("the file of another program was removed: %v", err)
 	}
 }
 
@@ -212,7 +212,7 @@ func TestLaunchCrash(t *testing.T) {
 		err := p.Conn.Execute(t.Context(), "crash", nil, nil)
 		exit, _ := errors.AsType[*exec.ExitError](err)
 		if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "signal: killed: qemu: internal error") {
-			t.Errorf("the call that it crashed in: %v", err)
+			t.Errorf("the call during which the server crashed: %v", err)
 		}
 		if err := ended(t, p); !errors.Is(err, exit) {
 			t.Error(err)
@@ -230,7 +230,7 @@ func TestLaunchReconnects(t *testing.T) {
 	p := launch(t, launchable("serve"), WithReconnect(Reconnect{MinDelay: time.Millisecond}))
 	for range 3 {
 		if err := p.Conn.Execute(t.Context(), "drop", nil, nil); !errors.Is(err, ErrClosed) {
-			t.Errorf("the call that it dropped in: %v", err)
+			t.Errorf("the call during which the connection was lost: %v", err)
 		}
 		if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
 			t.Error(err)
@@ -345,7 +345,7 @@ func TestLaunchHelpers(t *testing.T) {
 		t.Error(err)
 	}
 	if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
-		t.Errorf("the server goes on: %v", err)
+		t.Errorf("the server does not answer after the end of a helper: %v", err)
 	}
 	if err := p.Stop(t.Context(), Steps{}); err != nil {
 		t.Error(err)
@@ -444,7 +444,7 @@ func livesOn(t *testing.T, qemu string) {
 		t.Fatal(err)
 	}
 	if _, err := dead.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("it lives on after quit: %v", err)
+		t.Errorf("the process still runs after quit: %v", err)
 	}
 	if said, err := os.ReadFile(log); qemu == "" && (err != nil || !strings.HasPrefix(string(said), "hm")) {
 		t.Errorf("it said %q, %v", said, err)

@@ -115,7 +115,7 @@ func TestWindowAfterStall(t *testing.T) {
 			case d := <-recovered:
 				assert.Less(t, d, 2*time.Second)
 			case <-time.After(20 * time.Second):
-				t.Fatal("a caller gets nothing done")
+				t.Fatal("no call of a caller succeeds")
 			}
 		}
 	})

@@ -126,7 +126,7 @@ func TestListenCloseLeavesOthers(t *testing.T) {
 	for range 2 {
 		old.Close()
 		if _, err := os.Lstat(path); err != nil {
-			t.Fatalf("another's socket is gone: %v", err)
+			t.Fatalf("the socket of another program was removed: %v", err)
 		}
 	}
 	other.Close()
@@ -138,7 +138,7 @@ func TestListenCloseLeavesOthers(t *testing.T) {
 	}
 	other.Close() // may have the inode number of what it removed
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("another's file is gone: %v", err)
+		t.Errorf("the file of another program was removed: %v", err)
 	}
 }
 

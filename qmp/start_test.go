@@ -279,7 +279,7 @@ func TestStartCrash(t *testing.T) {
 	err := p.Conn.Execute(t.Context(), "crash", nil, nil)
 	exit, _ := errors.AsType[*exec.ExitError](err)
 	if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), `: hm\x1b[31m; qemu: internal error`) {
-		t.Fatalf("the call that it crashed in: %v", err)
+		t.Fatalf("the call during which the server crashed: %v", err)
 	}
 	if string(exit.Stderr) != "hm\x1b[31m\nqemu: internal error\n" || exit.Success() {
 		t.Errorf("%v, %q", exit, exit.Stderr)

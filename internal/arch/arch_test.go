@@ -255,8 +255,8 @@ func TestGeneratedFilesAreBuiltEverywhere(t *testing.T) {
 	require.Greater(t, files, 40)
 }
 
-// TestNothingOfOneMachine finds paths and hosts that exist on one machine only.
-func TestNothingOfOneMachine(t *testing.T) {
+// TestNoPathsOfOneMachine finds paths and hosts that exist on one machine only.
+func TestNoPathsOfOneMachine(t *testing.T) {
 	// Written in parts, so that the test does not find itself. A path begins where no other goes on.
 	bad := regexp.MustCompile(`(?:^|[^\w.~/-])(/(?:wo` + `rk|fa` + `rm|ro` + `ot|ho` + `me)/|/opt/qe` + `mu-lab)` +
 		`|(proxy\.gol` + `ang\.org|deb\.deb` + `ian\.org)`)

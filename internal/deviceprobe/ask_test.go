@@ -140,7 +140,7 @@ func TestAskCancelled(t *testing.T) {
 	require.ErrorContains(t, err, "for its devices: ")
 }
 
-func TestAskNothing(t *testing.T) {
+func TestAskWithoutProgram(t *testing.T) {
 	_, _, err := Ask(t.Context(), "/no/such/qemu")
 	require.ErrorContains(t, err, "ask /no/such/qemu for its devices: qmp: start qemu: ")
 }

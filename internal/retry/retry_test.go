@@ -90,7 +90,7 @@ func TestOnce(t *testing.T) {
 }
 
 // If the query whether the command was executed fails, its error is not the command's.
-func TestOnceThatIsNotKnown(t *testing.T) {
+func TestOnceWhenTheQueryFails(t *testing.T) {
 	onPeer(t, func(t *testing.T, p *peer) {
 		p.cut("stop", 1)
 		refusal := &qmp.Error{Class: qmp.ClassGenericError, Desc: "not now"}

@@ -307,7 +307,7 @@ func TestSharedWithinReflection(t *testing.T) {
 }
 
 // Strings that are kept keep little other memory.
-func TestStringsAreNotTheText(t *testing.T) {
+func TestStringsDoNotKeepTheText(t *testing.T) {
 	var x all
 	text := []byte(`{"string":"abc","strings":["d","e"]}`)
 	require.NoError(t, codec.Decode(t.Context(), text, codec.Into(x.decode)))

@@ -192,7 +192,7 @@ func TestLibvirtRestart(t *testing.T) {
 }
 
 // A domain is destroyed and started again: calls continue with its next QEMU, and the events have a gap.
-func TestLibvirtAgain(t *testing.T) {
+func TestLibvirtDomainIsStartedAgain(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
 	l.Create(t, newest(t), "vm")
@@ -212,7 +212,7 @@ func TestLibvirtAgain(t *testing.T) {
 	assert.ErrorIs(t, once.Cont(t.Context()), qmp.ErrNotSent)
 }
 
-func TestLibvirtTwenty(t *testing.T) {
+func TestLibvirtTwentyDomains(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
 	q := newest(t)

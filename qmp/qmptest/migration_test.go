@@ -185,8 +185,8 @@ func TestMigrationFails(t *testing.T) {
 	}
 }
 
-// If one of the two servers ends, the other notices it within a second.
-func TestMigrationWithOneThatEnds(t *testing.T) {
+// If one of the two servers ends, the other notices this at its next query-migrate.
+func TestMigrationWhenOneSideEnds(t *testing.T) {
 	for _, dies := range []string{"source", "destination"} {
 		uri := "unix:/ending-" + dies
 		from, to := dialed(t, qmptest.Start(t)), dialed(t, qmptest.Start(t, qmptest.Incoming()))

@@ -72,7 +72,7 @@ var refused = map[string]string{
 func TestTraffic(t *testing.T) {
 	files, err := filepath.Glob("testdata/conformance*.txt")
 	require.NoError(t, err)
-	succeeded := map[string]bool{"query-qmp-schema": true} // see TestIntrospectionIsQEMUs
+	succeeded := map[string]bool{"query-qmp-schema": true} // see TestIntrospectionEqualsQEMUs
 	for _, file := range files {
 		srv := qmptest.Start(&watched{TB: t}, qmptest.Release("11.1"))
 		fake := newMonitor(t, dialUnix(t, srv)) // over which files are passed

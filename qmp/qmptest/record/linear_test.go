@@ -52,9 +52,9 @@ func TestSynchronisationsAnsweredOutOfOrder(t *testing.T) {
 	require.Equal(t, want, string(got))
 }
 
-// TestReplayOfMuch replays long sessions, in which all commands are the same, to a client
+// TestReplayOfLongSessions replays long sessions, in which all commands are the same, to a client
 // that sends what was recorded.
-func TestReplayOfMuch(t *testing.T) {
+func TestReplayOfLongSessions(t *testing.T) {
 	for name, command := range map[string]string{
 		"one command":  `{"execute":"query-status"}`,
 		"negotiations": `{"execute":"qmp_capabilities"}`,

@@ -393,7 +393,7 @@ func cancelled() context.Context {
 }
 
 // Probes are not part of a session: each client sends its own, and those in the recording are left out.
-func TestProbesAreTheClientsOwn(t *testing.T) {
+func TestProbesAreNotReplayed(t *testing.T) {
 	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
 {"us":1,"from":"server","message":{"QMP":{}}}
 {"us":2,"from":"client","message":{"execute":"qmp_capabilities"}}

@@ -28,7 +28,7 @@ func jobs(done int, status string) []string {
 }
 
 // A job with a speed limit advances by one second after each query.
-func TestJobGoesOnWithQueries(t *testing.T) {
+func TestJobAdvancesWithQueries(t *testing.T) {
 	v := twoNodes(t)
 	assert.Equal(t, append(status("j", "created", "running"), `return {}`),
 		v.execute("blockdev-backup", `{"job-id":"j","device":"a","target":"b","sync":"full","speed":400}`))

@@ -180,7 +180,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-func TestCommandsAreQEMUs(t *testing.T) {
+func TestCommandsExistInQEMU(t *testing.T) {
 	v := newVM(t, "11.1")
 	known := map[string]bool{}
 	for _, name := range qemu.Releases() {

@@ -202,9 +202,9 @@ func (d *dialogue) pruned(v any) any {
 	return v
 }
 
-// TestQEMUDoesTheSame runs the dialogues of testdata with real QEMUs and with the
+// TestQEMUDialogues runs the dialogues of testdata with real QEMUs and with the
 // model, and compares the answers.
-func TestQEMUDoesTheSame(t *testing.T) {
+func TestQEMUDialogues(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

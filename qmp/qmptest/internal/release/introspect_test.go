@@ -129,7 +129,7 @@ func loadQMP(t testing.TB, name string) *Release {
 	return r
 }
 
-func TestIntrospectionIsQEMUs(t *testing.T) {
+func TestIntrospectionEqualsQEMUs(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		t.Run(name, func(t *testing.T) {
 			var reply struct{ Return json.RawMessage }
