@@ -61,7 +61,7 @@ func (p *Process) start(ctx context.Context) (*stdio, error) {
 		return nil, contextError(ctx)
 	}
 	if p.cmd.Stdin != nil || p.cmd.Stdout != nil {
-		return nil, errors.New("standard input and output must not be set: they are the monitor's")
+		return nil, errors.New("standard input and output must not be set: they are used for the monitor")
 	}
 	pipes, err := makePipes(2)
 	if err != nil {

@@ -312,7 +312,7 @@ func TestStartFails(t *testing.T) {
 	cmd := server("serve")
 	cmd.Stdin = strings.NewReader("")
 	_, err = Start(t.Context(), cmd)
-	want = "qmp: start " + name + ": standard input and output must not be set: they are the monitor's"
+	want = "qmp: start " + name + ": standard input and output must not be set: they are used for the monitor"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

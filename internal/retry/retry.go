@@ -56,5 +56,5 @@ func Unknown(ctx context.Context, err, asking error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", poll.Error(ctx), err)
 	}
-	return fmt.Errorf("%w; whether it is done is not known: %s", err, asking.Error())
+	return fmt.Errorf("%w; whether the command was executed is not known: %s", err, asking.Error())
 }

@@ -98,7 +98,7 @@ func TestOnceWhenTheQueryFails(t *testing.T) {
 		assert.True(t, qmp.MayHaveRun(err), "%v", err)
 		_, refused := errors.AsType[*qmp.Error](err)
 		assert.False(t, refused)
-		assert.ErrorContains(t, err, "; whether it is done is not known: ")
+		assert.ErrorContains(t, err, "; whether the command was executed is not known: ")
 
 		ctx, cancel := context.WithCancel(t.Context())
 		p.Handle("cont", func(context.Context, *qmptest.Request) (any, error) {

@@ -129,7 +129,7 @@ func (e *Encoder) Refuse(props map[string]any, why string, names ...string) {
 // names, except those that are nil: servers refuse null, or ignore it.
 // They must not repeat the members that the schema knows.
 func (e *Encoder) Props(props map[string]any, known ...string) {
-	e.Refuse(props, "which is a member of its own", known...)
+	e.Refuse(props, "which has a field of its own", known...)
 	for _, name := range slices.Sorted(maps.Keys(props)) {
 		if v := props[name]; !IsNil(v) {
 			e.Value(name, v)

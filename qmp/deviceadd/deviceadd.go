@@ -120,7 +120,7 @@ func (w *writer) member(name, value, within []byte) error {
 		return err
 	}
 	if within != nil && has(within, name) {
-		return fmt.Errorf("'%s' in its props, which is a member of its own", name)
+		return fmt.Errorf("'%s' both as a member and in its props", name)
 	}
 	if string(name) == "driver" {
 		return nil

@@ -117,7 +117,7 @@ func (s *stream) exchange(m *message, fds []int) (*message, error) {
 	text := string(m.text())
 	switch {
 	case len(text) > virrpc.MaxString:
-		return nil, &failure{unsent, fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
+		return nil, &failure{unsent, fmt.Errorf("the command has %d bytes, and libvirt accepts at most %d", len(text), virrpc.MaxString)}
 	case len(fds) > 1:
 		return nil, &failure{unsent, fmt.Errorf("libvirt passes one file with a command, not %d", len(fds))}
 	}

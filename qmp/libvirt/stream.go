@@ -201,7 +201,7 @@ func (s *stream) event(name string, text []byte) {
 	}
 	s.mu.Unlock()
 	if full {
-		s.end(errors.New("its events are not read"))
+		s.end(errors.New("the events of the stream are not read"))
 	}
 }
 

@@ -95,7 +95,7 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
-		c.bring(req.files)
+		c.setFiles(req.files)
 		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.agentState.await(c.srv.ctx, req.agentRun) {
 			continue
 		}
@@ -126,7 +126,7 @@ func (c *session) read(box *inbox, queue chan<- *Request) {
 			c.srv.log(req.Call)
 		}
 		if err == nil && req.OOB {
-			c.bring(req.files)
+			c.setFiles(req.files)
 			c.execute(req)
 			continue
 		}

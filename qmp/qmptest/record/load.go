@@ -119,7 +119,7 @@ func (e *entry) check() error {
 	}
 	switch {
 	case e.Format != nil:
-		return errors.New("another recording begins: a file holds one")
+		return errors.New("another recording begins: a file can have only one")
 	case e.From != client && e.From != server:
 		return fmt.Errorf("from is %q, neither %q nor %q", e.From, client, server)
 	case e.US == nil || *e.US < 0:

@@ -302,7 +302,7 @@ func (p *play) findAnywhere(value map[string]any, text []byte) (i int, again boo
 		}
 	}
 	if closest >= 0 {
-		p.fail(fmt.Errorf("%s is the closest to one that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
+		p.fail(fmt.Errorf("%s is the closest to a command that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
 	} else {
 		p.fail(fmt.Errorf("record: %s: a command came that was not recorded:\n\t%s", p.session.name, text))
 	}

@@ -249,7 +249,7 @@ func TestLenient(t *testing.T) {
 		_, err := c.Execute(ctx, "eject", map[string]any{"id": "cd0"})
 		require.Error(t, err)
 	})
-	assert.Contains(t, said, "record: recording:14: command 6 is the closest to one that was not recorded:\n")
+	assert.Contains(t, said, "record: recording:14: command 6 is the closest to a command that was not recorded:\n")
 	assert.Contains(t, said, "arguments.force: recorded true, came nothing")
 	said = wrong(t, record.Options{Lenient: true}, func(c *raw.Client) {
 		_, err := c.Execute(ctx, "stop", nil)
@@ -324,7 +324,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{`{"format":"qmp-rec`, `recording:1: the line is cut short`},
 		{header + "\n\n", `recording:2: the line is empty`},
 		{recording[:len(recording)-5], `recording:20: the line is cut short`},
-		{recording + recording, `recording:21: another recording begins: a file holds one`},
+		{recording + recording, `recording:21: another recording begins: a file can have only one`},
 		{recording + `{"us":20,"from":"server","noise":1}`, `recording:21: the session has ended above`},
 		{header + "\n" + `{"us":20,"from":"server","noise":1} 2`, `recording:2: something follows the object: "2"`},
 		{header + "\n" + `{"us":20,"from":"nobody","noise":1}`, `recording:2: from is "nobody", neither "client" nor "server"`},
