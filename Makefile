@@ -10,7 +10,7 @@ TESTGOGC ?= 800
 # lets the go command work with both.
 ALL := ./... ./cmd/qapi/...
 
-# What has goroutines.
+# The packages with concurrent code.
 CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... \
 	$(addprefix ./cmd/qapi/internal/,cli live shell target top)
 # What encodes and decodes JSON.
@@ -152,5 +152,5 @@ cover: ## test coverage, package by package, and in bin/cover.html
 	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
 
 .PHONY: clean
-clean: ## remove what the targets above have left
+clean: ## remove the files that the targets above have written into bin
 	rm -rf bin

@@ -4,8 +4,8 @@
 //
 //	go run tools.go staticcheck ./...
 //
-// tools/go.mod lists the tools and their versions. It is a module of its own, so that what
-// the tools depend on is not in the module graph of those who use this one.
+// tools/go.mod lists the tools and their versions. It is a module of its own, so that the
+// dependencies of the tools are not in the module graph of this module's users.
 package main
 
 import (

@@ -30,7 +30,7 @@ var ErrNoAgent = errors.New("no guest agent answers")
 // the context limits it. Until then the synchronisation is repeated, with growing
 // intervals: the guest or its agent may still be starting, and then the first is lost.
 // After that the dial, or what waits to be sent, fails with [ErrNoAgent]; calls made
-// later try again. How long the agent may take for a command itself is up to the
+// later try again. How long the agent may take for a command itself depends only on the
 // context: an agent that has synchronised is running, even if it is slow.
 //
 // An agent sends no events. It executes one command at a time. The guest is not
@@ -102,14 +102,14 @@ type agent struct {
 	from    uint64        // the last call that was sent before the round's first synchronisation
 	repeats *time.Timer   // sends another synchronisation
 	pause   time.Duration // until the timer repeats fires
-	timer   *time.Timer   // gives up
+	timer   *time.Timer   // fires when the limit has passed
 	dialled chan error    // gets the outcome of the first synchronisation
 }
 
 type agentState uint8
 
 const (
-	unsynced agentState = iota // a reply may still come for which nobody waits
+	unsynced agentState = iota // the reply to an abandoned call may still come
 	syncing
 	synced
 )
@@ -132,7 +132,8 @@ func (a *agent) await(ctx context.Context) error {
 	}
 }
 
-// inStep reports whether the agent is synchronised: no reply can come for which nobody waits.
+// inStep reports whether the agent is synchronised: every reply belongs to a call that somebody
+// waits for.
 func (a *agent) inStep() bool { return a.state == synced }
 
 // outOfStep is called when a call was abandoned, whose reply may still come. It does not
@@ -151,7 +152,7 @@ func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
 		return true
 	}
-	if a.state == unsynced && a.s.flight.waited == 0 {
+	if a.state == unsynced && a.s.flight.awaited == 0 {
 		a.sync()
 	}
 	return a.state == synced || c.eager
@@ -214,7 +215,7 @@ func (a *agent) askAgain() {
 // written.
 func (a *agent) held() {
 	s := a.s
-	if a.state != unsynced || s.flight.waited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
+	if a.state != unsynced || s.flight.awaited > 0 || s.queue.first == nil || a.timer != nil || a.limit <= 0 {
 		return
 	}
 	a.timer = time.AfterFunc(a.limit, func() {
@@ -287,7 +288,7 @@ func (a *agent) stale(m *wire.Message) bool {
 		s.flight.withoutIDs = m.Members[wire.ID] == nil
 		a.settle(nil)
 		a.forget()
-		if s.flight.waited < s.flight.total { // an eager call was abandoned
+		if s.flight.awaited < s.flight.total { // an eager call was abandoned
 			a.state = unsynced
 		}
 		s.kickLocked()

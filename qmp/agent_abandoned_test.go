@@ -39,8 +39,8 @@ func TestAgentAbandoned(t *testing.T) {
 	})
 }
 
-// TestAgentSlow has an agent that is slow with one call while another is given up: there is no
-// limit for the first.
+// TestAgentSlow has an agent that is slow to answer one call while another is abandoned: the first
+// call has no time limit.
 func TestAgentSlow(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		slow, slowDone := p.ask(t.Context(), "guest-fstrim")
@@ -93,7 +93,7 @@ func TestAgentWithoutSync(t *testing.T) {
 		require.NoError(t, returned(t, "the thaw", thaw))
 		assert.Equal(t, 3, thawed)
 	})
-	agentBubble(t, func(t *testing.T, p pair) { // beside a command that takes its time
+	agentBubble(t, func(t *testing.T, p pair) { // together with a slow command
 		_, slow := p.ask(t.Context(), "guest-fstrim")
 		r := p.peer.next()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -127,7 +127,7 @@ func TestAgentDoesNotRead(t *testing.T) {
 			require.ErrorIs(t, err, ErrNoAgent)
 			require.Equal(t, agentLimit, time.Since(before))
 		}
-		// It reads on, in the end.
+		// In the end the agent reads again.
 		ping := async(func() error { return c.Execute(t.Context(), "guest-ping", nil, nil) })
 		time.Sleep(agentLimit / 2)
 		p.next()

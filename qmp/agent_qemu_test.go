@@ -44,8 +44,8 @@ func TestQEMUAgent(t *testing.T) {
 			assert.NotEmpty(t, host.Name)
 		}
 
-		// An earlier client leaves half a request. It has read its answer: the end of one
-		// that has not is the end of the agent.
+		// An earlier client leaves half a request. It has read its answer before: an agent ends when
+		// a client leaves without having read its answer.
 		require.NoError(t, c.Close())
 		rude, err := net.Dial("unix", addr)
 		require.NoError(t, err)
@@ -59,14 +59,14 @@ func TestQEMUAgent(t *testing.T) {
 		defer c.Close()
 		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
 
-		// It serves one client at a time; a second finds nobody at home.
+		// The agent serves one client at a time; a second client gets no answer.
 		_, err = DialAgent(t.Context(), "unix:"+addr, WithHandshakeTimeout(50*time.Millisecond))
 		require.ErrorIs(t, err, ErrNoAgent)
 		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
 	})
 }
 
-// TestQEMUNoAgent dials the port of a guest that runs nothing at all.
+// TestQEMUNoAgent dials the port of a guest that does not run.
 func TestQEMUNoAgent(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir, err := os.MkdirTemp("", "qga") // t.TempDir can be too long for a socket

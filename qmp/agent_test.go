@@ -50,7 +50,7 @@ func (p *peer) sync() string {
 	return number
 }
 
-// synced answers a synchronisation as agents do, the mark being none to them.
+// synced answers a synchronisation as agents do that do not know the mark.
 func (p *peer) synced(number string) {
 	p.t.Helper()
 	p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, stray '\\uFFFD'\"}}\n")
@@ -72,7 +72,7 @@ func agentBubble(t *testing.T, f func(t *testing.T, p pair)) {
 		})
 		p.peer.synced(p.peer.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
-		require.Zero(t, end.marks.Load(), "the mark upsets agents that do not know it")
+		require.Zero(t, end.marks.Load(), "the first synchronisation has no mark, which not all agents know")
 		f(t, p)
 		p.Close()
 		theirs.Close()
@@ -124,7 +124,7 @@ func TestAgentStale(t *testing.T) {
 				p.synced(p.sync())
 				p.answer(p.expect(`{"execute":"guest-info"}`), `"mine"`)
 				require.NoError(t, returned(t, "the dial", dialled))
-				require.Empty(t, log.take(), "what is stale is nobody's error")
+				require.Empty(t, log.take(), "stale messages are not reported")
 			})
 		})
 	}
@@ -199,7 +199,7 @@ func TestAgentDies(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, agentLimit, time.Since(begin))
 
-		// It is back, and knows nothing of what was before.
+		// The agent is back, and has forgotten what came before.
 		text, done := p.ask(t.Context(), "guest-ping")
 		repeated := p.peer.sync() // could not be written before
 		number := p.peer.sync()
@@ -212,8 +212,8 @@ func TestAgentDies(t *testing.T) {
 	})
 }
 
-// TestAgentStarts has an agent that is not there at first: what is written to the port
-// then is lost.
+// TestAgentStarts dials before the agent has started: what is written to the port
+// before is lost.
 func TestAgentStarts(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"with a limit": 45 * time.Second, "without": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -237,14 +237,14 @@ func TestAgentStarts(t *testing.T) {
 				p.answer(p.expect(`{"execute":"guest-ping"}`), "{}")
 				require.NoError(t, returned(t, "the dial", dialled))
 				assert.Less(t, time.Since(begin), 4*time.Second)
-				assert.Positive(t, end.marks.Load(), "those that follow begin with the mark")
+				assert.Positive(t, end.marks.Load(), "later synchronisations begin with the mark")
 				theirs.Close()
 			})
 		})
 	}
 }
 
-// TestAgentHalf has an agent that takes the first synchronisation for the end of a message
+// TestAgentHalf has an agent that reads the first synchronisation as the end of a message
 // that an earlier client has begun.
 func TestAgentHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -264,12 +264,12 @@ func TestAgentHalf(t *testing.T) {
 		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", number)
 		p.synced(p.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
-		assert.Zero(t, time.Since(begin), "it is asked again at once")
+		assert.Zero(t, time.Since(begin), "the next synchronisation is sent at once")
 	})
 }
 
-// TestAgentLines has an agent that reads lines, and that takes its time over the first
-// synchronisation: what it says to the mark of the second is not the answer to a call.
+// TestAgentLines has an agent that reads lines and is slow to answer the first
+// synchronisation: its error about the mark of the second is not the answer to a call.
 func TestAgentLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -332,9 +332,9 @@ func TestAgentWhole(t *testing.T) {
 	})
 }
 
-// TestAgentConfused has an agent that could not parse one of two calls while a
-// third is abandoned: finding out which goes before synchronising.
-func TestAgentConfused(t *testing.T) {
+// TestAgentCannotParse has an agent that could not parse one of two calls while a
+// third is abandoned: the session finds out which one, and then synchronises.
+func TestAgentCannotParse(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		_, first := p.ask(t.Context(), "guest-info")
 		r := p.peer.next()
@@ -394,8 +394,8 @@ func TestAgentCloses(t *testing.T) {
 	})
 }
 
-// FuzzAgentStale holds that no rest of an earlier conversation keeps a client from
-// getting in step.
+// FuzzAgentStale checks that a client gets in step whatever an earlier client has left in the
+// stream.
 func FuzzAgentStale(f *testing.F) {
 	f.Add([]byte("{\"return\": [1, 2"))
 	f.Add([]byte("\xff{\"return\": \"\\"))

@@ -16,16 +16,16 @@ import (
 	"testing"
 )
 
-// These are for work on this package: there is next to no server. What users get is
-// measured by internal/bench.
+// These benchmarks are for work on this package: the server does almost nothing. internal/bench
+// measures what users get.
 
 const (
 	statusRequest = `{"execute":"query-status"}`
 	statusReply   = `{"return": {"status": "running", "running": true}}` + "\r\n"
 )
 
-// echo answers each request with reply, and with its id. It is no more than that,
-// so as not to be what is measured.
+// echo answers each request with reply, and with its id. It is minimal, so that the benchmarks do
+// not measure it.
 func echo(c net.Conn, reply string) {
 	defer c.Close()
 	in := make([]byte, 64<<10)
@@ -159,8 +159,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestCallAllocations holds the limit of internal/bench: 4 for a call with plain
-// arguments, from the values to the values.
+// TestCallAllocations checks the limit of internal/bench: 4 allocations for a call with plain
+// arguments, from the arguments to the result.
 func TestCallAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -190,8 +190,8 @@ func TestCallAllocations(t *testing.T) {
 	})
 }
 
-// TestIdleMemory holds two more: an idle connection takes 16 KiB and two
-// goroutines at most, also after a large reply.
+// TestIdleMemory checks two more limits: an idle connection takes at most 16 KiB and two
+// goroutines, also after a large reply.
 func TestIdleMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector needs memory of its own")
@@ -221,7 +221,7 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 // measureIdle calls report with what each of many idle connections costs, and with what it costs
-// after a reply of 1 MB. The servers' ends are plain descriptors, so that they take no memory of Go's.
+// after a reply of 1 MB. The servers' ends are plain descriptors, which take no memory of Go.
 func measureIdle(tb testing.TB, conns int, report func(when string, memory, goroutines float64)) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && uint64(2*conns+200) > limit.Max {

@@ -19,8 +19,8 @@ type call struct {
 	s       *wire.Scratch // the request; then the answer, if it is small
 	number  int64         // the id it was sent with, 0 for none
 	order   uint64        // its place among all calls that were sent
-	end     int64         // how many bytes the writer has written when all of the request is written
-	taken   int64         // the id of a whole message, if it is a number: no other call may use that number meanwhile; otherwise 0
+	end     int64         // the end of the request, counted in bytes from the beginning of the stream
+	wholeID int64         // the id of a whole message, if it is a number: no other call in flight may use it; otherwise 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
 	line    []byte // the whole reply, if only its beginning and its end were read to find answer; otherwise nil

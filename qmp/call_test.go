@@ -167,8 +167,8 @@ func TestServerError(t *testing.T) {
 	})
 }
 
-// A command has no number when nothing else is outstanding, else the smallest
-// that is free; its reply finds it, in whatever order replies come.
+// A command has no number when nothing else is in flight, otherwise the smallest
+// free one. Its reply finds it, in whatever order replies come.
 func TestNumbers(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx := t.Context()
@@ -239,7 +239,7 @@ func TestNumbersTable(t *testing.T) {
 		t.Error(diff)
 	}
 	if n.get(7) != nil || n.get(1<<52+3) != nil || n.get(1<<52+7) != &unique {
-		t.Error("a number is not another with the same place")
+		t.Error("two numbers with the same index are confused")
 	}
 	for _, number := range []int64{0, -1, 303, 1 << 60, 1 << 52} {
 		if n.get(number) != nil {
@@ -253,7 +253,7 @@ func TestNumbersTable(t *testing.T) {
 	}
 }
 
-// The peer does not read: the write blocks, and so does nothing else.
+// The peer does not read: the write blocks, and nothing else does.
 func TestBlockedWrite(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx1, cancel1 := context.WithCancel(t.Context())
@@ -268,7 +268,7 @@ func TestBlockedWrite(t *testing.T) {
 		err := returned(t, "second", second)
 		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before it")
 		if errors.Is(err, ErrAbandoned) {
-			t.Error("a call that was never sent is abandoned")
+			t.Error("the error of a call that was not sent wraps ErrAbandoned")
 		}
 		cancel1()
 		err = returned(t, "first", first)
@@ -346,7 +346,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// A hasty context ends as soon as it has been asked whether it has.
+// A hasty context has not ended the first time that it is asked, and ends right after that.
 type hasty struct {
 	context.Context
 	asked atomic.Bool

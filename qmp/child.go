@@ -25,8 +25,9 @@ const (
 	// drainTime is how long the outputs of a process are read after it has ended. A
 	// child of that process may hold them open.
 	drainTime = time.Second
-	// deathTime is how long to wait, after a stream has ended, for the end of its process, which may be the reason.
-	deathTime = 300 * time.Millisecond
+	// exitWait is how long to wait for the end of a process after its stream has ended: the stream may have ended
+	// because the process has.
+	exitWait = 300 * time.Millisecond
 	// stderrTail is how much of a process's standard error is kept, and stderrShown how
 	// much of that an error repeats.
 	stderrTail  = 64 << 10
@@ -62,7 +63,7 @@ func (p *child) hasExited() bool {
 // run starts the process and reaps it. gone is called when it has ended.
 func (p *child) run(gone func()) error {
 	pipes := &pipes{}
-	if err := p.plug(pipes); err != nil {
+	if err := p.addPipes(pipes); err != nil {
 		pipes.abandon()
 		return err
 	}
@@ -75,10 +76,10 @@ func (p *child) run(gone func()) error {
 	return nil
 }
 
-// plug gives the process a pipe in place of each standard stream that is not a file.
+// addPipes replaces each standard stream of the process that is not a file by a pipe.
 // Standard error is always a pipe, unless the process has been detached and writes to a
 // file itself.
-func (p *child) plug(s *pipes) (err error) {
+func (p *child) addPipes(s *pipes) (err error) {
 	if from := p.cmd.Stdin; !isFile(from) {
 		if p.cmd.Stdin, err = s.feed(from); err != nil {
 			return err
@@ -151,8 +152,8 @@ func (p *child) withStderr(err error) error {
 	return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 }
 
-// terminate sends SIGTERM and returns. In the background it kills the process if that is
-// still there after endGrace.
+// terminate sends SIGTERM and returns. In the background it kills the process if it has
+// not ended after endGrace.
 func (p *child) terminate() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		_ = p.cmd.Process.Kill() // it has ended, or the system has no such signal

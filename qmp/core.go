@@ -15,19 +15,19 @@ type core struct {
 }
 
 func newCore(o options) *core {
-	h := &core{opts: o}
-	h.events.limit = int64(o.maxMessage)
-	h.pool.size, h.pool.caught = o.workers, o.panicked
-	h.report.calls.pool, h.report.to = &h.pool, o.eventError
-	return h
+	c := &core{opts: o}
+	c.events.limit = int64(o.maxMessage)
+	c.pool.size, c.pool.caught = o.workers, o.panicked
+	c.report.calls.pool, c.report.to = &c.pool, o.eventError
+	return c
 }
 
-// setUp calls the functions of WithSetup with c.
-func (h *core) setUp(c *Conn) {
-	h.settingUp.Store(true)
-	defer h.settingUp.Store(false)
-	for _, f := range h.opts.setup {
-		f(c)
+// setUp calls the functions of WithSetup with conn.
+func (c *core) setUp(conn *Conn) {
+	c.settingUp.Store(true)
+	defer c.settingUp.Store(false)
+	for _, f := range c.opts.setup {
+		f(conn)
 	}
 }
 
@@ -37,25 +37,25 @@ type pendingCount struct {
 	idle chan struct{} // closed when n is 0 again; nil: nobody waits
 }
 
-func (t *pendingCount) add() { t.n++ }
+func (p *pendingCount) add() { p.n++ }
 
-func (t *pendingCount) done() {
-	t.n--
-	if t.n == 0 && t.idle != nil {
-		close(t.idle)
-		t.idle = nil
+func (p *pendingCount) done() {
+	p.n--
+	if p.n == 0 && p.idle != nil {
+		close(p.idle)
+		p.idle = nil
 	}
 }
 
 // zero returns a channel that is closed when the count is 0.
-func (t *pendingCount) zero() <-chan struct{} {
-	if t.n == 0 {
+func (p *pendingCount) zero() <-chan struct{} {
+	if p.n == 0 {
 		now := make(chan struct{})
 		close(now)
 		return now
 	}
-	if t.idle == nil {
-		t.idle = make(chan struct{})
+	if p.idle == nil {
+		p.idle = make(chan struct{})
 	}
-	return t.idle
+	return p.idle
 }

@@ -106,7 +106,7 @@ func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteC
 	case a.Kind == "unix" || a.Kind == "tcp":
 		network, where := a.Net()
 		return d.DialContext(ctx, network, where)
-	case !direct: // the dialer may encrypt, so nothing else is dialled without it
+	case !direct: // the dialer may encrypt, so other kinds of addresses must not be dialled without it
 		return nil, errors.New("WithDialer is for unix: and tcp: addresses")
 	case a.Kind == "fd":
 		return openFD(a.FD)

@@ -81,7 +81,7 @@ func TestDial(t *testing.T) {
 	})
 	t.Run("abstract", func(t *testing.T) {
 		if runtime.GOOS != "linux" {
-			t.Skip("abstract sockets are Linux's")
+			t.Skip("only Linux has abstract sockets")
 		}
 		name := fmt.Sprintf("goqapi-test-%d", os.Getpid())
 		listen("unix", "@"+name)
@@ -155,7 +155,7 @@ func TestDialFails(t *testing.T) {
 	}
 	_, err = Dial(t.Context(), "pipe:"+dir+"/p")
 	if !errors.Is(err, syscall.ENXIO) {
-		t.Errorf("FIFOs that nobody has open: %v", err)
+		t.Errorf("FIFOs that no server has opened: %v", err)
 	}
 	_, err = Dial(t.Context(), "tcp:localhost:1,server,tls-creds=tls0")
 	want := "qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds: for TLS use package qmptls"

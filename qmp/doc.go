@@ -1,11 +1,10 @@
-// Package qmp is the connection to whatever speaks QMP, the QEMU Machine
-// Protocol: QEMU itself, its storage daemon, and, without the greeting, its
-// guest agent.
+// Package qmp connects to servers of QMP, the QEMU Machine Protocol: QEMU
+// itself, its storage daemon, and, without a greeting, its guest agent.
 //
 // A [Conn] issues commands, any number at a time, and delivers events. It knows
-// the protocol and no command: arguments and results are whatever encodes to
-// and from JSON. Package qapi puts a method for each command on top of it,
-// package raw takes and gives plain JSON.
+// the protocol, but not the commands: arguments and results are any values that
+// can be encoded to and decoded from JSON. Package qapi has a method for each
+// command on top of it; package raw takes and returns plain JSON.
 //
 //	c, err := qmp.Dial(ctx, "unix:/run/vm/qmp.sock")
 //	if err != nil {

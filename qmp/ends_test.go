@@ -11,9 +11,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/internal/wire"
 )
 
-// FuzzEnds holds the two ways to read a reply to each other. What is recognised by the two
-// ends of its line, and is one value, the scanner finds as well, with the same id; what is
-// not one value no caller is given without the scanner.
+// FuzzEnds compares the two ways to read a reply. If a reply is recognised by the two ends of
+// its line, and its result is one value, the scanner finds the same value and id. If the result is
+// not one value, the caller gets what the scanner finds.
 func FuzzEnds(f *testing.F) {
 	for _, line := range []string{
 		`{"return": {}}`, `{"return": {}, "id": 1}`, `{"return": "c0", "id": 1, "x": 1}`,

@@ -23,7 +23,7 @@ var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 
 // ErrNotSent is wrapped by the error of a call that the server cannot have run: together
 // with [ErrClosed] if the connection ended before it was sent, or with the context's own
-// error if the context did.
+// error if the context ended first.
 var ErrNotSent = errors.New("the command was not sent")
 
 // MayHaveRun reports whether the server may have executed the command of a call that

@@ -133,13 +133,13 @@ func (r *registry) queuesLocked() map[*queue]bool {
 // event passes an event to the queues. It drops an event that is read from a session that has
 // already ended: the queues get a gap in its place.
 func (s *session) event(m *wire.Message) {
-	if !s.lasting {
+	if !s.reconnects {
 		s.events.event(m)
 		return
 	}
 	s.mu.Lock()
 	if s.err == nil {
-		s.heard = true
+		s.hasEvents = true
 		s.events.event(m)
 	}
 	s.mu.Unlock()

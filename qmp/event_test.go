@@ -166,7 +166,7 @@ func TestNext(t *testing.T) {
 	})
 }
 
-// When a queue is full the oldest events go, and their number stands in their place.
+// When a queue is full the oldest events are dropped, and an error with their number is in their place.
 func TestOverflow(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		s := p.Subscribe(nil, Buffer(3))
@@ -313,7 +313,7 @@ func TestStream(t *testing.T) {
 			t.Errorf("got %d, %v", n, err)
 		}
 		if _, err := s.Find(t.Context(), func(n int) bool { return n == 9 }); err == nil {
-			t.Error("the undecodable one is passed over")
+			t.Error("Find skips an event that cannot be decoded")
 		}
 	})
 }
@@ -459,8 +459,8 @@ func TestCloseFromHandler(t *testing.T) {
 	})
 }
 
-// A handler that ends its goroutine, or panics where that is allowed, has its next
-// event all the same.
+// A handler that ends its goroutine, or panics where that is allowed, still gets its next
+// event.
 func TestHandlerGone(t *testing.T) {
 	var caught []any
 	bubble(t, func(t *testing.T, p pair) {
@@ -499,7 +499,7 @@ func TestHandlerGone(t *testing.T) {
 	}))
 }
 
-// What a handler loses is reported, and what it reports itself, for example an event that it cannot decode.
+// Events that a handler loses are reported, and so are errors that it reports itself, such as an event that it cannot decode.
 func TestHandlerErrors(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		var got []int
@@ -538,7 +538,7 @@ func TestHandlerErrors(t *testing.T) {
 	}, WithEventBuffer(3))
 }
 
-// Errors are reported also after what they are reported to has panicked.
+// Errors are still reported after the function that gets them has panicked.
 func TestReportPanics(t *testing.T) {
 	var caught []any
 	var got []string
@@ -558,7 +558,7 @@ func TestReportPanics(t *testing.T) {
 	}, WithEventError(report), WithPanicHandler(func(v any, _ []byte) { caught = append(caught, v) }))
 }
 
-// Of a flood of errors ten a second are reported, and the rest is counted.
+// Of a flood of errors, ten a second are reported, and the rest is counted.
 func TestReportFlood(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		gate := make(chan struct{})
@@ -606,7 +606,7 @@ func TestStopTwice(t *testing.T) {
 		<-stopped
 		stop()
 		if running {
-			t.Error("stop has returned, and the handler runs on")
+			t.Error("stop has returned, and the handler still runs")
 		}
 	})
 }
@@ -643,7 +643,7 @@ func TestStopFromBothSides(t *testing.T) {
 	}
 }
 
-// All ends with its context, also if there is always another event.
+// The range over All ends with its context, even if there is always another event.
 func TestAllEndsWithContext(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		s := p.Subscribe([]string{"E"})
@@ -666,7 +666,7 @@ func TestAllEndsWithContext(t *testing.T) {
 	})
 }
 
-// The names of events count as their data do, and are not remembered if they are long.
+// The names of events count like their data, and long names are not kept.
 func TestLongEventNames(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		s := p.Subscribe(nil)
@@ -677,7 +677,7 @@ func TestLongEventNames(t *testing.T) {
 		synctest.Wait()
 		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
 		if n := len(p.core.events.names); n != 0 {
-			t.Errorf("%d names are remembered", n)
+			t.Errorf("%d names are kept", n)
 		}
 	}, WithMaxMessage(1000))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A supervisor keeps one machine running: it starts QEMU again when that dies, at growing
-// intervals, until the guest shuts down or the program is told to end.
+// A supervisor keeps one machine running: it starts QEMU again when it has died, at growing
+// intervals, until the guest shuts down or ctx ends.
 func ExampleLaunch_supervisor() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

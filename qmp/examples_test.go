@@ -16,10 +16,10 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// TestSupervisor sees a machine die, starts it again, and ends it when it is told to.
+// TestSupervisor kills a machine, which the supervisor starts again, and then cancels the supervisor.
 func TestSupervisor(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the server that stands for QEMU is played on Linux only")
+		t.Skip("the server that this test uses in place of QEMU needs Linux")
 	}
 	testSupervisor(t, func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")

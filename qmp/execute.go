@@ -17,17 +17,17 @@ import (
 // result points to, unless result is nil. A pointer to a json.RawMessage or a
 // jsontext.Value gets the reply as JSON.
 //
-// The error is an [*Error] if the server refused; it wraps [ErrClosed] if the
-// connection ended first, ctx's error if ctx did, and then also [ErrAbandoned]
-// if the command had been sent already. Arguments that cannot be encoded are an
-// error before anything is sent. [MayHaveRun] reports what an error means for the
-// command.
+// The error is an [*Error] if the server refused the command. It wraps [ErrClosed] if the
+// connection ended first. If ctx ended first, it wraps the error of ctx, and also
+// [ErrAbandoned] if the command had already been sent. If the arguments cannot be encoded,
+// nothing is sent. [MayHaveRun] reports whether the command may have run in spite of an
+// error.
 //
 // Decoding may use memory in proportion to the reply's text, and ends with ctx.
 //
 // At most 32 commands are in flight at a time; others wait in the client, and are
-// not sent if their context ends meanwhile. So a server that has stalled does not
-// execute commands for which nobody waits any more.
+// not sent if their context ends meanwhile. So after a stall, a server executes few
+// commands for which nobody waits any more.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.Execute(ctx, command, args, result) })
@@ -76,8 +76,8 @@ func (c *Conn) complete(ctx context.Context, call *call, decode decodeFunc) erro
 // the guest agent's guest-shutdown. It returns nil when the server closes the connection,
 // an error that wraps [ErrClosed] if writing the command had failed before, the server's error
 // if it refuses, and ctx's error when ctx ends first. If the command succeeds and the server
-// keeps the connection open, nothing shows that: ExecuteNoReply then returns ctx's error. It can
-// also return nil for a command that was never read: when the server ends just as it is issued.
+// keeps the connection open, nothing shows the success: ExecuteNoReply then returns ctx's error. It
+// can also return nil for a command that the server has not read, if the server ends at that moment.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })
@@ -98,10 +98,9 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 }
 
 // RoundTrip sends a whole message as it is, byte for byte, and returns the whole
-// answer: the next message from the server that is not an event. No other call is in
-// flight with it, so that the answer is certain to be its own: the message waits until
-// every other call is answered, and later calls wait for it. message must be one JSON
-// object.
+// answer: the next message from the server that is not an event. To be sure that this is
+// the answer, RoundTrip waits until every other call is answered before it sends the message,
+// and later calls wait for the answer. message must be one JSON object.
 //
 // When ctx ends, the error is that of [Conn.Execute], and the late answer is
 // dropped.
@@ -145,7 +144,7 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 	s := wire.NewScratch()
 	s.Buf.Write(message)
 	call := c.session.newCall(wholeName, whole, s)
-	call.watch, call.taken = watch, number
+	call.watch, call.wholeID = watch, number
 	call.files = c.opts.files
 	return call, nil
 }
@@ -269,7 +268,7 @@ type callback struct {
 	stop func()
 }
 
-// stopWith sets the function f that run calls. If run came first, since ctx can end at
+// stopWith sets the function f, which run calls. If run was called before, since ctx can end at
 // once, stopWith calls f itself.
 func (cb *callback) stopWith(f func()) {
 	first := false

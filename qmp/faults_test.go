@@ -22,7 +22,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/internal/wire/streams"
 )
 
-// A fault damages what a server sends.
+// A fault changes what a server sends.
 type fault struct {
 	name string
 	// benign: nothing is lost, so every call has to succeed.
@@ -268,7 +268,7 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 	}
 }
 
-// FuzzConn lets a server say anything while calls of every kind wait, and go. All
+// FuzzConn lets a server send anything, and close the connection, while calls of every kind wait. All
 // of them end, and so does every goroutine.
 func FuzzConn(f *testing.F) {
 	for _, test := range streams.All {

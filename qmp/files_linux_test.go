@@ -90,7 +90,7 @@ func TestFiles(t *testing.T) {
 				f, name := named(t, fmt.Sprint("f", i))
 				wait.Go(func() {
 					if err := c.With(Files(f, f)).Execute(t.Context(), "add", name, nil); err == nil {
-						t.Error("a string as arguments was taken")
+						t.Error("a string was accepted as arguments")
 					}
 					err := c.With(Files(f, f)).Execute(t.Context(), "add", map[string]string{"name": name}, nil)
 					if err != nil {
@@ -132,7 +132,7 @@ func TestFiles(t *testing.T) {
 }
 
 // With out-of-band execution no other command is in flight together with one that has files.
-func TestFilesAlone(t *testing.T) {
+func TestFilesWithoutOtherCommands(t *testing.T) {
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
 	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`)
@@ -195,7 +195,7 @@ func TestFilesRefused(t *testing.T) {
 	}
 	closed, _ := named(t, "closed")
 	closed.Close()
-	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection lives on
+	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection stays open
 		err = c.With(Files(os.Stdin, f)).Execute(t.Context(), "getfd", nil, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "qmp: getfd: passing files: ") {
 			t.Errorf("got %v", err)

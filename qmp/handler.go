@@ -8,7 +8,7 @@ import (
 // OnEvent registers f for the events of this name, or for every event if name is empty. f is called
 // for one event at a time, in the order of the events, on a worker (see [WithWorkers]). It may
 // issue commands, and it may be slow: events that are lost because it is too slow are reported to
-// the function of [WithEventError]. f is not told where events may be missing after a reconnection:
+// the function of [WithEventError]. f does not learn where events may be missing after a reconnection:
 // use a subscription, or [Reconnect].OnReconnect, for that.
 //
 // After stop has returned, f does not run: stop waits for a call that is running. If f
@@ -104,7 +104,7 @@ func (h *handler) runOne(w workerID) bool {
 	if lost, overflow := err.(*OverflowError); overflow {
 		h.core.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
 	}
-	return goesOn(err)
+	return continues(err)
 }
 
 func (h *handler) title() string {

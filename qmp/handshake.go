@@ -23,9 +23,9 @@ type handshake struct {
 	said     atomic.Pointer[Greeting]
 
 	// Guarded by the session's mutex:
-	ready  bool  // commands may be sent
-	anew   bool  // the server has greeted again before the session was ready
-	before error // what came instead of a greeting, or of the negotiation's answer
+	ready        bool  // commands may be sent
+	greetedAgain bool  // the server has greeted again before the session was ready
+	unexpected   error // what came in place of a greeting, or of the negotiation's answer
 }
 
 // openQMP begins to read, and negotiates. It closes the session if it fails.
@@ -34,7 +34,7 @@ func (s *session) openQMP(ctx context.Context) error {
 	if !s.opts.handshake {
 		return nil
 	}
-	if err := s.shakeHands(ctx); err != nil {
+	if err := s.doHandshake(ctx); err != nil {
 		s.fail(err)
 		return fmt.Errorf("qmp: handshake: %w", err)
 	}
@@ -44,8 +44,8 @@ func (s *session) openQMP(ctx context.Context) error {
 	return nil
 }
 
-// shakeHands waits for the greeting and negotiates.
-func (s *session) shakeHands(ctx context.Context) error {
+// doHandshake waits for the greeting, and negotiates.
+func (s *session) doHandshake(ctx context.Context) error {
 	if d := s.opts.handshakeTimeout; d > 0 && !s.starting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
@@ -74,7 +74,7 @@ func (s *session) shakeHands(ctx context.Context) error {
 		if err != nil && ctx.Err() != nil {
 			return s.unanswered("waiting for the answer to qmp_capabilities", contextError(ctx))
 		}
-		if err != nil || s.shaken() {
+		if err != nil || s.finishHandshake() {
 			return err
 		}
 	}
@@ -94,14 +94,14 @@ func (s *session) negotiate(ctx context.Context) error {
 	return c.complete(ctx, call, nil)
 }
 
-// shaken makes the session ready for commands and returns true. If the server has greeted
-// again, the negotiation may have been lost: then shaken returns false, and the caller
+// finishHandshake makes the session ready for commands and returns true. If the server has greeted
+// again, the negotiation may have been lost: then finishHandshake returns false, and the caller
 // negotiates again.
-func (s *session) shaken() bool {
+func (s *session) finishHandshake() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hello.anew {
-		s.hello.anew = false
+	if s.hello.greetedAgain {
+		s.hello.greetedAgain = false
 		return false
 	}
 	s.hello.ready = true
@@ -114,8 +114,8 @@ func (s *session) unanswered(doing string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = fmt.Errorf("%s: %w; another client may be connected to this server, or it is still starting, or it is not a QMP server", doing, err)
-	if s.hello.before != nil {
-		err = fmt.Errorf("%w; before that: %w", err, s.hello.before)
+	if s.hello.unexpected != nil {
+		err = fmt.Errorf("%w; before that: %w", err, s.hello.unexpected)
 	}
 	return err
 }
@@ -136,7 +136,7 @@ func (s *session) greet(m *wire.Message) error {
 	if s.hello.ready && s.opts.handshake {
 		return errors.New("the server greets again: it was restarted")
 	}
-	s.hello.anew = true
+	s.hello.greetedAgain = true
 	return nil
 }
 

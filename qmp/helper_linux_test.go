@@ -31,7 +31,7 @@ func TestLaunchEndlessInput(t *testing.T) {
 				t.Error(err)
 			}
 			if err := ended(t, p); err != nil {
-				t.Errorf("it has ended well: %v", err)
+				t.Errorf("it has ended without an error: %v", err)
 			}
 		} else if err := p.Close(); err != nil {
 			t.Error(err)
@@ -61,10 +61,10 @@ func TestSocketExists(t *testing.T) {
 	})
 }
 
-// TestStopEnded stops a process that has ended, and whose last words are still being read, since a child
-// holds its standard error: it was not killed.
+// TestStopEnded stops a process that has already ended, and whose standard error is still being read, since a
+// child holds it open: Stop does not report that the process was killed.
 func TestStopEnded(t *testing.T) {
-	cmd := launchable("orphan")
+	cmd := launchable("child")
 	cmd.WaitDelay = time.Hour
 	p := launch(t, cmd)
 	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
@@ -87,8 +87,8 @@ func TestStopEnded(t *testing.T) {
 	}
 }
 
-// TestLaunchGroup holds that a server is in the process group of this program, whose signals from the terminal
-// it gets, unless it is given one of its own.
+// TestLaunchGroup checks that a server is in this program's process group, and so gets the same signals from
+// the terminal, unless Setpgid gives it a group of its own.
 func TestLaunchGroup(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		cmd := launchable("serve")
@@ -96,7 +96,7 @@ func TestLaunchGroup(t *testing.T) {
 		p := launch(t, cmd)
 		group, err := syscall.Getpgid(cmd.Process.Pid)
 		if err != nil || (group == cmd.Process.Pid) != own || (group == syscall.Getpgrp()) == own {
-			t.Errorf("own %v: the group is %d, %v", own, group, err)
+			t.Errorf("own group %v: the process is in the group %d, %v", own, group, err)
 		}
 		if err := p.Stop(t.Context(), Steps{}); err != nil {
 			t.Error(err)
@@ -104,7 +104,7 @@ func TestLaunchGroup(t *testing.T) {
 	}
 }
 
-// testHelper launches a QEMU that needs a program, which is given its socket, and has each of them end first.
+// testHelper launches a QEMU with a helper, which gets its socket, twice: once QEMU ends first, once the helper.
 func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(socket string) *exec.Cmd, device string) {
 	t.Helper()
 	for _, first := range []string{"QEMU", "helper"} {
@@ -130,7 +130,7 @@ func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(s
 				t.Error(err)
 			}
 			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
-				t.Errorf("QEMU goes on: %v", err)
+				t.Errorf("QEMU does not answer after the end of its helper: %v", err)
 			}
 		}
 		if err := p.Stop(t.Context(), Steps{}); err != nil {

@@ -25,15 +25,15 @@ const (
 // An inFlight holds the commands that were sent and have no answer yet, and finds the one
 // that a reply answers. It is guarded by the session's mutex.
 type inFlight struct {
-	numbers    numbers
-	unnumbered *call  // the one that was sent without a number
-	order      uint64 // of the call sent last
-	total      int    // all calls except probes
-	waited     int    // calls that somebody waits for
-	inband     int    // calls that are not out-of-band, probes included
-	probes     int
-	fenced     bool // a command has files, and out-of-band execution is on: no other may be in flight
-	row        int  // how many commands were sent without a number since the last command that had one
+	numbers     numbers
+	unnumbered  *call  // the one that was sent without a number
+	order       uint64 // of the call sent last
+	total       int    // all calls except probes
+	awaited     int    // calls that somebody waits for
+	inband      int    // calls that are not out-of-band, probes included
+	probes      int
+	exclusive   bool // a command has files, and out-of-band execution is on: no other may be in flight
+	sinceNumber int  // how many commands were sent since the last one with a number
 
 	// proven is true when one of our commands has been answered. Until then a reply may
 	// be meant for an earlier client of the server, so commands have numbers that no
@@ -61,12 +61,12 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 		return false
 	case c.oob: // it has a number, and overtakes the others
 		return true
-	case oob && (f.fenced || f.inband >= maxInband || len(c.files) > 0 && f.inband > 0):
+	case oob && (f.exclusive || f.inband >= maxInband || len(c.files) > 0 && f.inband > 0):
 		return false
 	case f.unnumbered != nil && f.unnumbered.mode == whole && f.unnumbered.state != abandoned:
-		return false // whatever comes next is its answer
+		return false // the next message that is not an event is its answer
 	case c.mode == whole:
-		return f.proven && f.waited == 0 && f.unnumbered == nil && f.probes == 0 && f.numbers.get(c.taken) == nil
+		return f.proven && f.awaited == 0 && f.unnumbered == nil && f.probes == 0 && f.numbers.get(c.wholeID) == nil
 	}
 	return true
 }
@@ -78,13 +78,13 @@ func (f *inFlight) needsNumber(c *call, always bool) bool {
 	if c.mode == whole || f.withoutIDs {
 		return false
 	}
-	return always || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+	return always || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.sinceNumber >= maxUnnumbered
 }
 
 // needsProbe reports whether a probe, which has a number, must be sent before a whole
 // message, which has none.
 func (f *inFlight) needsProbe() bool {
-	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.withoutIDs)
+	return f.total+f.probes == 0 && (!f.proven || f.sinceNumber >= maxUnnumbered && !f.withoutIDs)
 }
 
 // add adds c, which is being sent now, with a number or without.
@@ -92,27 +92,27 @@ func (f *inFlight) add(c *call, numbered, oob bool) {
 	f.order++
 	c.order = f.order
 	if numbered {
-		taken := int64(0)
+		wholeID := int64(0)
 		if f.unnumbered != nil {
-			taken = f.unnumbered.taken
+			wholeID = f.unnumbered.wholeID
 		}
-		f.numbers.add(c, taken, !f.proven || c.mode == negotiate || c.mode == probe || c.eager)
-		f.row = 0
+		f.numbers.add(c, wholeID, !f.proven || c.mode == negotiate || c.mode == probe || c.eager)
+		f.sinceNumber = 0
 	} else {
 		f.unnumbered = c
-		f.row++
+		f.sinceNumber++
 	}
 	if c.mode == probe {
 		f.probes++
 	} else {
 		f.total++
-		f.waited++
+		f.awaited++
 	}
 	if !c.oob {
 		f.inband++
 	}
 	if len(c.files) > 0 {
-		f.fenced = oob
+		f.exclusive = oob
 	}
 }
 
@@ -146,18 +146,18 @@ func (f *inFlight) remove(c *call) {
 		f.total--
 	}
 	if c.state == sent && c.mode != probe {
-		f.waited--
+		f.awaited--
 	}
 	if !c.oob {
 		f.inband--
 	}
 	if len(c.files) > 0 {
-		f.fenced = false
+		f.exclusive = false
 	}
 }
 
 // abandon notes that nobody waits for a call any more. The call stays in flight.
-func (f *inFlight) abandon() { f.waited-- }
+func (f *inFlight) abandon() { f.awaited-- }
 
 // before returns the calls that were sent before the one with this order.
 func (f *inFlight) before(order uint64) []*call {
@@ -183,12 +183,11 @@ type numbers struct {
 	base  int64 // is added to make an id that no other client can have used
 }
 
-// add gives c the smallest free number. The parameter but is a number that c must not get;
-// 0: there is none. If unique is set, base is added to the number, so that no other client
-// can have used the id.
-func (n *numbers) add(c *call, but int64, unique bool) {
+// add gives c the smallest free number that is not except. If unique is set, base is added to
+// the number, so that no other client can have used the id.
+func (n *numbers) add(c *call, except int64, unique bool) {
 	i := 0
-	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {
+	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == except {
 		i++
 	}
 	for i >= len(n.calls) {

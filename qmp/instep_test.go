@@ -11,9 +11,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A reply that contradicts what is in flight is given to no call. It ends the
-// connection, since every later reply could be another call's.
-func TestContradiction(t *testing.T) {
+// A reply that fits no command in flight is given to no call. It ends the
+// connection, since every later reply could be for another call.
+func TestReplyThatFitsNoCommand(t *testing.T) {
 	for _, test := range []struct {
 		reply  string
 		flight int // commands with the server
@@ -64,8 +64,8 @@ func TestContradiction(t *testing.T) {
 	})
 }
 
-// One reply too many, which comes as the answer to a command without a number, has the
-// next ones get the reply of the one before: until the next number, when it is noticed.
+// If the server sends one reply too many, a command without a number takes it as its reply, and each
+// later one gets the reply to the command before it. The next command with a number detects this.
 func TestStrayReply(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		go func() {
@@ -102,7 +102,7 @@ func TestStrayReply(t *testing.T) {
 			}
 		}
 		if right != 10 || wrong > 1 {
-			t.Errorf("%d calls got their own reply, %d another's", right, wrong)
+			t.Errorf("%d calls got their own reply, %d that of another call", right, wrong)
 		}
 		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
 			t.Errorf("the connection ended with %v", err)
@@ -134,7 +134,7 @@ func TestStrayReply(t *testing.T) {
 			}
 		}
 		if wrong != maxUnnumbered {
-			t.Errorf("%d calls got another's reply", wrong)
+			t.Errorf("%d calls got the reply of another call", wrong)
 		}
 		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
 			t.Errorf("the connection ended with %v", err)
@@ -142,7 +142,7 @@ func TestStrayReply(t *testing.T) {
 	})
 }
 
-// The reply that a server owes to an earlier client is nobody's.
+// A reply that the server still sends to an earlier client is not given to any call.
 func TestLeftover(t *testing.T) {
 	for _, leftover := range []string{
 		`{"return": {"n": 1}}`, `{"return": {}, "id": 1}`, `{"return": [{}], "id": "libvirt-1"}`,
@@ -169,7 +169,7 @@ func TestLeftover(t *testing.T) {
 					t.Errorf("reported: %v", errs)
 				}
 			}, WithEventError(log.add))
-			// Without a negotiation the first command plays its part.
+			// Without a negotiation, the answer to the first command puts the session in step.
 			shake(t, func(t *testing.T, p *peer) {
 				r := p.expect(`{"execute":"a","id":#}`)
 				r2 := p.expect(`{"execute":"b","id":#}`)

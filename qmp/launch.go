@@ -131,7 +131,7 @@ func (p *Process) launch(ctx context.Context) error {
 		p.endAll()
 		return err
 	}
-	go p.attend()
+	go p.awaitEnd()
 	return nil
 }
 
@@ -226,7 +226,7 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 	as.prepare = func(s *session) { s.starting = !connected.Load() }
 	conn, err := dialStream(ctx, dial, o, as)
 	if err != nil {
-		return p.whyNot(err)
+		return p.connectError(err)
 	}
 	connected.Store(true)
 	p.Conn = conn
@@ -235,7 +235,7 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 
 // whyEnded returns why the stream of a session has ended with err. If the server has ended, too, it is the server's error.
 func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
-	timer := time.NewTimer(deathTime)
+	timer := time.NewTimer(exitWait)
 	defer timer.Stop()
 	select {
 	case <-p.exited:
@@ -248,8 +248,8 @@ func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
 	return err
 }
 
-// whyNot returns why there is no connection; err is not always the reason.
-func (p *Process) whyNot(err error) error {
+// connectError returns why connecting failed with err: the end of the process or of a helper, otherwise err.
+func (p *Process) connectError(err error) error {
 	if p.hasExited() {
 		if p.err != nil {
 			return p.err
@@ -264,8 +264,8 @@ func (p *Process) whyNot(err error) error {
 	return p.withStderr(err)
 }
 
-// attend waits for the end of the process, and then ends its connection and its helpers.
-func (p *Process) attend() {
+// awaitEnd waits for the end of the process, and then ends its connection and its helpers.
+func (p *Process) awaitEnd() {
 	defer close(p.over)
 	for _, h := range p.launched.helpers {
 		go p.watch(h)

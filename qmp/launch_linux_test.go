@@ -93,8 +93,8 @@ func gone(t *testing.T, p *Process) {
 	}
 }
 
-// TestLaunch: connected at once, for files, too; a second client; the caller's files keep
-// their numbers; nothing is left.
+// A launched server is connected at once, and files can be passed. A second client can connect, the
+// caller's files keep their numbers, and nothing is left.
 func TestLaunch(t *testing.T) {
 	checkLeaks(t)
 	r, w, err := os.Pipe()
@@ -117,7 +117,7 @@ func TestLaunch(t *testing.T) {
 	p.Conn.Close()
 	select {
 	case <-p.Done():
-		t.Fatal("it ended with its connection")
+		t.Fatal("the server ended with its connection")
 	default:
 	}
 	c, err := Dial(t.Context(), p.Addr())
@@ -137,7 +137,7 @@ func TestLaunch(t *testing.T) {
 	gone(t, p)
 }
 
-// TestLaunchFails at once, with the reason, and leaves nothing.
+// A launch that fails does so at once, with the reason, and leaves nothing.
 func TestLaunchFails(t *testing.T) {
 	name := filepath.Base(server("").Path)
 	for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{RetryFirst: true})}} {
@@ -152,7 +152,7 @@ func TestLaunchFails(t *testing.T) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			if errors.Is(err, context.Canceled) {
-				t.Errorf("nobody has canceled: %v", err)
+				t.Errorf("got %v, although nobody has cancelled", err)
 			}
 			reaped(t, cmd)
 		}
@@ -185,11 +185,11 @@ func TestLaunchFails(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(strings.TrimPrefix(taken, "unix:")); err != nil {
-		t.Errorf("somebody else's file: %v", err)
+		t.Errorf("the file of another program was removed: %v", err)
 	}
 }
 
-// TestLaunchCanceled in the middle of the start.
+// TestLaunchCanceled cancels a launch in the middle of the start.
 func TestLaunchCanceled(t *testing.T) {
 	checkLeaks(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -203,8 +203,8 @@ func TestLaunchCanceled(t *testing.T) {
 	reaped(t, cmd)
 }
 
-// TestLaunchCrash: the call that it crashed in has the reason, on a connection that would be
-// made again, too.
+// If a server crashes during a call, the error of the call has the reason, also on a connection that
+// would be made again.
 func TestLaunchCrash(t *testing.T) {
 	checkLeaks(t)
 	for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{})}} {
@@ -212,7 +212,7 @@ func TestLaunchCrash(t *testing.T) {
 		err := p.Conn.Execute(t.Context(), "crash", nil, nil)
 		exit, _ := errors.AsType[*exec.ExitError](err)
 		if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "signal: killed: qemu: internal error") {
-			t.Errorf("the call that it crashed in: %v", err)
+			t.Errorf("the call during which the server crashed: %v", err)
 		}
 		if err := ended(t, p); !errors.Is(err, exit) {
 			t.Error(err)
@@ -224,13 +224,13 @@ func TestLaunchCrash(t *testing.T) {
 	}
 }
 
-// TestLaunchReconnects as long as the process lives.
+// A launched server is connected to again as long as its process runs.
 func TestLaunchReconnects(t *testing.T) {
 	checkLeaks(t)
 	p := launch(t, launchable("serve"), WithReconnect(Reconnect{MinDelay: time.Millisecond}))
 	for range 3 {
 		if err := p.Conn.Execute(t.Context(), "drop", nil, nil); !errors.Is(err, ErrClosed) {
-			t.Errorf("the call that it dropped in: %v", err)
+			t.Errorf("the call during which the connection was lost: %v", err)
 		}
 		if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
 			t.Error(err)
@@ -248,7 +248,7 @@ func TestLaunchReconnects(t *testing.T) {
 	gone(t, p)
 }
 
-// TestStopSteps ends servers that listen to the one or the other.
+// TestStopSteps ends servers each of which reacts to only some of the steps.
 func TestStopSteps(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -284,7 +284,7 @@ func TestStopSteps(t *testing.T) {
 	}
 }
 
-// TestStopContext kills when its context ends, and terminates when there is no connection.
+// Stop kills the server when its context ends, and sends SIGTERM at once when there is no connection.
 func TestStopContext(t *testing.T) {
 	p := launch(t, launchable("serve"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -327,7 +327,7 @@ func TestLaunchClose(t *testing.T) {
 	gone(t, p)
 }
 
-// TestLaunchHelpers are there before the server, and end after it.
+// Helpers start before the server, and end after it.
 func TestLaunchHelpers(t *testing.T) {
 	checkLeaks(t)
 	socket := filepath.Join(t.TempDir(), "s")
@@ -345,7 +345,7 @@ func TestLaunchHelpers(t *testing.T) {
 		t.Error(err)
 	}
 	if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
-		t.Errorf("the server goes on: %v", err)
+		t.Errorf("the server does not answer after the end of a helper: %v", err)
 	}
 	if err := p.Stop(t.Context(), Steps{}); err != nil {
 		t.Error(err)
@@ -358,7 +358,7 @@ func TestLaunchHelpers(t *testing.T) {
 	gone(t, p)
 }
 
-// TestLaunchHelperFails before it is ready, or while the server starts.
+// A helper may fail before it is ready, or while the server starts.
 func TestLaunchHelperFails(t *testing.T) {
 	checkLeaks(t)
 	name := filepath.Base(server("").Path)
@@ -402,7 +402,7 @@ func TestLaunchHelperFails(t *testing.T) {
 	}
 }
 
-// TestLaunchLivesOn: a program launches a server and ends; another one finds it.
+// With LivesOn, a program launches a server and ends; another program finds the server.
 func TestLaunchLivesOn(t *testing.T) {
 	livesOn(t, "")
 }
@@ -444,14 +444,14 @@ func livesOn(t *testing.T, qemu string) {
 		t.Fatal(err)
 	}
 	if _, err := dead.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("it lives on after quit: %v", err)
+		t.Errorf("the process still runs after quit: %v", err)
 	}
 	if said, err := os.ReadFile(log); qemu == "" && (err != nil || !strings.HasPrefix(string(said), "hm")) {
 		t.Errorf("it said %q, %v", said, err)
 	}
 }
 
-// playLauncher launches a server that is to live on, and says nothing.
+// playLauncher launches a server that outlives it, and prints nothing.
 func playLauncher() {
 	cmd := launchable("serve")
 	if path := os.Getenv("QMP_TEST_QEMU"); path != "" {
@@ -473,7 +473,7 @@ func playLauncher() {
 	os.Exit(0)
 }
 
-// TestLaunchLoggedDeath: the reason is found in a log file, too.
+// If the server writes its standard error to a file, the reason of its end is read from that file.
 func TestLaunchLoggedDeath(t *testing.T) {
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {

@@ -14,18 +14,18 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// still is a QEMU without a machine that stands still.
+// still returns the command of a QEMU without a machine, which does not run.
 func still(q qemutest.QEMU, args ...string) *exec.Cmd {
 	return exec.Command(q.Path, append([]string{"-S", "-nodefaults", "-display", "none", "-machine", "none"}, args...)...)
 }
 
-// daemon is the storage daemon of a release.
+// daemon returns the command of a release's storage daemon.
 func daemon(t *testing.T, q qemutest.QEMU, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.Command(q.Tool(t, "qemu-storage-daemon"), args...)
 }
 
-// passFile has a server take a file.
+// passFile passes a file to a server.
 func passFile(t *testing.T, c *Conn) {
 	t.Helper()
 	f, err := os.Open(os.DevNull)
@@ -38,7 +38,7 @@ func passFile(t *testing.T, c *Conn) {
 	}
 }
 
-// TestQEMULaunch of each release and its storage daemon: files, a second client, an order end.
+// TestQEMULaunch launches each release and its storage daemon: files, a second client, an orderly end.
 func TestQEMULaunch(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		for kind, cmd := range map[string]*exec.Cmd{
@@ -76,7 +76,7 @@ func TestQEMULaunch(t *testing.T) {
 	})
 }
 
-// TestQEMULaunchFails of bad arguments, and of what a start comes to late.
+// TestQEMULaunchFails launches QEMUs with bad arguments, some of which are noticed late.
 func TestQEMULaunchFails(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)
@@ -100,7 +100,7 @@ func TestQEMULaunchFails(t *testing.T) {
 	})
 }
 
-// TestQEMULaunchCanceled at any moment of the start leaves nothing.
+// A launch that is cancelled at any moment of the start leaves nothing.
 func TestQEMULaunchCanceled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)
@@ -130,8 +130,8 @@ func TestQEMULaunchCanceled(t *testing.T) {
 	})
 }
 
-// TestQEMULaunchKilled: the calls that it leaves unanswered say so; one that is connected to
-// again does not wait for it.
+// If a QEMU is killed, the errors of unanswered calls say so. A connection with WithReconnect does
+// not wait for the QEMU to come back.
 func TestQEMULaunchKilled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)
@@ -154,7 +154,7 @@ func TestQEMULaunchKilled(t *testing.T) {
 	})
 }
 
-// TestQEMULaunchReconnects to a QEMU that drops its client.
+// TestQEMULaunchReconnects connects again to a QEMU whose connection was lost.
 func TestQEMULaunchReconnects(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)
@@ -176,7 +176,7 @@ func TestQEMULaunchReconnects(t *testing.T) {
 	})
 }
 
-// TestQEMULaunchMany at the same time.
+// TestQEMULaunchMany launches many QEMUs at the same time.
 func TestQEMULaunchMany(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		checkLeaks(t)

@@ -43,7 +43,7 @@ func TestWindow(t *testing.T) {
 					"qmp: c32: context canceled: the command was not sent: the server has not answered the 32 commands sent before it")
 			}
 		}
-		for range 100 { // what nobody waits for any more is with the server still
+		for range 100 { // abandoned commands are still in flight
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			require.ErrorIs(t, p.Execute(ctx, "late", nil, nil), ErrNotSent)
 			cancel()
@@ -115,7 +115,7 @@ func TestWindowAfterStall(t *testing.T) {
 			case d := <-recovered:
 				assert.Less(t, d, 2*time.Second)
 			case <-time.After(20 * time.Second):
-				t.Fatal("a caller gets nothing done")
+				t.Fatal("no call of a caller succeeds")
 			}
 		}
 	})
@@ -160,7 +160,7 @@ func TestEventMemory(t *testing.T) {
 		one.Close()
 		reader.Close()
 		r := &p.core.events
-		assert.Zero(t, r.used.Load(), "nothing waits any more")
+		assert.Zero(t, r.used.Load(), "no events are left")
 	}, WithMaxMessage(limit))
 }
 
@@ -176,7 +176,7 @@ func TestLargeGreeting(t *testing.T) {
 	}, func(t *testing.T, c *Conn, err error) { require.NoError(t, err) })
 }
 
-// TestHostileText has a server whose words would move the cursor and forge a line.
+// TestHostileText has a server whose text would move the cursor and forge a line of a log.
 func TestHostileText(t *testing.T) {
 	const evil = `\u001b[2J\n2026 root: all is well\u202e\u0000`
 	const harmless = `\x1b[2J\n2026 root: all is well\u202e\x00`
@@ -196,7 +196,7 @@ func TestHostileText(t *testing.T) {
 			assert.Equal(t, -1, strings.IndexFunc(err.Error(), func(r rune) bool { return r < ' ' || r == 0x202e }), "%q", err.Error())
 			if strings.Contains(reply, "class") {
 				require.EqualError(t, err, "qmp: x: "+harmless+" ("+harmless+")")
-				assert.Equal(t, "\x1b[2J\n2026 root: all is well\u202e\x00", err.(*Error).Desc, "the field is as it came")
+				assert.Equal(t, "\x1b[2J\n2026 root: all is well\u202e\x00", err.(*Error).Desc, "the field is not changed")
 			}
 		}
 		p.peer.send("%s\r\n\x1b[2J\r\n", `{"`+evil+`": 1}`)
@@ -209,8 +209,8 @@ func TestHostileText(t *testing.T) {
 	})
 }
 
-// TestGreetAndDrop has a server that greets, negotiates and drops: it is dialled ever more
-// seldom, as if nobody were there.
+// TestGreetAndDrop has a server that greets, negotiates and closes the connection: it is dialled at
+// growing intervals, as if it did not answer.
 func TestGreetAndDrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dials, lasts atomic.Int64
@@ -271,7 +271,7 @@ func TestSetupMustNotWait(t *testing.T) {
 	})
 }
 
-// TestMayHaveRun has the errors of calls that were refused, not sent, and neither.
+// TestMayHaveRun has the errors of calls that were refused, that were not sent, and others.
 func TestMayHaveRun(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -282,7 +282,7 @@ func TestMayHaveRun(t *testing.T) {
 		assert.False(t, MayHaveRun(p.Execute(ctx, "b", nil, nil)))
 		assert.False(t, MayHaveRun(p.Execute(t.Context(), "b", 5, nil)), "arguments that cannot be encoded")
 		_, err := p.RoundTrip(t.Context(), []byte("7"))
-		assert.False(t, MayHaveRun(err), "a message that is none")
+		assert.False(t, MayHaveRun(err), "a message that is not an object")
 		assert.False(t, MayHaveRun(p.With(OutOfBand()).Execute(t.Context(), "b", nil, nil)))
 		assert.False(t, MayHaveRun(&Error{}))
 		assert.True(t, MayHaveRun(nil))
@@ -291,8 +291,8 @@ func TestMayHaveRun(t *testing.T) {
 	})
 }
 
-// TestNoReplyOfOurOwnEnd has a connection that ends for a reason of ours while a command
-// waits that succeeds by the server's end.
+// TestNoReplyOfOurOwnEnd has a connection that this side ends while a command waits that would
+// succeed if the server ended the connection.
 func TestNoReplyOfOurOwnEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		done := async(func() error { return p.ExecuteNoReply(t.Context(), "guest-shutdown", nil) })

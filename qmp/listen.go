@@ -48,7 +48,7 @@ func (l *Listener) Addr() string { return l.addr }
 
 // Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] means that
 // the listener is closed; other errors concern this server only, or ctx. A peer that
-// connects and does not greet delays this Accept for as long as [WithHandshakeTimeout] and
+// connects and does not greet delays this call of Accept for as long as [WithHandshakeTimeout] and
 // ctx allow. It does not delay other calls of Accept that run at the same time.
 func (l *Listener) Accept(ctx context.Context, opts ...Option) (*Conn, error) {
 	rw, err := l.AcceptStream(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// A QEMU connects to us, and comes back as often as it is let go.
+// A QEMU connects to us, and connects again each time that we close the connection.
 func TestQEMUListen(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -44,7 +44,7 @@ func TestQEMUListen(t *testing.T) {
 				}
 				c.Close()
 			}
-			// The same with a connection that outlives the server's.
+			// The same with WithReconnect, whose connection outlives each connection of the server.
 			restored := make(chan struct{}, 10)
 			c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{
 				OnReconnect: func(*Conn) { restored <- struct{}{} },

@@ -108,7 +108,7 @@ func TestListenFile(t *testing.T) {
 	}
 }
 
-// Another's file at the same path stays.
+// A file of another program at the same path is not removed.
 func TestListenCloseLeavesOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	old, err := Listen(t.Context(), UnixAddr(path))
@@ -126,7 +126,7 @@ func TestListenCloseLeavesOthers(t *testing.T) {
 	for range 2 {
 		old.Close()
 		if _, err := os.Lstat(path); err != nil {
-			t.Fatalf("another's socket is gone: %v", err)
+			t.Fatalf("the socket of another program was removed: %v", err)
 		}
 	}
 	other.Close()
@@ -138,7 +138,7 @@ func TestListenCloseLeavesOthers(t *testing.T) {
 	}
 	other.Close() // may have the inode number of what it removed
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("another's file is gone: %v", err)
+		t.Errorf("the file of another program was removed: %v", err)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestAcceptEnds(t *testing.T) {
 		want := "qmp: accept at " + l.Addr() + ": context canceled: the user went away"
 		wantErr(t, err, why, want)
 	}
-	// The listener is as good as before.
+	// The listener can still be used.
 	go connectTo(t, l.Addr())
 	c, err := l.Accept(t.Context())
 	if err != nil {
@@ -196,7 +196,7 @@ func TestAcceptEnds(t *testing.T) {
 	}
 }
 
-// What connects and says nothing holds up nobody else.
+// A peer that connects and sends nothing does not delay others.
 func TestAcceptSilent(t *testing.T) {
 	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
 	if err != nil {
@@ -230,11 +230,11 @@ func TestAcceptSilent(t *testing.T) {
 	want := "qmp: handshake: waiting for the greeting: context canceled" + hint + " (accepted at " + l.Addr() + ")"
 	wantErr(t, err, context.Canceled, want)
 	if _, err := silent.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the silent one is not let go: %v", err)
+		t.Errorf("the connection of the silent peer is not closed: %v", err)
 	}
 }
 
-// A connection lasts while its server comes back.
+// A connection stays when its server goes away and connects again.
 func TestListenReconnects(t *testing.T) {
 	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A breaking stream can be written to until a number of bytes have been written.
+// A breaking stream fails after a number of bytes have been written.
 type breaking struct {
 	net.Conn
 	left *atomic.Int64
@@ -33,7 +33,7 @@ func (s breaking) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// A command without a reply succeeds by the server's end only if all of it was written.
+// A command without a reply succeeds when the server closes the connection only if all of the command was written.
 func TestNoReplyNotWritten(t *testing.T) {
 	const shutdown = `{"execute":"guest-shutdown","id":1}`
 	for name, test := range map[string]struct {

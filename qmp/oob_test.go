@@ -14,8 +14,8 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// Forty callers: seven commands are with the server, the others go in the order of
-// the calls, and one that is out-of-band passes all of them.
+// Forty callers: seven commands are in flight, the others are sent in the order of
+// the calls, and an out-of-band command overtakes all of them.
 func TestOutOfBand(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		const callers = 40
@@ -54,7 +54,7 @@ func TestOutOfBand(t *testing.T) {
 	}, WithOOB())
 }
 
-// A command that nobody waits for any more keeps its place with the server.
+// An abandoned command stays in flight, and counts.
 func TestOutOfBandAbandoned(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -83,8 +83,8 @@ func TestOutOfBandAbandoned(t *testing.T) {
 	}, WithOOB())
 }
 
-// The reply to an out-of-band command says nothing about those before it, even
-// when a reply was lost; nor does a whole message hold it up.
+// The reply to an out-of-band command does not show that earlier commands get no reply, even
+// if a reply was lost; and a whole message does not delay an out-of-band command.
 func TestOutOfBandOvertakes(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		oob := p.With(OutOfBand())

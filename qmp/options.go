@@ -71,8 +71,8 @@ func WithHandshakeTimeout(d time.Duration) Option {
 }
 
 // WithoutHandshake is for a stream on which somebody else has negotiated, such as a
-// descriptor that another process hands over: QEMU greets and negotiates once a stream. The
-// connection waits for nothing; its [Greeting] is zero, and [WithOOB] has no effect. Replies to
+// descriptor that another process hands over: QEMU greets and negotiates once per stream. The
+// connection does not wait for a greeting; its [Greeting] is zero, and [WithOOB] has no effect. Replies to
 // commands of the earlier user are reported ([WithEventError]) and dropped. A new stream to a QEMU
 // refuses all commands without a negotiation: [WithReconnect] helps only where somebody negotiates
 // on each new stream, too.
@@ -195,7 +195,7 @@ func (c *Conn) limit(ctx context.Context, command string) (context.Context, cont
 	return context.WithTimeoutCause(ctx, *d, timeoutError(*d))
 }
 
-// A timeoutError is how long a limit was.
+// A timeoutError is the time limit that a call has exceeded.
 type timeoutError time.Duration
 
 func (e timeoutError) Error() string { return "no reply within " + time.Duration(e).String() }

@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 )
 
-// Options that are given nil are as those that are not given.
+// An option whose argument is nil sets the default.
 func TestNilOptions(t *testing.T) {
 	var said bytes.Buffer
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(&said)
-	failing := func(error) { t.Error("an option counts that was taken back") }
+	failing := func(error) { t.Error("the first of two options counts") }
 	bubble(t, func(t *testing.T, p pair) {
 		p.peer.send("rubbish\n{\"x\": 1}\n")
 		synctest.Wait()
@@ -36,7 +36,7 @@ func wantPanic(t *testing.T, want string, f func()) {
 	f()
 }
 
-// What cannot work without a function says so at once, not in a goroutine later.
+// A nil function is an error or a panic at once, not later in a goroutine.
 func TestNilFunctions(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		wantPanic(t, "qmp: OnEvent: the function is nil", func() { p.OnEvent("X", nil) })

@@ -17,8 +17,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A peer is the server's end of a connection, played by the test step by step.
-// What it gets wrong is up to the test; that is why it knows no protocol.
+// A peer is the server's end of a connection, which the test controls step by step.
+// It does not know the protocol, so that a test can send anything.
 type peer struct {
 	t   testing.TB
 	rw  io.ReadWriteCloser
@@ -137,7 +137,7 @@ func (l *errorLog) take() []error {
 	return errs
 }
 
-// A bench of one connection and its peer, in a bubble of synthetic time.
+// A pair is a connection and its peer, in a synctest bubble.
 type pair struct {
 	*Conn
 	peer *peer
@@ -183,7 +183,7 @@ func async(f func() error) <-chan error {
 	return done
 }
 
-// pending fails the test if done has something already.
+// pending fails the test if done already has a value.
 func pending(t *testing.T, what string, done <-chan error) {
 	t.Helper()
 	synctest.Wait()

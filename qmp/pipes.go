@@ -12,11 +12,11 @@ import (
 // child of the process that holds the outputs open, and for a reader or a writer that
 // blocks.
 type pipes struct {
-	theirs  []*os.File // the ends of the process
-	inputs  []*os.File // our ends, to be written to
-	outputs []*os.File // our ends, to be read from
-	copying []func()
-	heard   sync.WaitGroup // all outputs, to their ends
+	theirs      []*os.File // the ends of the process
+	inputs      []*os.File // our ends, to be written to
+	outputs     []*os.File // our ends, to be read from
+	copying     []func()
+	outputsRead sync.WaitGroup // the goroutines that read outputs
 }
 
 // feed returns a file from which the process reads the content of the reader from.
@@ -43,7 +43,7 @@ func (s *pipes) drain(to io.Writer) (*os.File, error) {
 	}
 	s.theirs, s.outputs = append(s.theirs, theirs), append(s.outputs, ours)
 	s.copying = append(s.copying, func() {
-		s.heard.Go(func() {
+		s.outputsRead.Go(func() {
 			_, _ = io.Copy(to, ours)
 			ours.Close()
 		})
@@ -69,15 +69,15 @@ func (s *pipes) abandon() {
 // end ends the copying after the process has ended: what it wrote may be read for as long as limit.
 func (s *pipes) end(limit time.Duration) {
 	closeAll(s.inputs)
-	heard := make(chan struct{})
+	copied := make(chan struct{})
 	go func() {
-		defer close(heard)
-		s.heard.Wait()
+		defer close(copied)
+		s.outputsRead.Wait()
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-heard:
+	case <-copied:
 	case <-timer.C:
 		for _, f := range s.outputs {
 			_ = f.SetReadDeadline(time.Now())

@@ -94,8 +94,8 @@ func (p *Process) Close() error {
 
 // Steps says how long [Process.Stop] waits for a process to end after each step.
 type Steps struct {
-	// Powerdown is how long to wait for the guest after its power button was pressed. A guest that does not
-	// run, or ignores the button, does nothing. 0: the button is not pressed.
+	// Powerdown is how long to wait for the guest after its power button was pressed. The button has no effect
+	// on a guest that does not run or that ignores it. 0: the button is not pressed.
 	Powerdown time.Duration
 	// Quit is how long to wait for the process after the command quit. 0: 10 s; negative: the command is not sent.
 	Quit time.Duration

@@ -347,15 +347,15 @@ func TestQEMU(t *testing.T) {
 	})
 }
 
-// A second client gets silence, and the server when the first has gone.
+// A second client gets no greeting until the first has left.
 // A client that takes over a monitor while the command of the one before still runs gets
-// its own replies, not that one's: 300 of 300 with QAPI_LONG=1.
+// its own replies, not those to the client before it: 300 of 300 times with QAPI_LONG=1.
 // The same without a negotiation: the first command's id shows which reply is its own.
-// SIGSTOP: calls honour their deadline and the connection lives on. SIGTERM: its
+// SIGSTOP: calls honour their deadline and the connection stays open. SIGTERM: its
 // event is the last. SIGKILL: every call ends.
-// Many callers at once get each their own reply, while another monitor provokes
-// events that both see.
+// Each of many concurrent callers gets its own reply, while another monitor causes
+// events that both monitors get.
 // mixedCall issues one of several commands and checks that the reply is its own.
 // A large argument arrives, and comes back.
 // Events in great number: none is lost, all are in order, and calls go on.
-// A manager's day: QEMU is killed and started again, and the connection is back.
+// QEMU is killed and started again, and the connection is made again.

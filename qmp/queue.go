@@ -28,8 +28,8 @@ type GapError struct {
 func (e *GapError) Error() string { return "qmp: events may be missing here: " + e.Cause.Error() }
 func (e *GapError) Unwrap() error { return e.Cause }
 
-// goesOn reports whether a stream of events goes on after err.
-func goesOn(err error) bool {
+// continues reports whether a stream of events goes on after err.
+func continues(err error) bool {
 	switch err.(type) {
 	case *OverflowError, *GapError:
 		return true

@@ -49,7 +49,7 @@ func (s *session) receive(m *wire.Message) error {
 	return nil
 }
 
-// reply passes an answer to the call it belongs to.
+// reply passes an answer to the call that it belongs to.
 func (s *session) reply(m *wire.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *session) reply(m *wire.Message) error {
 	if c == nil || c.mode != whole && !m.IsReply() {
 		return s.unclaimedLocked(m)
 	}
-	if s.agent == nil { // for an agent, the answer to a synchronisation sets it
+	if s.agent == nil { // with an agent, the answer to a synchronisation sets proven
 		s.flight.proven = true
 	}
 	if c.number == 0 && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil {
@@ -138,9 +138,9 @@ func (s *session) unclaimedLocked(m *wire.Message) error {
 	case !s.flight.proven && s.agent != nil: // after a synchronisation such answers are normal
 	case !s.flight.proven:
 		err := fmt.Errorf("%s belongs to an earlier client of this server", m.Describe())
-		s.hello.before = err
+		s.hello.unexpected = err
 		s.report.add(fmt.Errorf("qmp: %w", err))
-		if s.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // or it answers our first command, which the server could not parse
+		if s.hello.ready && m.Members[wire.Error] != nil && m.Members[wire.ID] == nil { // it may also be for our first command, which the server could not parse
 			s.recoverLocked(&lostReply{refusal: bytes.Clone(m.Members[wire.Error])})
 		}
 	case m.Members[wire.Error] != nil && m.Members[wire.ID] == nil && s.flight.total > 0: // servers send it for a request that they cannot parse
@@ -163,13 +163,13 @@ func (s *session) garbage(err error) {
 func (s *session) garbageLocked(err error) {
 	s.report.add(fmt.Errorf("qmp: %w", err))
 	if !s.hello.ready {
-		s.hello.before = err
+		s.hello.unexpected = err
 	}
 	s.recoverLocked(&lostReply{err: err})
 }
 
 // damaged is called when a reply may have been lost: a call got bytes that are not
-// JSON, and they may contain the reply to another call; or the end of a message is missing,
+// JSON, which may contain the reply to another call; or the end of a message is missing,
 // and may still come.
 func (s *session) damaged(err error) {
 	s.mu.Lock()

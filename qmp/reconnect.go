@@ -30,14 +30,14 @@ type Reconnect struct {
 	// fails when its first attempt fails.
 	//
 	// Together with a [WithHandshakeTimeout] of a second or two it connects to a
-	// QEMU 5.2 that is just starting: there two threads may accept the connection, and
+	// QEMU 5.2 that is just starting: two of its threads may accept the connection, and
 	// QEMU then hangs until it is dialled again.
 	RetryFirst bool
 
 	// GiveUp, if set, is called before each attempt: with 0 and the error that ended the
 	// connection, or with the number of attempts that have failed since then and the error
 	// of the last one. (With RetryFirst, the first call is for the dial's second attempt.)
-	// If it returns true, the connection has ended for good. It must not wait for a
+	// If it returns true, the connection ends and is not made again. GiveUp must not wait for a
 	// command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
@@ -47,8 +47,8 @@ type Reconnect struct {
 	// connection may be read before OnReconnect is called. So a program that follows a state by a
 	// subscription queries the state after each GapError, and needs neither function.
 	//
-	// The server may be another one after a reconnection: then what was
-	// plugged into the old one, or enabled in it, has to be done again.
+	// After a reconnection the server may be another one: then devices have to be plugged in,
+	// and settings made, again.
 	OnDisconnect func(err error)
 	OnReconnect  func(c *Conn)
 
@@ -91,24 +91,24 @@ type beginFunc func(ctx context.Context, now *Conn, done func(error))
 // A supervisor makes a new session when one is lost.
 type supervisor struct {
 	Reconnect
-	core    *core
-	connect func(context.Context) (io.ReadWriteCloser, error)
-	as      kind
-	conn    *Conn
-	ctx     context.Context // is cancelled when the connection ends
-	cancel  context.CancelFunc
-	over    chan struct{}
-	news    sequence // runs the calls of OnDisconnect and OnReconnect
+	core      *core
+	connect   func(context.Context) (io.ReadWriteCloser, error)
+	as        kind
+	conn      *Conn
+	ctx       context.Context // is cancelled when the connection ends
+	cancel    context.CancelFunc
+	over      chan struct{}
+	callbacks sequence // runs OnDisconnect and OnReconnect
 
 	mu      sync.Mutex
 	session *session      // the newest one, which may have ended
-	failed  error         // why the last attempt to make another failed, if one was made
+	failed  error         // why the last attempt to make a new session failed; nil: none has failed
 	up      bool          // session can be used, as far as is known
 	wasUp   bool          // session, or an earlier one, could be used
 	since   time.Time     // when session became usable
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
-	err     error         // why the connection has ended for good
+	err     error         // why the connection has ended and is not made again; nil: it has not ended
 	live    pendingCount
 }
 
@@ -132,7 +132,7 @@ func (r Reconnect) dial(
 		Reconnect: r, core: newCore(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
 	}
-	s.news.pool = &s.core.pool
+	s.callbacks.pool = &s.core.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.conn = &Conn{core: s.core, again: s}
 	s.session = newSession(nil, s.core) // stands for the first one, until there is one
@@ -161,7 +161,7 @@ func (sup *supervisor) attempt(ctx context.Context) error {
 		return err
 	}
 	s := newSession(rw, sup.core)
-	s.lasting = true
+	s.reconnects = true
 	sup.as.prepare(s)
 	if err := sup.as.open(s, ctx); err != nil {
 		sup.missed(s)
@@ -186,7 +186,7 @@ func (sup *supervisor) attempt(ctx context.Context) error {
 func (sup *supervisor) missed(s *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.heard && s.err != nil {
+	if s.hasEvents && s.err != nil {
 		sup.core.events.interrupt(&GapError{s.err})
 	}
 }
@@ -199,7 +199,7 @@ func (sup *supervisor) use(s *session) bool {
 		return false
 	}
 	if sup.wasUp && sup.OnReconnect != nil {
-		sup.news.add(func() { sup.OnReconnect(sup.conn) })
+		sup.callbacks.add(func() { sup.OnReconnect(sup.conn) })
 	}
 	sup.session, sup.up, sup.wasUp, sup.since = s, true, true, time.Now()
 	sup.changeLocked()
@@ -225,7 +225,7 @@ func (sup *supervisor) lost(err error) {
 	sup.changeLocked()
 	sup.core.events.interrupt(&GapError{err})
 	if sup.OnDisconnect != nil {
-		sup.news.add(func() { sup.OnDisconnect(err) })
+		sup.callbacks.add(func() { sup.OnDisconnect(err) })
 	}
 	go func() { _ = sup.persist(sup.ctx, err, 0) }() // if it fails, it has ended the connection
 }
@@ -272,8 +272,8 @@ func (sup *supervisor) nextDelay() time.Duration {
 	return sup.delay
 }
 
-// now returns the session if there is one that can be used. Otherwise either err is why a
-// call must fail now, or change is closed when there may be a session.
+// now returns the session if it can be used. Otherwise, either err is not nil, and a call must
+// fail with it; or the call waits until change is closed, and tries again.
 func (sup *supervisor) now() (s *session, change <-chan struct{}, err error) {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
@@ -295,12 +295,12 @@ func (sup *supervisor) now() (s *session, change <-chan struct{}, err error) {
 // wait waits for a session and returns it. It ignores one that has failed.
 func (sup *supervisor) wait(ctx context.Context, command string, failed *session) (*session, error) {
 	for {
-		l, change, err := sup.now()
+		s, change, err := sup.now()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("qmp: %s: %w", command, err)
-		case l != nil && l != failed:
-			return l, nil
+		case s != nil && s != failed:
+			return s, nil
 		}
 		select {
 		case <-change:
@@ -325,7 +325,7 @@ func (sup *supervisor) absence() error {
 	return sup.session.closedBy()
 }
 
-// again reports whether a call that ended with err must be repeated.
+// again reports whether a call that ended with err must be made again.
 func (sup *supervisor) again(err error) bool {
 	return !sup.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
@@ -334,7 +334,7 @@ func (sup *supervisor) handle(c *Conn, s *session) *Conn {
 	return &Conn{core: sup.core, session: s, opts: c.opts}
 }
 
-// do makes a call by f. It repeats it on the next session if it was not sent.
+// do calls f, which makes a call. If the command was not sent, do calls f again with the next session.
 func (sup *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
 	if sup.core.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
@@ -344,14 +344,14 @@ func (sup *supervisor) do(ctx context.Context, c *Conn, command string, f func(n
 	sup.begin()
 	defer sup.finish()
 	for failed := (*session)(nil); ; {
-		l, err := sup.wait(ctx, command, failed)
+		s, err := sup.wait(ctx, command, failed)
 		if err != nil {
 			return err
 		}
-		if err = f(sup.handle(c, l)); !sup.again(err) {
+		if err = f(sup.handle(c, s)); !sup.again(err) {
 			return err
 		}
-		failed = l
+		failed = s
 	}
 }
 
@@ -366,12 +366,12 @@ func (sup *supervisor) start(ctx context.Context, c *Conn, command string, begin
 	}
 	var on func(s *session)
 	later := func(failed *session) {
-		l, err := sup.wait(ctx, command, failed)
+		s, err := sup.wait(ctx, command, failed)
 		if err != nil {
 			sup.core.pool.add(taskFunc(func() { finish(err) }))
 			return
 		}
-		on(l)
+		on(s)
 	}
 	on = func(s *session) {
 		begin(ctx, sup.handle(c, s), func(err error) {
@@ -382,8 +382,8 @@ func (sup *supervisor) start(ctx context.Context, c *Conn, command string, begin
 			}
 		})
 	}
-	if l, _, _ := sup.now(); l != nil {
-		on(l)
+	if s, _, _ := sup.now(); s != nil {
+		on(s)
 	} else {
 		go later(nil)
 	}
@@ -413,7 +413,7 @@ func (sup *supervisor) last() *session {
 	return sup.session
 }
 
-// end closes the connection for good because of cause; nil means that the user closed it.
+// end closes the connection because of cause, so that it is not made again; nil means that the user closed it.
 func (sup *supervisor) end(cause error) {
 	sup.mu.Lock()
 	if sup.err != nil {

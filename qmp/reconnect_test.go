@@ -160,7 +160,7 @@ func TestReconnect(t *testing.T) {
 }
 
 // However long OnDisconnect takes, it and OnReconnect are called in order.
-func TestReconnectNews(t *testing.T) {
+func TestReconnectCallbackOrder(t *testing.T) {
 	var said []string
 	var gate chan struct{} // of the bubble
 	cfg := Reconnect{
@@ -186,7 +186,7 @@ func TestReconnectNews(t *testing.T) {
 }
 
 // After a reconnection the server may still send a reply to the connection that was
-// lost. It is nobody's.
+// lost. It is not given to any call.
 func TestReconnectLeftover(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
 		lost := async(func() error { return r.Execute(t.Context(), "query-qmp-schema", nil, nil) })
@@ -210,7 +210,7 @@ func TestReconnectLeftover(t *testing.T) {
 	})
 }
 
-// Attempts come at growing distances, each shortened by up to a half.
+// Attempts come at growing intervals, each shortened by up to a half.
 func TestReconnectBackoff(t *testing.T) {
 	reconnecting(t, Reconnect{MinDelay: time.Second, MaxDelay: 5 * time.Second}, func(t *testing.T, r *redialled, p *peer) {
 		r.away = 5
@@ -288,7 +288,7 @@ func TestReconnectContext(t *testing.T) {
 	})
 }
 
-// Who sees a quit gives up, and the connection ends as any other does.
+// If GiveUp returns true, for example after quit, the connection ends as any other does.
 func TestReconnectGiveUp(t *testing.T) {
 	quit := false
 	asked := 0
@@ -406,9 +406,9 @@ func TestReconnectCallbacks(t *testing.T) {
 	})
 }
 
-// Whatever is cut when: no command runs twice, and each caller knows what it can
-// know of its own.
-func TestReconnectUnderFire(t *testing.T) {
+// Wherever the connection is cut, no command runs twice, and each caller learns as much as possible
+// about its own command.
+func TestReconnectUnderLoad(t *testing.T) {
 	runs := 20
 	if long() {
 		runs = 1000
@@ -435,7 +435,7 @@ func TestReconnectUnderFire(t *testing.T) {
 							t.Errorf("%s ran twice", q.Execute)
 						}
 						if rng.IntN(10) == 0 {
-							break // it ran, and nobody hears of it
+							break // it ran, and its reply is lost
 						}
 						p.answer(q, `"`+q.Execute+`"`)
 					}
@@ -514,7 +514,7 @@ func TestReconnectAgent(t *testing.T) {
 	})
 }
 
-// A call's own time limit holds for one with a callback, too, when nobody is there.
+// The time limit of a call with a callback also applies while there is no connection.
 func TestReconnectGoTimeout(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
 		r.away = 1 << 30

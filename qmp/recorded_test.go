@@ -23,8 +23,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
-// A dialogue is one with a real QEMU, recorded with package record: what was asked,
-// and what came of it.
+// A dialogue was recorded with a real QEMU by package record: the commands and their
+// outcomes.
 type dialogue struct {
 	session *record.Session
 	asked   []exchange
@@ -74,7 +74,7 @@ func readDialogue(t *testing.T, path string) dialogue {
 	return d
 }
 
-// A wire passes on what a server says, with a fault at a byte.
+// A wire passes on what a server sends, with a fault at a byte.
 type wire struct {
 	to     net.Conn
 	rng    *rand.Rand
@@ -102,8 +102,8 @@ func (w *wire) write(text []byte) bool {
 	return err == nil
 }
 
-// mishaps are what may happen at any byte. Those that are harmless lose nothing.
-var mishaps = []struct {
+// wireFaults are what may happen at any byte. Those that are harmless lose nothing.
+var wireFaults = []struct {
 	name     string
 	harmless bool
 	stroke   func(w *wire, text []byte) bool
@@ -136,8 +136,8 @@ var mishaps = []struct {
 	}},
 }
 
-// TestRecordedDialogues has what real QEMUs said again, with a mishap at a byte: at
-// every byte with QAPI_LONG=1. No call gets a reply that is not its own, none hangs,
+// TestRecordedDialogues replays what real QEMUs sent, with a fault at one byte, or, with
+// QAPI_LONG=1, at every byte in turn. No call gets a reply that is not its own, none hangs,
 // and no goroutine is left, which a bubble checks.
 func TestRecordedDialogues(t *testing.T) {
 	paths, err := filepath.Glob("testdata/dialogues/*.jsonl")
@@ -152,14 +152,14 @@ func TestRecordedDialogues(t *testing.T) {
 	}
 	for _, path := range paths {
 		d := readDialogue(t, path)
-		for _, m := range mishaps {
+		for _, m := range wireFaults {
 			t.Run(filepath.Base(path)+" "+m.name, func(t *testing.T) {
 				for at := 0; at < d.bytes && !t.Failed(); at += step {
 					synctest.Test(t, func(t *testing.T) {
 						w := &wire{at: at, stroke: m.stroke, rng: rand.New(rand.NewPCG(uint64(at), 0))}
 						d.play(t, w, m.harmless)
 						if t.Failed() {
-							t.Logf("with the mishap at byte %d", at)
+							t.Logf("with the fault at byte %d", at)
 						}
 					})
 				}
@@ -171,7 +171,7 @@ func TestRecordedDialogues(t *testing.T) {
 // play has the dialogue through a wire.
 func (d dialogue) play(t *testing.T, w *wire, harmless bool) {
 	player := d.session.Replay(record.Options{})
-	defer player.Close() // with mishaps not all of it comes
+	defer player.Close() // with a fault, not all of it comes
 	server := player.Pipe()
 	ours, theirs := net.Pipe()
 	w.to = theirs

@@ -10,38 +10,38 @@ import (
 // to the first may be lost as well.
 const maxProbes = 2
 
-// A recovery is what a session does when a reply may have been lost, or an unexpected one
-// may come. Servers answer in order: after the reply to a later command, no reply to an
-// earlier one can come. To make sure that there is a later command, a probe is sent: a
+// A session begins a recovery when a reply may have been lost, or an unexpected reply may
+// come. Servers answer in order: after the reply to a later command, no reply to an
+// earlier command can come. To make sure that there is a later command, a probe is sent: a
 // command that changes nothing and is always answered. Until a later command is answered,
 // every command has a number, and replies that answer none of them are reported and dropped.
 //
 // It is guarded by the session's mutex.
 type recovery struct {
 	on     bool
-	since  uint64     // the order of the last call that was sent before it began, or began again
+	since  uint64     // the order of the last call that was sent before the recovery began, or began again
 	lost   *lostReply // the outcome of calls that turn out to have no answer; nil: nothing was lost
 	queued int        // probes that have not been sent yet
 }
 
 // A lostReply is the outcome of a call whose reply is lost.
 type lostReply struct {
-	refusal []byte // an error member that came without an id, as it does when a server cannot parse a command
-	err     error  // or an error that describes what came instead of a reply
+	refusal []byte // an error member without an id, which a server sends when it cannot parse a command
+	err     error  // otherwise an error that describes what came in place of a reply
 }
 
 // recoverLocked begins a recovery: a reply may have been lost, or part of one may still
-// come. what is the outcome of a call whose reply is lost, nil if none can be lost.
-func (s *session) recoverLocked(what *lostReply) {
+// come. If a reply may have been lost, its call ends with the given outcome; nil: none was lost.
+func (s *session) recoverLocked(outcome *lostReply) {
 	r := &s.recovery
 	r.since, r.on = s.flight.order, true
-	if what == nil || s.flight.total+s.flight.probes == 0 {
+	if outcome == nil || s.flight.total+s.flight.probes == 0 {
 		return
 	}
 	if r.lost == nil {
-		r.lost = what
+		r.lost = outcome
 	}
-	if what.refusal == nil || s.flight.probes+r.queued == 0 { // one broken request can cause many refusals: one probe is enough
+	if outcome.refusal == nil || s.flight.probes+r.queued == 0 { // one broken request can cause many refusals: one probe is enough
 		s.queueProbeLocked()
 		s.kickLocked()
 	}
@@ -85,11 +85,11 @@ func (s *session) settleLocked(c *call) {
 }
 
 // loseReplyLocked finishes a call whose reply is lost.
-func (s *session) loseReplyLocked(c *call, what *lostReply) {
-	if what.refusal != nil {
-		c.answer, c.refused = what.refusal, true
+func (s *session) loseReplyLocked(c *call, outcome *lostReply) {
+	if outcome.refusal != nil {
+		c.answer, c.refused = outcome.refusal, true
 	} else {
-		c.err = fmt.Errorf("qmp: %s: the reply is lost: %w", c.command, what.err)
+		c.err = fmt.Errorf("qmp: %s: the reply is lost: %w", c.command, outcome.err)
 	}
 	s.finishLocked(c)
 }

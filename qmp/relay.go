@@ -11,7 +11,7 @@ import (
 type Relay interface {
 	io.ReadWriteCloser // Close must not wait
 
-	// WriteFiles is Write for a command that has files. The descriptors are closed when it has
+	// WriteFiles is Write for a command that has files. The descriptors are closed after it has
 	// returned. An error ends the connection; a relay that cannot pass files answers the
 	// command with an error reply.
 	WriteFiles(command []byte, fds []int) error

@@ -45,8 +45,8 @@ type session struct {
 	out  writer
 	done chan struct{} // closed when the session is closed
 
-	lasting bool // the connection may get another session after this one
-	heard   bool // an event of this session has been passed to the core's receivers
+	reconnects bool // the connection may get another session after this one
+	hasEvents  bool // an event of this session has been passed to the core's receivers
 
 	starting bool // the server is being started: its greeting has no time limit
 
@@ -56,7 +56,7 @@ type session struct {
 	linger   *time.Timer
 	queue    callList     // not sent yet, in order
 	urgent   callList     // out-of-band calls, not sent yet: sent first
-	live     pendingCount // unfinished calls that somebody waits for, and callbacks that have not returned
+	live     pendingCount // unfinished calls that are not abandoned, and callbacks that have not returned
 	flight   inFlight
 	hello    handshake
 	recovery recovery
@@ -65,16 +65,16 @@ type session struct {
 	calls sync.Pool // finished calls, for reuse by this session only: their channels must not be shared between sessions
 }
 
-func newSession(rw io.ReadWriteCloser, h *core) *session {
-	shake := h.opts.handshake
+func newSession(rw io.ReadWriteCloser, c *core) *session {
+	negotiates := c.opts.handshake
 	s := &session{
-		core:   h,
+		core:   c,
 		rw:     rw,
-		in:     wire.NewFramer(rw, h.opts.maxMessage),
+		in:     wire.NewFramer(rw, c.opts.maxMessage),
 		done:   make(chan struct{}),
 		flight: newInFlight(),
-		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
-		oob:    h.opts.oob && shake,
+		hello:  handshake{greeting: make(chan []byte, 1), greeted: !negotiates, ready: !negotiates},
+		oob:    c.opts.oob && negotiates,
 	}
 	s.relay, s.flight.single = rw.(Relay)
 	s.out.init(&s.mu, rw, s.gatherLocked, s.writeFailed)
@@ -243,7 +243,7 @@ func (s *session) nextLocked() *call {
 	case s.agent != nil && !s.agent.ready(c):
 		return nil
 	case c.mode == whole && s.flight.needsProbe():
-		s.queueProbeLocked() // the next reply counts as the answer of c: first make sure that no earlier reply can still come
+		s.queueProbeLocked() // since the next reply counts as the answer to c, no earlier reply may still come
 		c = s.queue.first
 	}
 	if !s.flight.admits(c, s.oob) {
@@ -286,7 +286,7 @@ func (s *session) writeFailed(err error) {
 	}
 }
 
-// abandon ends the wait for c because of why, and returns the error of the call. It returns
+// abandon ends the wait for c and returns the error of the call, which wraps why. It returns
 // nil if c has already finished.
 func (s *session) abandon(c *call, why error) error {
 	s.mu.Lock()
@@ -298,7 +298,7 @@ func (s *session) abandon(c *call, why error) error {
 	case fresh:
 		c.state = finished
 	case queued:
-		outcome = fmt.Errorf("%w: %s", ErrNotSent, s.holdupLocked())
+		outcome = fmt.Errorf("%w: %s", ErrNotSent, s.delayReasonLocked())
 		s.queueOf(c).remove(c)
 		c.state = finished
 	case sent:
@@ -322,8 +322,8 @@ func (s *session) abandon(c *call, why error) error {
 	return err
 }
 
-// holdupLocked returns why a command still waits to be sent.
-func (s *session) holdupLocked() string {
+// delayReasonLocked returns why a command has not been sent yet.
+func (s *session) delayReasonLocked() string {
 	switch {
 	case !s.hello.ready:
 		return "the negotiation has not finished"
@@ -385,7 +385,7 @@ func (s *session) fail(cause error) {
 	close(s.done)
 	if lost != nil {
 		lost(closed)
-	} else if !s.lasting {
+	} else if !s.reconnects {
 		s.events.end(fmt.Errorf("qmp: events: %w", closed))
 	}
 	if s.opts.trace != nil {

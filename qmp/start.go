@@ -61,7 +61,7 @@ func (p *Process) start(ctx context.Context) (*stdio, error) {
 		return nil, contextError(ctx)
 	}
 	if p.cmd.Stdin != nil || p.cmd.Stdout != nil {
-		return nil, errors.New("standard input and output must not be set: they are the monitor's")
+		return nil, errors.New("standard input and output must not be set: they are used for the monitor")
 	}
 	pipes, err := makePipes(2)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *stdio) Read(b []byte) (int, error) {
 	case <-s.closed:
 		return n, io.EOF
 	case <-grace.C:
-		return n, fmt.Errorf("%s has closed its standard output and runs on", s.process.name)
+		return n, fmt.Errorf("%s has closed its standard output and continues to run", s.process.name)
 	}
 	switch {
 	case s.process.err != nil:

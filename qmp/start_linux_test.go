@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// reaped fails the test unless a process is gone for good: no zombie is left.
+// reaped fails the test unless a process is gone, and not a zombie.
 func reaped(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if err := syscall.Kill(cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
@@ -143,7 +143,7 @@ func TestQEMUStart(t *testing.T) {
 		t.Run("close", func(t *testing.T) {
 			p, cmd := launch(t)
 			p.Conn.Close()
-			if err := p.Wait(ctx); err != nil { // it takes SIGTERM as a reason to end well
+			if err := p.Wait(ctx); err != nil { // after SIGTERM it ends with exit status 0
 				t.Error(err)
 			}
 			reaped(t, cmd)

@@ -18,7 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TestMain lets the test program be started as a server by Start.
+// TestMain lets Start run the test program as a server.
 func TestMain(m *testing.M) {
 	if script := os.Getenv("QMP_TEST_SERVER"); script != "" {
 		playServer(script)
@@ -67,7 +67,7 @@ func playServer(script string) {
 	case "mute":
 		say("thinking")
 		time.Sleep(time.Hour)
-	case "orphan": // its outputs stay open when it ends
+	case "child": // its outputs stay open when it ends
 		child := exec.Command(os.Args[0], "-test.run=^$")
 		child.Env = append(os.Environ(), "QMP_TEST_SERVER=mute")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
@@ -279,7 +279,7 @@ func TestStartCrash(t *testing.T) {
 	err := p.Conn.Execute(t.Context(), "crash", nil, nil)
 	exit, _ := errors.AsType[*exec.ExitError](err)
 	if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), `: hm\x1b[31m; qemu: internal error`) {
-		t.Fatalf("the call that it crashed in: %v", err)
+		t.Fatalf("the call during which the server crashed: %v", err)
 	}
 	if string(exit.Stderr) != "hm\x1b[31m\nqemu: internal error\n" || exit.Success() {
 		t.Errorf("%v, %q", exit, exit.Stderr)
@@ -312,7 +312,7 @@ func TestStartFails(t *testing.T) {
 	cmd := server("serve")
 	cmd.Stdin = strings.NewReader("")
 	_, err = Start(t.Context(), cmd)
-	want = "qmp: start " + name + ": standard input and output must not be set: they are the monitor's"
+	want = "qmp: start " + name + ": standard input and output must not be set: they are used for the monitor"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -356,9 +356,9 @@ func TestStartMute(t *testing.T) {
 
 // The end of a process ends the connection, even if a child of the process holds its outputs
 // open.
-func TestStartOrphan(t *testing.T) {
+func TestStartChildHoldsOutputs(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
-	cmd := server("orphan")
+	cmd := server("child")
 	var pid int
 	said := &listening{text: "."}
 	said.seen = func() { fmt.Sscanf(said.all.String(), "child %d.", &pid) }
@@ -388,7 +388,7 @@ func TestStartHides(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	p := startServer(t, "serve")
 	err := p.Conn.Execute(t.Context(), "hide", nil, nil)
-	if err == nil || !strings.Contains(err.Error(), "has closed its standard output and runs on") {
+	if err == nil || !strings.Contains(err.Error(), "has closed its standard output and continues to run") {
 		t.Error(err)
 	}
 	if err := ended(t, p); err == nil {
@@ -396,7 +396,7 @@ func TestStartHides(t *testing.T) {
 	}
 }
 
-// What a process says goes to the user, and a bounded part of it is kept.
+// What a process writes to its standard error is passed to the user, and a bounded part of it is kept.
 func TestStartStderr(t *testing.T) {
 	cmd := server("serve")
 	said := new(listening)

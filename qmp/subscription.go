@@ -115,7 +115,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 				continue
 			}
 			var none E
-			if err == ErrUnsubscribed || !yield(none, err) || !goesOn(err) {
+			if err == ErrUnsubscribed || !yield(none, err) || !continues(err) {
 				return
 			}
 		}

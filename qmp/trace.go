@@ -19,9 +19,9 @@ type Trace struct {
 	Call func(ctx context.Context, command string) (end func(CallInfo))
 
 	// Sent is called for each call that is sent, in the order of sending, with the
-	// context of the call and what is known of it by then. It runs on a goroutine of its
-	// own, soon after the call was sent and before it has ended. It is not called for a
-	// call for which Call has returned nil.
+	// context of the call and what is known about the call so far. It runs on a goroutine of its
+	// own, soon after the call was sent and before it has ended. If Call has returned nil for a
+	// call, Sent is not called for it.
 	Sent func(context.Context, CallInfo)
 
 	// Connected is called after the greeting and the negotiation, Closed when the

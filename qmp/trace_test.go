@@ -15,7 +15,7 @@ import (
 
 type traceKey struct{}
 
-// Each call is reported once, in the goroutine that made it, whichever way it ends.
+// Each call is reported once, in the goroutine that made it, however it ends.
 func TestTrace(t *testing.T) {
 	var reported []string
 	trace := Trace{

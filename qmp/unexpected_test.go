@@ -50,9 +50,9 @@ func TestErrorWithoutID(t *testing.T) {
 	})
 }
 
-// With several candidates it is the one that, servers answering in order, turns
-// out to have no answer of its own.
-func TestOrphan(t *testing.T) {
+// If several commands are in flight, an error without an id belongs to the one that gets no
+// reply of its own; this is known after the reply to a later command, since servers answer in order.
+func TestErrorWithoutIDAmongSeveral(t *testing.T) {
 	for lost := 1; lost < 3; lost++ {
 		bubble(t, func(t *testing.T, p pair) {
 			calls, requests := three(t, p)
@@ -71,7 +71,7 @@ func TestOrphan(t *testing.T) {
 				}
 			}
 			p.peer.refuseProbe()
-			err := returned(t, "the lost one", calls[lost])
+			err := returned(t, "the call without a reply", calls[lost])
 			want := fmt.Sprintf("qmp: %s: JSON parse error", []string{"a", "b", "c"}[lost])
 			if err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
@@ -329,8 +329,8 @@ func TestProbeIsLost(t *testing.T) {
 	})
 }
 
-// QEMU up to 10.0 answers a command that it cannot parse with many errors. Of those that
-// come after the first none is the next command's, and none ends the connection.
+// QEMU up to 10.0 answers a command that it cannot parse with many errors. The errors after
+// the first are not given to the next command, and do not end the connection.
 func TestErrorBurstOfCommand(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
@@ -377,8 +377,8 @@ func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
 	})
 }
 
-// The first command of a session that did not negotiate may be one that the server cannot
-// parse: the error has no id then, and is its own all the same.
+// The server may be unable to parse the first command of a session that did not negotiate: then
+// the error has no id, and is still given to this command.
 func TestFirstCommandCannotBeParsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -401,7 +401,7 @@ func TestFirstCommandCannotBeParsed(t *testing.T) {
 	})
 }
 
-// Also those who send only whole messages notice that there was a reply too many.
+// A client that sends only whole messages also notices that there was one reply too many.
 func TestStrayReplyOfWholeMessages(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		var right, wrong atomic.Int32

@@ -82,7 +82,7 @@ func TestConnectWaits(t *testing.T) {
 		_, err := connectTCP(t, ctx, to)
 		cancel()
 		if err == nil {
-			continue // it had room yet
+			continue // the queue was not full yet
 		}
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "too slow") {
 			t.Error(err)

@@ -102,7 +102,7 @@ func (w *writer) more() bool {
 	return w.start()
 }
 
-// fail ends the writing for good, after n bytes of out.
+// fail ends the writing after n bytes of out. Nothing can be written later.
 func (w *writer) fail(n int, err error) {
 	w.mu.Lock()
 	w.broken = true

@@ -168,7 +168,7 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "RESUME", <-got)
 }
 
-// An error that is not like an error is one, and cannot move a terminal's cursor.
+// An error member of another form is an error, too, and its text cannot move a terminal's cursor.
 func TestOddRefusal(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()

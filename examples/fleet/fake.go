@@ -31,7 +31,7 @@ func newFakeHost(domains int) (*fakeHost, error) {
 func (h *fakeHost) close() {
 	h.Close()
 	for _, vm := range h.vms {
-		_ = vm.Close() // it says what tests do wrong
+		_ = vm.Close() // its error is for tests
 	}
 }
 

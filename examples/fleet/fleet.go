@@ -132,7 +132,7 @@ func (f *fleet) refresh(h *host, v *libvirt.Host) error {
 	return nil
 }
 
-// after says which state a domain is in after an event.
+// after has the state of a domain after an event.
 var after = map[string]libvirt.State{
 	"STOP":                             libvirt.StatePaused,
 	"RESUME":                           libvirt.StateRunning,

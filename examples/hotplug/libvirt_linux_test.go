@@ -13,8 +13,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
-// TestLibvirt does with a QEMU of libvirt's what the program does with one of its own, and
-// gets all events of it.
+// TestLibvirt runs the steps of the program with a QEMU that libvirt owns, and gets all its
+// events.
 func TestLibvirt(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h, err := libvirt.Dial(t.Context(), l.URI())

@@ -55,7 +55,7 @@ func run(ctx context.Context, host, addr string, out io.Writer) error {
 func newTunnel(host string) (*Tunnel, error) {
 	user, host, found := strings.Cut(host, "@")
 	if !found {
-		return nil, errors.New("say as whom to log in: USER@HOST")
+		return nil, errors.New("the address has no user: write USER@HOST")
 	}
 	if _, _, err := net.SplitHostPort(host); err != nil {
 		host = net.JoinHostPort(host, "22")

@@ -42,7 +42,7 @@ func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.
 	return client.DialContext(ctx, network, address)
 }
 
-// connect returns the SSH client. A login goes on without those who do not wait for it any more.
+// connect returns the SSH client. A login continues even if a caller does not wait for it any more.
 func (t *Tunnel) connect(ctx context.Context) (*ssh.Client, error) {
 	t.mu.Lock()
 	if t.closed || t.client != nil {

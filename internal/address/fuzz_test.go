@@ -2,7 +2,7 @@ package address
 
 import "testing"
 
-// What can be parsed is written so that it is parsed the same.
+// An address that can be parsed is printed so that parsing it again gives the same address.
 func FuzzAddress(f *testing.F) {
 	for _, text := range []string{
 		"unix:/run/x.sock,server=on,wait=off", "unix:a,,b,abstract,notight", "unix:@x", "unix:@x,abstract=on",
@@ -17,7 +17,7 @@ func FuzzAddress(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a.Secure = false // says how, not where
+		a.Secure = false // String does not print it: it does not say where to connect
 		again, err := Parse(a.String())
 		if err != nil || again != a {
 			t.Errorf("%q is %+v, but as %q %+v, %v", text, a, a, again, err)

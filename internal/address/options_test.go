@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// What any release has for a socket can be in an address of that kind, and each option
-// is one that a release has.
+// Every option that a release has for a socket can be in an address of that kind, and each of our
+// options is one that a release has.
 func TestOptionsOfReleases(t *testing.T) {
 	where := map[string]bool{"addr": true, "path": true, "host": true, "port": true} // before the options
 	used := map[string]bool{

@@ -13,7 +13,7 @@ import (
 	"os/exec"
 )
 
-// loader compiles the packages, and returns a function that returns the types of one.
+// loader compiles the packages, and returns a function that returns the types of a package.
 func loader() (func(path string) (*types.Package, error), error) {
 	args := []string{"list", "-export", "-deps", "-json=ImportPath,Export"}
 	for _, path := range packages {

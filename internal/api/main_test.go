@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lines returns the API of a package that is given in place.
+// lines returns the API of a package whose source is given.
 func lines(t *testing.T, source string) []string {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -64,7 +64,7 @@ type Sealed interface { Do(); sealed() }
 `))
 }
 
-// TestCompare has what breaks programs and what does not.
+// TestCompare has changes that break programs, and changes that do not.
 func TestCompare(t *testing.T) {
 	const old = `
 type T struct { A int }

@@ -1,4 +1,4 @@
-// Package arch holds tests of the module as a whole: who may import whom, what a
+// Package arch has tests of the module as a whole: which package may import which, what a
 // checkout may contain, and what the bindings cost.
 package arch
 
@@ -255,8 +255,8 @@ func TestGeneratedFilesAreBuiltEverywhere(t *testing.T) {
 	require.Greater(t, files, 40)
 }
 
-// TestNothingOfOneMachine finds paths and hosts that hold on one machine only.
-func TestNothingOfOneMachine(t *testing.T) {
+// TestNoPathsOfOneMachine finds paths and hosts that exist on one machine only.
+func TestNoPathsOfOneMachine(t *testing.T) {
 	// Written in parts, so that the test does not find itself. A path begins where no other goes on.
 	bad := regexp.MustCompile(`(?:^|[^\w.~/-])(/(?:ro` + `ot|ho` + `me|Us` + `ers)/)` + `|(proxy\.gol` + `ang\.org|deb\.deb` + `ian\.org)`)
 	hint := [][]byte{[]byte("/ro" + "ot/"), []byte("/ho" + "me/"), []byte("/Us" + "ers/"), []byte(".org")}

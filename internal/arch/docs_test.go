@@ -69,7 +69,7 @@ func TestArchitectureNamesPlaces(t *testing.T) {
 		folder := ""
 		for _, p := range places {
 			place := p[1]
-			if !strings.Contains(place, "/") { // beside the one before it
+			if !strings.Contains(place, "/") { // in the folder of the place before it
 				place = path.Join(folder, place)
 			}
 			folder = path.Dir(place)

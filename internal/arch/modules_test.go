@@ -49,7 +49,7 @@ func TestWorkspace(t *testing.T) {
 }
 
 // The library's requirements are those that its users get, and those of the generator and
-// of tests. What else the tool needs must not get there.
+// of tests. Other requirements of the tool must not be among them.
 func TestRequirements(t *testing.T) {
 	var required []string
 	for _, r := range readModfile(t, "mod", "go.mod").Require {

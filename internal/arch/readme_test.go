@@ -65,7 +65,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU that we start: p.Conn is connected, or the error has what it printed; p.Close ends it
+	// start a QEMU: p.Conn is connected, or the error has what QEMU printed; p.Close ends QEMU
 	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func agent(ctx context.Context, snapshot func(context.Context) error) error {
 	fmt.Printf("%d\n%s", result.ExitCode, result.Stdout)
 
 	err = qga.WithFrozen(ctx, g, nil, func(ctx context.Context, frozen int) error {
-		return snapshot(ctx) // the guest's file systems stand still, and are thawed whatever happens
+		return snapshot(ctx) // the guest's file systems are frozen now; afterwards they are always thawed
 	})
 	if err != nil {
 		return err

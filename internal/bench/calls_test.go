@@ -91,7 +91,7 @@ func startLoop(b *testing.B, program string, conn net.Conn) side {
 // A side is one of several ways to do the same thing.
 type side struct {
 	name string
-	do   func(n int) time.Duration // does it n times and returns how long that took
+	do   func(n int) time.Duration // makes n calls and returns how long they took
 }
 
 // compare lets the sides take turns, n calls each, so that a slow machine slows all of them

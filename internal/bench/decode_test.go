@@ -19,8 +19,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// BenchmarkDecode reads big replies from the socket to their types, and beside it
-// as people do who have no bindings: with json.Decoder and structs of their own.
+// BenchmarkDecode reads big replies from the socket into their types, and compares this with
+// programs that have no bindings: json.Decoder and structs of their own.
 func BenchmarkDecode(b *testing.B) {
 	b.Run("query-qmp-schema", func(b *testing.B) {
 		text := captured(b, "query-qmp-schema.json")
@@ -61,7 +61,7 @@ func wantMany(n int, err error) error {
 	return err
 }
 
-// compareDecoding compares with Plain, which is a slice.
+// compareDecoding compares call with decoding into Plain, which is a slice.
 func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(context.Context, *qapi.Client) error) {
 	path := socketPath(b)
 	l, err := net.Listen("unix", path)

@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// BenchmarkEvents sends a flood of events, and ends when each handler has been given
-// the last one. They are numbered: what is lost or out of order fails it.
+// BenchmarkEvents sends a flood of events, and ends when each handler has received
+// the last one. The events are numbered: one that is lost or out of order fails the benchmark.
 func BenchmarkEvents(b *testing.B) {
 	for _, handlers := range []int{1, 10} {
 		b.Run(fmt.Sprintf("handlers=%d", handlers), func(b *testing.B) {

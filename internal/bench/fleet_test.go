@@ -78,7 +78,7 @@ func cpuTime(b *testing.B) int64 {
 	return u.Utime.Nano() + u.Stime.Nano()
 }
 
-// serveFleet has all hosts listen in a folder.
+// serveFleet lets all hosts listen in a folder.
 func serveFleet(dir string) error {
 	disks := make([]qapi.BlockStats, 4)
 	for i := range disks {
@@ -100,7 +100,7 @@ func serveFleet(dir string) error {
 	return nil
 }
 
-// TestMain lets the program be the hosts, whose memory and CPU are thus not the client's.
+// TestMain lets another process of this program serve the hosts, so that their memory and CPU time do not count.
 func TestMain(m *testing.M) {
 	qemutest.Netcat()
 	if dir := os.Getenv("BENCH_FLEET"); dir != "" {
@@ -131,7 +131,7 @@ func startFleet(b *testing.B, dir string) {
 	require.Equal(b, "<nil>", failed)
 }
 
-// memory is how many bytes this process uses, garbage apart.
+// memory returns how many bytes this process uses, without garbage.
 func memory() float64 {
 	runtime.GC()
 	runtime.GC() // pools are emptied by the second

@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
 
-// bareRPC is the loop of calls of libvirt with which a typed call is compared.
+// bareRPC is a plain loop of calls to libvirt, with which a typed call is compared.
 func bareRPC(b *testing.B, socket, domain string) side {
 	b.Helper()
 	conn, err := net.Dial("unix", socket)
@@ -71,8 +71,8 @@ func through(b *testing.B, name, uri string, callers int) side {
 	return typed(b, name, qapi.NewClient(conn), callers)
 }
 
-// BenchmarkLibvirt compares a call through libvirt with a bare call of it, with one by ssh,
-// and with one on a socket of QEMU's own.
+// BenchmarkLibvirt compares a typed call through libvirt with a plain call to libvirt, with a typed call
+// through ssh and libvirt, and with a typed call on QEMU's own socket.
 func BenchmarkLibvirt(b *testing.B) {
 	list := qemutest.QEMUs(b)
 	q := list[len(list)-1]
@@ -91,8 +91,8 @@ func BenchmarkLibvirt(b *testing.B) {
 	}
 }
 
-// BenchmarkLibvirtStopped measures how long a call takes at most while another domain's QEMU is stopped, and
-// has a call in flight.
+// BenchmarkLibvirtStopped measures how long the slowest call takes while another domain's QEMU is stopped and
+// does not answer its call.
 func BenchmarkLibvirtStopped(b *testing.B) {
 	list := qemutest.QEMUs(b)
 	q := list[len(list)-1]
@@ -121,7 +121,7 @@ func BenchmarkLibvirtStopped(b *testing.B) {
 	require.NoError(b, <-done)
 }
 
-// BenchmarkLibvirtIdle measures what the connection to a domain costs that does nothing.
+// BenchmarkLibvirtIdle measures what an idle connection to a domain costs.
 func BenchmarkLibvirtIdle(b *testing.B) {
 	const domains = 500
 	d := libvirttest.New()

@@ -33,8 +33,8 @@ func main() {
 	}
 }
 
-// measure runs the jobs in rounds, so that a disturbance in one round of a benchmark does
-// not change the median.
+// measure runs the jobs in rounds, so that a disturbance in one round does not change a
+// benchmark's median.
 func measure(measured *results, raw io.Writer) error {
 	var failures []error
 	begin := time.Now()

@@ -62,7 +62,7 @@ Others
 	assert.InDelta(t, 2.5, median([]float64{4, 1, 3, 2}), 0)
 }
 
-// Every row is of a benchmark that there is and that some job runs.
+// The benchmark of every row exists, and a job runs it.
 func TestFiguresAreMeasured(t *testing.T) {
 	for _, f := range figures {
 		name, _, _ := strings.Cut(f.bench, "/")

@@ -78,8 +78,8 @@ func printTable(w io.Writer, figures []figure, measured *results) {
 	}
 }
 
-// judge returns what was measured, whether it is within the limit, and what it is for each release.
-// Of several releases the one that is furthest from the limit counts.
+// judge returns the measured value, whether it is within the limit, and the values for each release.
+// Of several releases the worst value counts.
 func (f figure) judge(measured *results) (value, ok, of string) {
 	var all []float64
 	var each []string

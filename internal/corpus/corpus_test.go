@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outcome notes how a test that is not the running one ended.
+// outcome stands for another test, and keeps how that test ends.
 type outcome struct {
 	testing.TB
 	skipped, failed bool

@@ -101,7 +101,7 @@ func TestFetch(t *testing.T) {
 	assert.Contains(t, text, "its schemas have the checksum "+good+", not 0")
 	left, err := os.ReadDir(filepath.Join(dir, "to", "schema"))
 	require.NoError(t, err)
-	assert.Empty(t, left, "what was fetched is not kept")
+	assert.Empty(t, left, "schemas with a wrong checksum are not kept")
 
 	requests = 0
 	for range 2 { // the second time it is there

@@ -17,10 +17,10 @@ import (
 // kept are the folders of the authors' corpus that are in testdata as well.
 var kept = []string{"captures/7.2", "captures/10.0", "devices/7.2/accepted.json", "devices/11.1/accepted.json"}
 
-// prose are sentences of QEMU's in what it says, which are not facts.
+// prose matches sentences of QEMU in its replies, which are not facts.
 var prose = regexp.MustCompile(`"(help|description)": "(?:[^"\\]|\\.)*"`)
 
-// facts are what a file of the authors' corpus has in testdata; nil if it is left out.
+// facts returns the content that a file of the authors' corpus has in testdata; nil if it is left out.
 func facts(t *testing.T, path string) []byte {
 	t.Helper()
 	if filepath.Base(path) == "qsd-query-qmp-schema.json" { // large, and like QEMU's
@@ -67,7 +67,7 @@ func compare(t *testing.T, path string, want []byte) {
 	}
 }
 
-// TestNoProse holds that no sentence of QEMU's is in testdata.
+// TestNoProse checks that testdata contains no sentence of QEMU.
 func TestNoProse(t *testing.T) {
 	seen := 0
 	require.NoError(t, filepath.WalkDir("testdata", func(path string, entry fs.DirEntry, err error) error {

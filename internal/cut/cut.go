@@ -26,7 +26,7 @@ type Cutter struct {
 	do   func(w *wire, message []byte) (int, error)
 }
 
-// New makes a Cutter of what makes connections.
+// New returns a Cutter whose connections are made by connect.
 func New(connect func(context.Context) (io.ReadWriteCloser, error)) *Cutter {
 	return &Cutter{connect: connect}
 }
@@ -51,9 +51,9 @@ func (c *Cutter) At(n int, how How) {
 			defer w.Close()
 			return w.ReadWriteCloser.Write(message)
 		}
-		w.swallow.Lock()
-		w.swallowing = true
-		w.swallow.Unlock()
+		w.mu.Lock()
+		w.dropping = true
+		w.mu.Unlock()
 		return w.ReadWriteCloser.Write(message)
 	})
 }
@@ -66,14 +66,15 @@ func (c *Cutter) Before(n int, f func()) {
 	})
 }
 
-// at has f send the nth message from now on.
+// at lets f send the nth message from now on.
 func (c *Cutter) at(n int, f func(w *wire, message []byte) (int, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left, c.do = n, f
 }
 
-// Reached reports whether as many messages were sent. Nothing happens to those that follow.
+// Reached reports whether the message at which something should happen was sent. Nothing
+// happens to later messages.
 func (c *Cutter) Reached() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +83,7 @@ func (c *Cutter) Reached() bool {
 	return reached
 }
 
-// next returns what sends the next message; nil if nothing special does.
+// next returns the function that sends the next message; nil: it is sent as usual.
 func (c *Cutter) next() func(w *wire, message []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,9 +97,9 @@ func (c *Cutter) next() func(w *wire, message []byte) (int, error) {
 type wire struct {
 	io.ReadWriteCloser
 
-	cutter     *Cutter
-	swallow    sync.Mutex
-	swallowing bool // what comes is not handed on, and after a reply it breaks
+	cutter   *Cutter
+	mu       sync.Mutex
+	dropping bool // what comes is not handed on, and after a reply it breaks
 }
 
 func (w *wire) Write(message []byte) (int, error) {
@@ -111,11 +112,11 @@ func (w *wire) Write(message []byte) (int, error) {
 func (w *wire) Read(buf []byte) (int, error) {
 	for {
 		n, err := w.ReadWriteCloser.Read(buf)
-		w.swallow.Lock()
-		swallowing := w.swallowing
-		w.swallow.Unlock()
+		w.mu.Lock()
+		dropping := w.dropping
+		w.mu.Unlock()
 		switch {
-		case !swallowing || err != nil:
+		case !dropping || err != nil:
 			return n, err
 		case bytes.Contains(buf[:n], []byte(`"return"`)), bytes.Contains(buf[:n], []byte(`"error"`)):
 			w.Close()

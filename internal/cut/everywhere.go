@@ -14,8 +14,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// soon is how long it may take at most to give up, on a busy machine too: cleaning up has a limit
-// of 10 s, which is not to be reached.
+// soon is how long giving up may take at most, also on a busy machine. It is less than the limit
+// for cleaning up, 10 s, which must not be reached.
 const soon = 9 * time.Second
 
 // Client is a client over connections that are made again when they are lost.

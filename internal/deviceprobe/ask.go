@@ -15,12 +15,12 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// questionTime is how long QEMU may take for one answer. It takes a millisecond.
+// questionTime is how long QEMU may take for one answer. Usually it takes a millisecond.
 const questionTime = 30 * time.Second
 
 // Ask starts a QEMU binary, such as qemu-system-x86_64, without a machine, asks it for its
 // devices, and ends it. A QEMU that ends when it is asked for the properties of a device is started again;
-// the report says what is not known then. When ctx ends Ask returns its error, and no process is left.
+// the report names such devices. When ctx ends Ask returns its error, and no process is left.
 func Ask(ctx context.Context, path string) (*devices.List, Report, error) {
 	a := &asker{path: path}
 	defer a.stop()
@@ -93,7 +93,7 @@ func (a *asker) ask(ctx context.Context) (*binary, error) {
 	return b, nil
 }
 
-// types asks for the types of devices, and for what info qdm says of them.
+// types asks for the types of devices, and for what info qdm says about them.
 func (a *asker) types(ctx context.Context) ([]asked, error) {
 	infos, err := a.client.QOMListTypes(ctx, qapi.QOMListTypesArgs{Implements: new("device"), Abstract: new(true)})
 	if err != nil {

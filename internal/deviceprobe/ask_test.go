@@ -16,8 +16,8 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// playVariable makes the test's own program play a QEMU. When it is asked for the properties of "bad" it
-// ends, or, if the variable's value is an address, connects there and is silent.
+// playVariable is an environment variable that makes the test program play a QEMU. When that is asked for the
+// properties of "bad", it ends, or, if the variable's value is an address, it connects there and does not answer.
 const playVariable = "QAPI_TEST_PLAY_QEMU"
 
 func TestMain(m *testing.M) {
@@ -140,7 +140,7 @@ func TestAskCancelled(t *testing.T) {
 	require.ErrorContains(t, err, "for its devices: ")
 }
 
-func TestAskNothing(t *testing.T) {
+func TestAskWithoutProgram(t *testing.T) {
 	_, _, err := Ask(t.Context(), "/no/such/qemu")
 	require.ErrorContains(t, err, "ask /no/such/qemu for its devices: qmp: start qemu: ")
 }

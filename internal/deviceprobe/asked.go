@@ -33,7 +33,7 @@ type asked struct {
 	Crash string `json:"crash"`
 }
 
-// A property is one as QEMU describes it. The description is QEMU's text, and goes no farther.
+// A property is one as QEMU describes it. The description is QEMU's text, so it is not kept.
 type property struct {
 	Name        string          `json:"name"`
 	Type        string          `json:"type"`
@@ -43,8 +43,8 @@ type property struct {
 
 func (a *asked) isCPU() bool { return slices.Contains(a.Parents, "cpu") }
 
-// propsCount reports whether the properties are of use: they are if users can create the
-// device, or if it is a CPU model, since -cpu takes properties for these, too.
+// propsCount reports whether users can set the properties: those of a device that they can create,
+// or of a CPU model, with -cpu.
 func (a *asked) propsCount() bool { return !a.NoUser || a.isCPU() }
 
 // A Report says what was asked, and what was left out.

@@ -10,7 +10,7 @@ import (
 )
 
 // Read makes facts of what a binary said earlier, which was kept as JSON: a line for the binary, as
-// in {"version":"11.1.3","target":"s390x"}, and then one for each device. name stands for it in errors.
+// in {"version":"11.1.3","target":"s390x"}, and then a line for each device. Errors name it by name.
 func Read(name string, r io.Reader) (*devices.List, Report, error) {
 	b, err := read(name, r)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// isPart reports whether a property is a part of the device that it brings along, or a wire
-// between such. Users can do nothing with it.
+// isPart reports whether a property stands for a part of the device, or for a wire between
+// parts. Users cannot set it.
 func (p *property) isPart() bool {
 	return strings.HasPrefix(p.Type, "child<") || p.Type == "link<irq>"
 }
@@ -22,7 +22,7 @@ func (p *property) fact(a *asked) devices.Prop {
 }
 
 // A sign shows the kind of a property: the property has this type, and its description begins like this. Most
-// beginnings are those of QEMU's own constructors of properties, which all releases have alike.
+// beginnings come from QEMU's own constructors of properties, and are the same in all releases.
 type sign struct {
 	typ, begin string
 	kind       devices.Kind
@@ -79,14 +79,14 @@ var readOnlyTypes = []string{
 	"busnr", "guest statistics", "struct tm", "strList", "X86CPUFeatureWordInfo", "GuestPanicInformation",
 }
 
-// sizeGiven are the devices that have the size of their backend.
+// sizeGiven are the devices whose size is that of their backend.
 var sizeGiven = []string{"pc-dimm", "nvdimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-ccw"}
 
 // attachable are the USB devices that need not be attached to their bus from the start.
 var attachable = []string{"usb-bot", "usb-uas"}
 
-// readOnly reports whether a property cannot be set, which a type or a description says of most
-// such properties. Of the others an attempt to set each property of QEMU 11.1 found all.
+// readOnly reports whether a property cannot be set. For most such properties the type or the
+// description shows it. The others were found by an attempt to set each property of QEMU 11.1.
 func (p *property) readOnly(a *asked) bool {
 	switch p.Name {
 	case "size":
@@ -97,7 +97,7 @@ func (p *property) readOnly(a *asked) bool {
 	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only")
 }
 
-// A word is what a default that is a string may be.
+// word matches the strings that are allowed as a default.
 var word = regexp.MustCompile(`^"[A-Za-z0-9_-]{0,16}"$`)
 
 // harmlessDefault returns the default as JSON if it is a fact: a bool, a number, a word such as "auto", or

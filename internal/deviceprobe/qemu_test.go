@@ -25,7 +25,7 @@ func captured(t *testing.T, release, target string) *os.File {
 // other packages than the program. A QEMU without these files does not list them.
 var inModules = []string{"qxl", "qxl-vga", "virtio-gpu-gl-device", "virtio-gpu-gl-pci", "virtio-vga-gl"}
 
-// TestQEMUAsk holds that a binary that is asked gives the facts that a capture of it gives.
+// TestQEMUAsk checks that Ask returns the same facts for a binary as Read does for a capture of it.
 func TestQEMUAsk(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		f := captured(t, q.Release, "x86_64")

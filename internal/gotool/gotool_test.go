@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWatch proves what Watch relies on: a test that has read a folder runs again when a
-// file in it has changed.
+// TestWatch checks what Watch relies on: a test that has read a folder runs again when a
+// file in the folder has changed.
 func TestWatch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it runs go test five times")

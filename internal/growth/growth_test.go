@@ -35,7 +35,7 @@ func TestLinear(t *testing.T) {
 		assert.Equal(t, c.failed, f.failed, name)
 	}
 
-	// Slow runs now and then prove nothing.
+	// A few slow runs do not fail the test.
 	f, runs := &failing{TB: t}, 0
 	linear(f, 100, func(n int) func() {
 		return func() {

@@ -29,7 +29,7 @@ func TestString(t *testing.T) {
 func TestStart(t *testing.T) {
 	assert.Equal(t, "abc", printable.Start([]byte("abc"), 3))
 	assert.Equal(t, "ab…", printable.Start([]byte("abc"), 2))
-	assert.Equal(t, "a…", printable.Start([]byte("aüb"), 2), "no half of a character")
+	assert.Equal(t, "a…", printable.Start([]byte("aüb"), 2), "characters are not cut in half")
 	assert.Equal(t, `\n…`, printable.Start([]byte("\n\n"), 1))
 	assert.Len(t, printable.Start([]byte(strings.Repeat("\x80", 100)), 10), 6*4+len("…"), "no text at all")
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// memory is how fast the past loses its weight in the rate: after this time it counts e times less.
+// memory is how fast earlier rates lose their weight: after this time they count e times less.
 const memory = 5 * time.Second
 
 // A Meter measures one piece of work. The zero value is ready for use.

@@ -80,7 +80,7 @@ func TestMeterAtItsLimits(t *testing.T) {
 	r := m.Read(start, 5, math.MaxInt64)
 	assert.Zero(t, r.Rate, "no time has passed")
 	r = m.Read(start.Add(time.Hour), 6, math.MaxInt64)
-	assert.Positive(t, r.Left, "longer than a Duration can say")
+	assert.Positive(t, r.Left, "the time left is longer than the longest Duration")
 	assert.InDelta(t, 100, m.Read(start.Add(2*time.Hour), 20, 10).Percent, 0, "more done than there is")
 	assert.Zero(t, m.Read(start.Add(3*time.Hour), -5, 10).Percent)
 }

@@ -102,7 +102,7 @@ func (a Agent) start(t testing.TB, frozen bool) string {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed, as a rule
+		_ = cmd.Wait() // usually it was killed
 		if t.Failed() {
 			t.Logf("%s: %v, it said %q", a.Path, cmd.ProcessState, &output)
 		}

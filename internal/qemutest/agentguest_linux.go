@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// AgentGuest makes a Linux whose first process is a real qemu-ga, of the package that the folder
-// QAPI_GUEST has (see CONTRIBUTING.md), and returns the files of its kernel and of what it unpacks. Without that
+// AgentGuest makes a Linux that runs a real qemu-ga, from the packages in the folder
+// QAPI_GUEST (see CONTRIBUTING.md), and returns the files of its kernel and its initial RAM disk. Without that
 // folder the test is skipped.
 func AgentGuest(t testing.TB, a Agent) (kernel, initrd string) {
 	t.Helper()
@@ -76,7 +76,7 @@ func AgentGuest(t testing.TB, a Agent) (kernel, initrd string) {
 	return kernels[0], initrd
 }
 
-// agentInit starts the agent, again when it ends and /tmp/stay is not there.
+// agentInit starts the agent, and starts it again when it has ended, unless /tmp/stay exists.
 const agentInit = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin

@@ -24,8 +24,8 @@ var busy = []byte{
 	0x17, 0x00, 0x38, 0x00, 0x0f, 0x00,
 }
 
-// BusyGuest returns the path of firmware (-bios) whose guest changes 31 MiB of its memory all the
-// time, so that its migration takes as long as the limit of speed makes it.
+// BusyGuest returns the path of firmware (-bios) that changes 31 MiB of memory all the
+// time, so that the speed limit decides how long a migration takes.
 func BusyGuest(t testing.TB) string {
 	t.Helper()
 	rom := make([]byte, 64<<10)

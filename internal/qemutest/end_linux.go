@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// EndWithTest has the system kill a program when the test's process ends, which a time limit
-// of go test does without running cleanups.
+// EndWithTest makes the system kill a program when the test's process ends: at a timeout of
+// go test it ends without running cleanups.
 func EndWithTest(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

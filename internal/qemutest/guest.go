@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Guest makes a disk that a guest boots from which lets go of devices on q35, as the drivers of an
-// operating system do: of memory in slot 0 and of processor 1 by the registers of ACPI, and of
-// what is behind PCI Express root ports in the slots 10 to 17 (hexadecimal) by the button of
-// the slot. It writes an R to the first serial port when it is ready.
+// Guest makes a boot disk for q35 whose program releases devices as an operating system does:
+// memory in slot 0 and processor 1 through the registers of ACPI, and devices behind PCI Express
+// root ports in the slots 10 to 17 (hexadecimal) when the button of the slot is pressed. The
+// program writes an R to the first serial port when it is ready.
 func Guest(t testing.TB) (path string) {
 	t.Helper()
 	sector := append(bytes.Clone(guest), make([]byte, 510-len(guest))...)
@@ -55,7 +55,7 @@ func Guest(t testing.TB) (path string) {
 //	    movl %ecx, %eax
 //	    outl %eax, %dx
 //	    movb $0xc4, %dl
-//	    inl %dx, %eax        # the slots that are to be emptied
+//	    inl %dx, %eax        # the slots whose devices must be released
 //	    movb $0xc8, %dl
 //	    outl %eax, %dx
 //	    incw %cx
@@ -64,7 +64,7 @@ func Guest(t testing.TB) (path string) {
 //	    sti
 //	    hlt            # until the timer; QEMU 5.2 waits forever for one that does not halt
 //	    jmp again
-//	eject:                # what eax selects at dx, if flags at cl say that it is to be removed
+//	eject:                # what eax selects at dx, if flags at cl say that it must be removed
 //	    outl %eax, %dx
 //	    pushl %eax
 //	    movb %cl, %dl
@@ -99,7 +99,7 @@ func Guest(t testing.TB) (path string) {
 //	    cmpw $0x100, %ax    # is the power indicator on?
 //	    movl $0x107c0, %eax    # then power off
 //	    je 3f
-//	    movl $0x101c0, %eax    # else power on
+//	    movl $0x101c0, %eax    # otherwise power on
 //	3:    outl %eax, %dx
 //	4:    movb $0, %bl
 //	    ret

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A Libvirtd is a libvirtd of a test's own, with folders of its own, that disturbs no other.
-// It runs as an ordinary user's does; when the test is root's, the user is nobody.
+// A Libvirtd is a libvirtd that a test starts, with its own folders, so that it does not disturb
+// others. It runs as that of an ordinary user; if root runs the test, the user is nobody.
 type Libvirtd struct {
 	name   string // of the program: libvirtd or virtqemud
 	dir    string
@@ -27,10 +27,10 @@ type Libvirtd struct {
 
 const (
 	nobody      = 65534
-	dacOverride = 1 // the capability to use files of others: those of a test that root runs
+	dacOverride = 1 // the capability to use files of other users, such as those of a test that root runs
 )
 
-// qemuConf is what libvirt must know on a machine without its usual surroundings.
+// qemuConf lets libvirt work in a container: without cgroups, namespaces, and security drivers.
 const qemuConf = `security_driver = "none"
 remember_owner = 0
 cgroup_controllers = []
@@ -40,15 +40,15 @@ stdio_handler = "file"
 clear_emulator_capabilities = 0
 `
 
-// StartLibvirtd starts a libvirtd, if there is a QEMU, see [QEMUs]. Without it and virsh the test is
-// skipped, or fails if QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
-// conf are lines of its libvirtd.conf, such as those with which it listens to the network.
+// StartLibvirtd starts a libvirtd, if there is a QEMU, see [QEMUs]. Without libvirtd or virsh the test is
+// skipped, or fails if QAPI_REQUIRE_LIBVIRT is set. When the test ends, libvirtd and the QEMUs that it started
+// are killed. conf are lines of its libvirtd.conf, such as those that make it listen on the network.
 func StartLibvirtd(t testing.TB, conf ...string) *Libvirtd {
 	t.Helper()
 	return startLibvirtd(t, "libvirtd", conf)
 }
 
-// StartVirtqemud is StartLibvirtd for virtqemud, libvirt's daemon for QEMU only, which not all distributions have:
+// StartVirtqemud is like StartLibvirtd for virtqemud, libvirt's daemon for QEMU only. Not all distributions have it;
 // without it the test is skipped.
 func StartVirtqemud(t testing.TB) *Libvirtd {
 	t.Helper()
@@ -155,7 +155,7 @@ func (l *Libvirtd) Socket() string {
 // URI returns the address for libvirt.Dial.
 func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
 
-// Start starts it, again after Kill, and returns when it answers.
+// Start starts the daemon, for the first time or after Kill, and returns when it answers.
 func (l *Libvirtd) Start(t testing.TB) {
 	t.Helper()
 	var err error
@@ -183,8 +183,8 @@ func (l *Libvirtd) Start(t testing.TB) {
 	t.Fatalf("libvirtd does not answer:\n%s", text)
 }
 
-// ReservePort returns a TCP port of 127.0.0.1 that only the test's libvirtd will use: it is bound until the
-// test ends, which does not keep a program with SO_REUSEADDR from listening there.
+// ReservePort returns a TCP port of 127.0.0.1 for the test's libvirtd. The port is bound until the test ends, so
+// that no other program gets it; libvirtd can listen there in spite of that, since it uses SO_REUSEADDR.
 func ReservePort(t testing.TB) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -205,7 +205,7 @@ func ReservePort(t testing.TB) int {
 	return addr.(*syscall.SockaddrInet4).Port
 }
 
-// Kill kills it. Its QEMUs live on.
+// Kill kills the daemon. Its QEMUs continue to run.
 func (l *Libvirtd) Kill(t testing.TB) {
 	t.Helper()
 	if l.daemon == nil {
@@ -217,7 +217,7 @@ func (l *Libvirtd) Kill(t testing.TB) {
 	l.daemon = nil
 }
 
-// killQEMUs kills those that libvirtd has left: they have the folder in their arguments.
+// killQEMUs kills the QEMUs that still run: they have the daemon's folder in their arguments.
 func (l *Libvirtd) killQEMUs(t testing.TB) {
 	t.Helper()
 	for _, pid := range l.qemus(t, "") {
@@ -270,7 +270,7 @@ func (l *Libvirtd) Virsh(t testing.TB, args ...string) string {
 	return string(bytes.TrimSpace(out))
 }
 
-// domainXML is a machine with places for more.
+// domainXML is a machine with free slots for devices.
 const domainXML = `<domain type='qemu'>
 <name>%s</name>
 <maxMemory slots='1' unit='MiB'>1024</maxMemory>
@@ -293,13 +293,13 @@ const domainXML = `<domain type='qemu'>
 </devices></domain>
 `
 
-// A LibvirtGuest is what a domain starts with: parts of the XML of its definition.
+// A LibvirtGuest has parts of the XML that defines a domain.
 type LibvirtGuest struct {
 	MiB         int    // of memory
 	OS, Devices string // XML
 }
 
-// Create starts a domain that stands still until it is resumed.
+// Create starts a domain that is paused until a test resumes it.
 func (l *Libvirtd) Create(t testing.TB, q QEMU, name string) {
 	l.CreateWith(t, q, name, LibvirtGuest{MiB: 64})
 }

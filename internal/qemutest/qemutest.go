@@ -44,8 +44,8 @@ func QEMUs(t testing.TB) []QEMU {
 	return found
 }
 
-// Tool returns the path of another program of the release, such as qemu-img, which is where
-// QEMU is. Without it the test is skipped, or fails if QAPI_REQUIRE_QEMU is set.
+// Tool returns the path of another program of the release, such as qemu-img, in the folder of
+// QEMU. Without it the test is skipped, or fails if QAPI_REQUIRE_QEMU is set.
 func (q QEMU) Tool(t testing.TB, name string) string {
 	t.Helper()
 	qemu, err := exec.LookPath(q.Path)
@@ -123,7 +123,7 @@ func (q QEMU) Start(t testing.TB, monitor string, args ...string) net.Conn {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // killed, as a rule
+		_ = cmd.Wait() // usually it was killed
 		l.Close()      // if it has not connected, it never will
 	}()
 	t.Cleanup(func() {

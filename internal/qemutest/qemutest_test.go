@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEndWithTest starts a process that starts one that ends with it, and kills it.
+// TestEndWithTest starts a process, which starts a child with EndWithTest. When the process is killed, the child ends.
 func TestEndWithTest(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux can do that")

@@ -16,10 +16,10 @@ import (
 	"github.com/goqapi/goqapi/internal/poll"
 )
 
-// A Running QEMU can be connected to again and again, and killed.
+// A Running is a QEMU to which a test can connect several times, and which it can kill.
 type Running struct {
-	Monitor net.Conn // its first
-	path    string   // of its second
+	Monitor net.Conn // the first monitor
+	path    string   // of the second monitor's socket
 	pid     int
 }
 
@@ -59,7 +59,7 @@ func (r Running) Dial(ctx context.Context) (conn io.ReadWriteCloser, err error) 
 	return conn, err
 }
 
-// Kill kills it, at once.
+// Kill kills the QEMU immediately.
 func (r Running) Kill(t testing.TB) {
 	t.Helper()
 	p, err := os.FindProcess(r.pid)

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// Netcat connects this program's standard input and output to a Unix socket and exits, if the program
-// was called as netcat is: with -U and a path. TestMain calls it where a test's program is to be the netcat.
+// Netcat lets a test program serve as netcat: if its arguments are -U and a path, Netcat connects standard
+// input and output to that Unix socket, and exits. TestMain calls it.
 func Netcat() {
 	if len(os.Args) != 3 || os.Args[1] != "-U" {
 		return
@@ -33,8 +33,8 @@ func Netcat() {
 	os.Exit(0)
 }
 
-// SSHURI is for libvirt.Dial: the libvirtd by the server. proxy is native or netcat, which is this
-// program (see [Netcat]).
+// SSHURI returns the URI, for libvirt.Dial, of a libvirtd that is reached through the server. proxy is
+// native, or netcat, for which this program is used (see [Netcat]).
 func (s *SSHD) SSHURI(t testing.TB, l *Libvirtd, proxy string) string {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "ssh")
@@ -54,7 +54,7 @@ func (s *SSHD) SSHURI(t testing.TB, l *Libvirtd, proxy string) string {
 	return "qemu+ssh://" + s.User + "@" + s.Addr + "/session?" + query.Encode()
 }
 
-// An SSHD is a server on the loopback that has an sshd for each connection.
+// An SSHD is a server on the loopback address that starts an sshd for each connection.
 type SSHD struct {
 	Addr       string // host and port
 	User       string // who may log in
@@ -160,7 +160,7 @@ func (s *SSHD) serve(running *sync.WaitGroup, conn *net.TCPConn, config string) 
 	s.mu.Lock()
 	s.procs = append(s.procs, cmd)
 	s.mu.Unlock()
-	running.Go(func() { _ = cmd.Wait() }) // killed, as a rule
+	running.Go(func() { _ = cmd.Wait() }) // usually it was killed
 	return nil
 }
 

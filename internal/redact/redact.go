@@ -142,7 +142,7 @@ func (f *finder) object(at int) int {
 		}
 	}
 	for _, m := range found {
-		if f.alone || secrets[m.row].beside == "" || slices.Contains(met, m.row) {
+		if f.alone || secrets[m.row].with == "" || slices.Contains(met, m.row) {
 			f.spans = append(f.spans, m.span)
 		}
 	}

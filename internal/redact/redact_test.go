@@ -142,7 +142,7 @@ func TestCut(t *testing.T) {
 	assert.Equal(t, "a"+strings.Repeat("ü", most/2-1)+"… (131073 bytes)", Cut([]byte("a"+strings.Repeat("ü", most))))
 }
 
-// What is hidden takes time and memory in proportion to the text, however it nests.
+// Hiding secrets takes time and memory in proportion to the text, however it nests.
 func TestCost(t *testing.T) {
 	const size = 1 << 20
 	nest := func(open, inside, shut string, levels int) string {
@@ -180,7 +180,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// quoted puts a text into a text, and that into another.
+// quoted puts a text into a string, that string into another one, and so on.
 func quoted(open string, levels int) string {
 	text := []byte(`"x"`)
 	for range levels {
@@ -193,11 +193,11 @@ func quoted(open string, levels int) string {
 func TestTableIsExplained(t *testing.T) {
 	for _, s := range secrets {
 		assert.NotEmpty(t, s.reason, s.member)
-		assert.True(t, s.beside != "" || s.among == nil, s.member)
+		assert.True(t, s.with != "" || s.withValues == nil, s.member)
 	}
 }
 
-// Whatever is hidden from is JSON after it, and has no more to hide.
+// After secrets are hidden, the text is JSON, and has nothing more to hide.
 func FuzzJSON(f *testing.F) {
 	f.Add(`{"password":"x","a":[1,{"qom-type":"secret","data":{}}]}`)
 	f.Add(`{"filename":"json:{\"file\":{\"url\":\"https://u:p@h?x\"}} rbd::key=a exec:b"}`)

@@ -11,11 +11,11 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// smell is what names of secrets have in them.
-var smell = regexp.MustCompile(`pass|secret|key|cookie|token|cred|phrase|private|b64|base64`)
+// secretName matches names that look like those of secrets.
+var secretName = regexp.MustCompile(`pass|secret|key|cookie|token|cred|phrase|private|b64|base64`)
 
-// notSecret are the members, of everything or of one definition, whose names smell of
-// secrets and that are none, each with the reason.
+// notSecret are the members, of everything or of one definition, whose names look like those of
+// secrets although they are not secrets, each with the reason.
 var notSecret = map[string]string{
 	"cookie-secret":          "the id of a secret object",
 	"key-secret":             "the id of a secret object",
@@ -44,8 +44,8 @@ var notSecret = map[string]string{
 	"RockerOfDpaFlow.key":                 "what packets a flow takes",
 }
 
-// TestSchemas looks at all members of all releases: one whose name smells of a secret is
-// in the table or has a reason not to be, and what the table has there is.
+// TestSchemas checks all members of all releases: a member whose name looks like that of a secret is
+// in the table or in notSecret, and every member in the table exists.
 func TestSchemas(t *testing.T) {
 	there := map[string]bool{}
 	for _, release := range qemu.Releases() {
@@ -54,13 +54,13 @@ func TestSchemas(t *testing.T) {
 			require.NoError(t, err)
 			for _, def := range s.Definitions() {
 				members := membersOf(def)
-				beside := map[string]string{}
+				with := map[string]string{}
 				for _, m := range members {
-					beside[m.Name] = ""
+					with[m.Name] = ""
 				}
 				for _, m := range members {
 					there[m.Name] = true
-					if !smell.MatchString(m.Name) || Holds(m.Name, isString(m.Type), beside) {
+					if !secretName.MatchString(m.Name) || Holds(m.Name, isString(m.Type), with) {
 						continue
 					}
 					name := m.Name
@@ -76,8 +76,8 @@ func TestSchemas(t *testing.T) {
 	}
 	for _, s := range secrets {
 		assert.True(t, there[s.member], "the table has %s, which no release has", s.member)
-		if s.beside != "" {
-			assert.True(t, there[s.beside], "the table has %s, which no release has", s.beside)
+		if s.with != "" {
+			assert.True(t, there[s.with], "the table has %s, which no release has", s.with)
 		}
 	}
 	for name, reason := range notSecret {
@@ -115,7 +115,7 @@ func TestHolds(t *testing.T) {
 	for _, c := range []struct {
 		member   string
 		isString bool
-		beside   map[string]string
+		with     map[string]string
 		want     bool
 	}{
 		{"password", true, nil, true},
@@ -129,6 +129,6 @@ func TestHolds(t *testing.T) {
 		{"file", false, nil, false},
 		{"node-name", true, nil, false},
 	} {
-		assert.Equal(t, c.want, Holds(c.member, c.isString, c.beside), "%+v", c)
+		assert.Equal(t, c.want, Holds(c.member, c.isString, c.with), "%+v", c)
 	}
 }

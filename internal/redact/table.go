@@ -8,10 +8,10 @@ type secret struct {
 	member string
 	kind   kind
 
-	// beside, if set, is a member that the same object must have for the first to be a
-	// secret. among, if set, are the strings of which it must be one.
-	beside string
-	among  []string
+	// with, if set, is another member: only in an object that has it, too, is the first one a
+	// secret. withValues, if set, are the values that the other member must have.
+	with       string
+	withValues []string
 	// except are the first words of strings that are not secret.
 	except []string
 
@@ -37,23 +37,23 @@ var harmless = []string{"info", "help", "?"}
 var secrets = []secret{
 	// Passwords and keys.
 	{member: "password", reason: "set_password, change-vnc-password, block_passwd and guest-set-user-password carry it"},
-	{member: "data", beside: "qom-type", among: []string{"secret"}, reason: "object-add gives the content of a secret object in it"},
-	{member: "props", beside: "qom-type", among: []string{"secret"}, reason: "object-add of QEMU 5.2 gives it in there"},
-	{member: "value", beside: "property", among: properties, reason: "qom-set can give such a property"},
-	{member: "value", beside: "name", among: properties, reason: "qom-list-get returns such a property"},
-	{member: "arg", beside: "target", among: []string{"password", "passwd"}, reason: "change, up to QEMU 5.2, sets the VNC server's password so"},
-	{member: "secret", beside: "packet-header", reason: "sev-inject-launch-secret carries it"},
+	{member: "data", with: "qom-type", withValues: []string{"secret"}, reason: "object-add gives the content of a secret object in it"},
+	{member: "props", with: "qom-type", withValues: []string{"secret"}, reason: "object-add of QEMU 5.2 gives the content of a secret object in it"},
+	{member: "value", with: "property", withValues: properties, reason: "qom-set can give such a property"},
+	{member: "value", with: "name", withValues: properties, reason: "qom-list-get returns such a property"},
+	{member: "arg", with: "target", withValues: []string{"password", "passwd"}, reason: "change, up to QEMU 5.2, sets the VNC server's password with it"},
+	{member: "secret", with: "packet-header", reason: "sev-inject-launch-secret carries it"},
 	{member: "cookie", kind: str, reason: "the cookies of a disk on a web server say who may read it; the cookie of a Rocker flow is a number"},
 	{member: "txcookie", reason: "it authenticates the packets of an L2TPv3 network"},
 	{member: "rxcookie", reason: "it authenticates the packets of an L2TPv3 network"},
 	{member: "keys", reason: "the SSH keys of a guest's user, and what send-key types may be a password"},
-	{member: "key", beside: "down", reason: "input-send-event types it, which may be part of a password"},
+	{member: "key", with: "down", reason: "input-send-event types it, which may be part of a password"},
 
 	// Command lines, which often contain secrets.
 	{member: "command-line", except: harmless, reason: "human-monitor-command passes on set_password, change and object_add"},
-	{member: "arg", beside: "path", reason: "guest-exec gives a program its arguments"},
-	{member: "env", beside: "path", reason: "guest-exec gives a program its environment"},
-	{member: "args", beside: "transport", among: []string{"exec"}, reason: "migrate runs a program with these arguments"},
+	{member: "arg", with: "path", reason: "guest-exec gives a program its arguments"},
+	{member: "env", with: "path", reason: "guest-exec gives a program its environment"},
+	{member: "args", with: "transport", withValues: []string{"exec"}, reason: "migrate runs a program with these arguments"},
 	{member: "cpr-exec-command", reason: "migrate runs a new QEMU with these arguments"},
 	{member: "guestfwd", reason: "its cmd: runs a program"},
 
@@ -62,7 +62,7 @@ var secrets = []secret{
 	{member: "out-data", kind: base64Text, reason: "what a program in a guest prints may be the secret that it was asked for"},
 	{member: "err-data", kind: base64Text, reason: "as out-data"},
 	{member: "buf-b64", kind: base64Text, reason: "guest-file-read and guest-file-write carry the content of any file in it"},
-	{member: "data", beside: "device", reason: "ringbuf-write types it into a device"},
+	{member: "data", with: "device", reason: "ringbuf-write types it into a device"},
 
 	// Texts with file names, which may be URLs or json: names with some of the above.
 	{member: "filename", kind: part, reason: "the file of an image"},
@@ -85,22 +85,22 @@ var secrets = []secret{
 
 // needs reports whether a member of that name and value makes s a secret.
 func (s *secret) needs(name string, value []byte) bool {
-	return s.beside != "" && s.beside == name && (s.among == nil || slices.Contains(s.among, unquote(value)))
+	return s.with != "" && s.with == name && (s.withValues == nil || slices.Contains(s.withValues, unquote(value)))
 }
 
 // Holds reports whether a member of an object can hold a secret. isString is true if it
-// holds strings. beside are the object's other members: their values where these are
+// holds strings. others are the object's other members: their values where these are
 // always the same, such as a union's tag, otherwise "".
-func Holds(member string, isString bool, beside map[string]string) bool {
+func Holds(member string, isString bool, others map[string]string) bool {
 	for i := range secrets {
 		s := &secrets[i]
 		if s.member != member || !isString && (s.kind == str || s.kind == part) {
 			continue
 		}
-		if s.beside == "" {
+		if s.with == "" {
 			return true
 		}
-		if tag, there := beside[s.beside]; there && (tag == "" || s.among == nil || slices.Contains(s.among, tag)) {
+		if tag, there := others[s.with]; there && (tag == "" || s.withValues == nil || slices.Contains(s.withValues, tag)) {
 			return true
 		}
 	}

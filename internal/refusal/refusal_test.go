@@ -55,8 +55,8 @@ func TestLike(t *testing.T) {
 	}
 }
 
-// provoked are commands that QEMU refuses, and what that means in every release. DIR is a
-// folder, PORT a port that somebody listens on. Kind other: it is to succeed.
+// provoked are commands that QEMU refuses, and what the refusal means in every release. DIR is a
+// folder, PORT a port on which somebody listens. Commands of the kind Other must succeed.
 var provoked = []struct {
 	kind    Kind
 	command string
@@ -167,12 +167,12 @@ var provoked = []struct {
 
 const duplicateNetdev = `netdev_add {"type":"hubport","id":"net0","hubid":0}`
 
-// otherwise are releases in which a command is another matter.
+// otherwise has the releases in which the refusal of a command means something else.
 var otherwise = map[[2]string]Kind{
 	{"5.2", duplicateNetdev}: Other,
 }
 
-// TestQEMUErrorKinds provokes errors in each release, and each row of the table.
+// TestQEMUErrorKinds provokes errors in each release, and uses each row of the table.
 func TestQEMUErrorKinds(t *testing.T) {
 	used := make([]bool, len(refusals))
 	tried := map[string]bool{}

@@ -24,8 +24,8 @@ const (
 // devicesFile is the file of a release that has what its binaries say of their devices.
 const devicesFile = "devices.txt"
 
-// A Set is the facts of some releases. What it makes of them it makes once, and everybody gets the
-// same: it must not be changed.
+// A Set is the facts of some releases. It makes each value once and returns the same value to all
+// callers, who must not change it.
 type Set struct {
 	files   fs.FS                // with a folder for each release
 	names   func() []string      // of the releases

@@ -51,11 +51,10 @@ func Once(ctx context.Context, c *qmp.Conn, do func(context.Context) error, done
 
 // Unknown returns the error for a command that may have run: its reply was lost with err,
 // and the query whether it has run failed with asking. The error does not wrap asking,
-// which may wrap ErrNotSent or a refusal: callers would read that as a statement about the
-// command.
+// which may wrap ErrNotSent or a refusal: callers would apply that to the command.
 func Unknown(ctx context.Context, err, asking error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", poll.Error(ctx), err)
 	}
-	return fmt.Errorf("%w; whether it is done is not known: %s", err, asking.Error())
+	return fmt.Errorf("%w; whether the command was executed is not known: %s", err, asking.Error())
 }

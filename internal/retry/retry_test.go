@@ -44,7 +44,7 @@ func (p *peer) call(command string) func(context.Context) error {
 	return func(ctx context.Context) error { return p.conn.Execute(ctx, command, nil, nil) }
 }
 
-// cut has the replies to so many calls of a command be lost.
+// cut loses the replies to a number of calls of a command.
 func (p *peer) cut(command string, times int) {
 	p.Handle(command, func(context.Context, *qmptest.Request) (any, error) {
 		if times--; times >= 0 {
@@ -78,19 +78,19 @@ func TestOnce(t *testing.T) {
 
 		p.cut("cont", 1)
 		require.NoError(t, retry.Once(t.Context(), p.conn, p.call("cont"), is(false)))
-		assert.Equal(t, 2, p.Count("cont"), "it was not")
+		assert.Equal(t, 2, p.Count("cont"), "it was not done, so it is sent again")
 
 		p.cut("system_reset", 9)
 		assert.ErrorIs(t, retry.Once(t.Context(), p.conn, p.call("system_reset"), is(false)), qmp.ErrClosed)
-		assert.Equal(t, 2, p.Count("system_reset"), "not more often")
+		assert.Equal(t, 2, p.Count("system_reset"), "it is sent at most twice")
 
 		p.Fail("stop", qmp.ClassGenericError, "no")
 		assert.EqualError(t, retry.Once(t.Context(), p.conn, p.call("stop"), is(true)), "qmp: stop: no")
 	})
 }
 
-// The question whether it is done fails: that is not an answer about the command.
-func TestOnceThatIsNotKnown(t *testing.T) {
+// If the query whether the command was executed fails, its error is not the command's.
+func TestOnceWhenTheQueryFails(t *testing.T) {
 	onPeer(t, func(t *testing.T, p *peer) {
 		p.cut("stop", 1)
 		refusal := &qmp.Error{Class: qmp.ClassGenericError, Desc: "not now"}
@@ -98,7 +98,7 @@ func TestOnceThatIsNotKnown(t *testing.T) {
 		assert.True(t, qmp.MayHaveRun(err), "%v", err)
 		_, refused := errors.AsType[*qmp.Error](err)
 		assert.False(t, refused)
-		assert.ErrorContains(t, err, "; whether it is done is not known: ")
+		assert.ErrorContains(t, err, "; whether the command was executed is not known: ")
 
 		ctx, cancel := context.WithCancel(t.Context())
 		p.Handle("cont", func(context.Context, *qmptest.Request) (any, error) {

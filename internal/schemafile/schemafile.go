@@ -1,5 +1,5 @@
-// Package schemafile opens the files of schemas. Nothing outside of their folder is read, also
-// not by symbolic links, and errors name the files as the user does.
+// Package schemafile opens the files of schemas. Nothing outside of their folder is read, not even
+// through symbolic links, and errors name the files as the user does.
 package schemafile
 
 import (
@@ -112,8 +112,8 @@ func (f *Folder) name(file string) string {
 	return filepath.Join(f.given, rel)
 }
 
-// Version returns the version in the file VERSION, as QEMU's source and our snapshots of it have
-// one, and the lines after it. The error wraps [fs.ErrNotExist] if there is no such file.
+// Version reads the file VERSION of QEMU's source or of a folder in schema/qemu. It returns the
+// version and the lines after it. The error wraps [fs.ErrNotExist] if there is no such file.
 func Version(files fs.FS) (version, rest string, err error) {
 	text, err := regular.ReadFile(files, "VERSION", 4096)
 	version, rest, _ = strings.Cut(string(text), "\n")

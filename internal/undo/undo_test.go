@@ -14,7 +14,7 @@ import (
 
 var errFailed = errors.New("failed")
 
-// twoSteps does two things, and undoes them if err is one.
+// twoSteps does two things, and undoes them if err is an error.
 func twoSteps(ctx context.Context, undone *[]string, err error) (result error) {
 	var u undo.Stack
 	defer u.Run(ctx, &result)

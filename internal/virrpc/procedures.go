@@ -50,7 +50,7 @@ func (u UUID) String() string {
 type Domain struct {
 	Name string
 	UUID UUID
-	ID   int32 // another one for each run; -1: it does not run
+	ID   int32 // each run has a new one; -1: it does not run
 }
 
 // Domain appends a domain.

@@ -97,7 +97,7 @@ func TestHostile(t *testing.T) {
 	assert.ErrorContains(t, d.Err(), "does not fit")
 }
 
-// What a peer sends costs memory in proportion to what it has sent, and nothing panics.
+// Messages of a peer take memory in proportion to their size, and nothing panics.
 func FuzzMessages(f *testing.F) {
 	var e, s, x Encoder
 	e.Event(Event{Domain: domain, Name: "STOP", HasData: true, Data: "{}"})

@@ -1,5 +1,5 @@
 // Package wirejson reads JSON as QEMU and its clients write it, where a decoder would do too
-// much: it finds ends, and the content of strings. Only SyntaxError checks the text.
+// much: it finds the ends of values, and the content of strings. Only SyntaxError checks the text.
 package wirejson
 
 import (
@@ -18,7 +18,7 @@ func Lenient() json.Options {
 }
 
 // SyntaxError returns the error of jsontext about a text that is not one JSON value, nil if it is.
-// Other than json.Unmarshal it needs no reflection, which would be in every program.
+// Unlike json.Unmarshal it does not need reflection, which would be in every program.
 func SyntaxError(text []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text), Lenient())
 	if _, err := dec.ReadValue(); err == io.EOF {
@@ -53,7 +53,7 @@ func Unquote(quoted []byte) []byte {
 // EndOfString returns the end of the string whose first quote is at an index; the length of
 // text if it does not end.
 func EndOfString(text []byte, at int) int {
-	for at++; at < len(text); at++ { // most are too short for bytes.IndexByte to pay
+	for at++; at < len(text); at++ { // most strings are so short that bytes.IndexByte would be slower
 		switch text[at] {
 		case '"':
 			return at + 1

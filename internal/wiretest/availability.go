@@ -48,7 +48,7 @@ func (b Bindings) Availability(t *testing.T, root string) {
 var statement = regexp.MustCompile(`(?:^|[.:] )QEMU (\d+\.\d+(?: and later| to \d+\.\d+)?(?:, \d+\.\d+(?: and later| to \d+\.\d+)?)*)(?: only)?\.(?: |$)`)
 
 // says reports whether a comment says that a release has a thing. If the comment does not
-// mention releases, otherwise is the result.
+// mention releases, says returns otherwise.
 func says(doc, release string, otherwise bool) bool {
 	var m []string
 	for paragraph := range strings.SplitSeq(doc, "\n\n") {
@@ -76,7 +76,7 @@ func says(doc, release string, otherwise bool) bool {
 	return false
 }
 
-// A checker holds what the source says against one release.
+// A checker compares the comments of the source with one release.
 type checker struct {
 	*testing.T
 	*source
@@ -92,15 +92,15 @@ type seen struct {
 	open bool
 }
 
-// holds compares a comment with what the release has.
-func (c *checker) holds(what, doc string, otherwise, has bool) {
+// compare compares a comment with what the release has.
+func (c *checker) compare(what, doc string, otherwise, has bool) {
 	c.T.Helper()
 	c.checked++
 	assert.Equal(c, has, says(doc, c.release, otherwise), "QEMU %s: %s: %q", c.release, what, doc)
 }
 
 func (c *checker) command(name string, m methodDecl, def *schema.Command) {
-	c.holds("command "+name, m.doc, true, def != nil)
+	c.compare("command "+name, m.doc, true, def != nil)
 	if def == nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (c *checker) command(name string, m methodDecl, def *schema.Command) {
 }
 
 func (c *checker) event(name, typ string, def *schema.Event) {
-	c.holds("event "+name, c.types[typ].doc, true, def != nil)
+	c.compare("event "+name, c.types[typ].doc, true, def != nil)
 	if def == nil {
 		return
 	}
@@ -132,8 +132,8 @@ func (c *checker) event(name, typ string, def *schema.Event) {
 	c.object(typ, data, true, false)
 }
 
-// value checks a Go type where the release has a type. open: the release does not list all
-// that it takes.
+// value checks a Go type that stands for a type of the release. If open is set, the release
+// accepts more than its schema lists.
 func (c *checker) value(e ast.Expr, t schema.Type, otherwise, open bool) {
 	switch x := e.(type) {
 	case *ast.ArrayType:
@@ -166,7 +166,7 @@ func (c *checker) enum(name string, t *schema.Enum) {
 	all := says(c.types[name].doc, c.release, true)
 	assert.True(c, all, "QEMU %s has the enum %s", c.release, name)
 	for value, v := range c.values[name] {
-		c.holds(name+" "+value, v.doc, all, t.Value(value) != nil)
+		c.compare(name+" "+value, v.doc, all, t.Value(value) != nil)
 	}
 	for _, v := range t.Values {
 		assert.Contains(c, c.values[name], v.Name, "%s of QEMU %s", name, c.release)
@@ -193,14 +193,14 @@ func (c *checker) object(name string, t schema.Type, otherwise, open bool) {
 		}
 		has := members[member] != nil
 		if !open || has {
-			c.holds(name+"."+member, f.doc, all, has)
+			c.compare(name+"."+member, f.doc, all, has)
 		}
 		if has && variants == nil || has && typeName(f.typ) != name+"Variant" {
 			c.value(f.typ, members[member], true, false)
 		}
 	}
 	for member := range members {
-		if _, ok := list[member]; !ok && !(variants != nil && isStruct(t)) { // else it is in Unknown
+		if _, ok := list[member]; !ok && !(variants != nil && isStruct(t)) { // otherwise it is in Unknown
 			assert.Fail(c, "a member is missing", "QEMU %s: %s.%s", c.release, name, member)
 		}
 	}
@@ -252,7 +252,7 @@ func (c *checker) variants(variants map[string]string, t schema.Type) {
 	union, ok := t.(*schema.Union)
 	for tag, name := range variants {
 		has := ok && union.Tag().Value(tag) != nil
-		c.holds("variant "+name, c.types[name].doc, true, has)
+		c.compare("variant "+name, c.types[name].doc, true, has)
 		if !has {
 			continue
 		}

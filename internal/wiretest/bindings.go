@@ -24,7 +24,7 @@ type Bindings struct {
 	Commands map[string]Method
 	Events   map[string]reflect.Type
 	// Types are the types that values can have, by their Go names: AllTypes
-	// holds that none is missing.
+	// checks that none is missing.
 	Types map[string]reflect.Type
 }
 

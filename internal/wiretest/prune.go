@@ -59,8 +59,8 @@ func (p *pruner) value(t schema.Type, v any, path string) any {
 	return v
 }
 
-// members prunes an object. With open, members that types has not are kept:
-// a variant that the schema does not know.
+// members prunes an object. If open is set, members that types does not have are kept:
+// they belong to a variant that the schema does not know.
 func (p *pruner) members(v any, path string, types map[string]schema.Type, open bool) any {
 	object, ok := v.(map[string]any)
 	if !ok {

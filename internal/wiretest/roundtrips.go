@@ -19,12 +19,12 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// RoundTrips sends made-up values through the arguments and the result of
-// every command and through every event, so often that each branch of each
-// union and alternate has its turn. With -short there is one value where otherwise there are three.
+// RoundTrips decodes and encodes generated values of the arguments and the result of
+// every command, and of every event: so many that each branch of each
+// union and alternate is used. With -short there is one value where otherwise there are three.
 //
-// base64 names the members that hold bytes in base64, and spared the types that
-// no sample has a value of.
+// base64 names the members that hold bytes in base64, and spared the types of which
+// no sample has a value.
 func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 	t.Helper()
 	var tested sync.Map // for each type, how many of its values were tested separately
@@ -68,7 +68,7 @@ func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 			check(d.Name, data, b.Events[d.Name], true, rounds(data))
 		}
 	}
-	// Types that no command and no event carries are users' all the same.
+	// Users can also use types that no command or event contains.
 	declared := b.declared(t)
 	for _, def := range b.Schema.Definitions() {
 		of, isType := def.(schema.Type)
@@ -82,13 +82,13 @@ func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 		for t := range tested.Range {
 			delete(missed, t.(reflect.Type).Name())
 		}
-		if !t.Failed() && !testing.Short() { // otherwise some had no chance
+		if !t.Failed() && !testing.Short() { // after a failure, or with few samples, some types are missing
 			require.Equal(t, spared, slices.Sorted(maps.Keys(missed)), "the types of which no sample has a value")
 		}
 	})
 }
 
-// AllTypes holds that the table of types is that of the generated source.
+// AllTypes checks that the table of types has the types of the generated source.
 // UPDATE=1 writes it again.
 func (b Bindings) AllTypes(t *testing.T, importPath string) {
 	t.Helper()
@@ -110,7 +110,7 @@ func (b Bindings) AllTypes(t *testing.T, importPath string) {
 	require.Equal(t, names, slices.Sorted(maps.Keys(b.Types)), "UPDATE=1 writes alltypes_test.go anew")
 }
 
-// rounds returns how many samples give every branch below a type its turn.
+// rounds returns how many samples are needed to use every branch below a type.
 func rounds(t schema.Type) int {
 	most := 4
 	seen := map[schema.Type]bool{}

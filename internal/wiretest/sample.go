@@ -23,12 +23,12 @@ type Sampler struct {
 	// Base64 names the members that are strings of base64.
 	Base64 []string
 	// turns count how often each union and alternate has been sampled, so that
-	// each branch gets its turn.
+	// the branches are used in turn.
 	turns map[schema.Type]int
 	made  int // values of this sample
 }
 
-// A sample stops to grow at these: then optional members are left out, and lists are empty.
+// From these sizes on, a sample does not grow: optional members are left out, and lists are empty.
 const (
 	maxDepth  = 6
 	maxValues = 2000
@@ -105,7 +105,7 @@ func (s *Sampler) union(object map[string]any, u *schema.Union, depth int) {
 	}
 }
 
-// alternate takes the branches in turn, but deep down one that does not nest.
+// alternate takes the branches in turn; at a great depth it takes a branch that does not nest.
 func (s *Sampler) alternate(a *schema.Alternate, depth int) any {
 	at := s.turn(a)
 	for i := range a.Branches {
@@ -127,7 +127,7 @@ func (s *Sampler) turn(t schema.Type) int {
 
 var texts = []string{"", "ide0", "a b", "\"quoted\\\"", "snöwman ☃ 𝄞", "line\nbreak", "\x01"}
 
-// base64 encodes up to four bytes, so that every padding has its turn.
+// base64 encodes up to four bytes, so that every padding is used.
 func (s *Sampler) base64() string {
 	n := s.Rand.Uint32()
 	return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint32(nil, n)[:s.Rand.IntN(5)])

@@ -13,15 +13,15 @@ import (
 // syntax.
 type source struct {
 	types    map[string]typeDecl
-	values   map[string]map[string]said // of each enum, by the value
-	commands map[string]methodDecl      // by command
-	events   map[string]string          // the types by event
+	values   map[string]map[string]documented // of each enum, by the value
+	commands map[string]methodDecl            // by command
+	events   map[string]string                // the types by event
 	tags     map[string]map[string]string
 	seals    map[string]map[string]bool // the types that have an unexported method without result, by its name
 }
 
-// A said is a name with its comment.
-type said struct{ name, doc string }
+// A documented is a name with its comment.
+type documented struct{ name, doc string }
 
 type typeDecl struct {
 	doc  string
@@ -35,7 +35,7 @@ type methodDecl struct {
 
 func (b Bindings) source(t testing.TB) *source {
 	s := &source{
-		types: map[string]typeDecl{}, values: map[string]map[string]said{}, commands: map[string]methodDecl{},
+		types: map[string]typeDecl{}, values: map[string]map[string]documented{}, commands: map[string]methodDecl{},
 		events: map[string]string{}, tags: map[string]map[string]string{}, seals: map[string]map[string]bool{},
 	}
 	for _, file := range b.files(t) {
@@ -64,9 +64,9 @@ func (s *source) general(d *ast.GenDecl) {
 				continue
 			}
 			if s.values[enum.Name] == nil {
-				s.values[enum.Name] = map[string]said{}
+				s.values[enum.Name] = map[string]documented{}
 			}
-			s.values[enum.Name][literal(spec.Values[0])] = said{spec.Names[0].Name, spec.Doc.Text()}
+			s.values[enum.Name][literal(spec.Values[0])] = documented{spec.Names[0].Name, spec.Doc.Text()}
 		}
 	}
 }

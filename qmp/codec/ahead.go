@@ -14,7 +14,7 @@ func (d *Decoder) tagAhead(tag string) (value []byte) {
 			value = d.tag()
 			break
 		}
-		d.pass()
+		d.skipAhead()
 	}
 	if d.err == nil {
 		d.at, d.depth = at, depth
@@ -33,24 +33,24 @@ func (d *Decoder) tag() []byte {
 	return value
 }
 
-// pass skips the value that is next. It does not read again what it has passed already, for a
-// union that the value is a part of.
-func (d *Decoder) pass() {
+// skipAhead skips the value that is next. A long value that it has skipped before, for a union that
+// contains this one, is not read again.
+func (d *Decoder) skipAhead() {
 	d.peek()
 	if end, known := d.ends[d.at]; known {
 		d.at = end
 		return
 	}
-	d.passing = true
+	d.skippingAhead = true
 	d.Skip()
-	d.passing = false
+	d.skippingAhead = false
 }
 
-// longValue is the number of bytes from which on the end of a value that was passed is kept.
+// longValue is how many bytes a value must have so that skipAhead remembers its end.
 const longValue = 1000
 
 // endOfFlat returns the end of the object or list that begins at an index, if it is short and
-// has no other one of its kind in it; otherwise 0. It does not check what is in it.
+// contains no other value of its kind; otherwise 0. It does not check the content.
 func endOfFlat(text []byte, begin int) int {
 	value := text[begin:min(begin+longValue, len(text))]
 	end := bytes.IndexByte(value, value[0]+2) // in ASCII, that is '}' for '{', and ']' for '['

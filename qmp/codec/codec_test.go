@@ -132,7 +132,7 @@ func TestUnion(t *testing.T) {
 		{"tag after brackets in strings", `{"a":["]",{"kind":"no"},"["],"b":{"c":"}","kind":"no"},"d":["\"]",{"kind":"no"}],"kind":"circle"}`,
 			shape{"", circle{}}, `{"id":"","kind":"circle","radius":0}`},
 		{"tag after values of its kind", `{"a":{"b":{},"kind":"no"},"c":[[],{"kind":"no"}],"kind":"circle"}`, shape{"", circle{}}, `{"id":"","kind":"circle","radius":0}`},
-		{"tag after what is long", `{"a":["` + strings.Repeat(`]`, 2000) + `",{"kind":"no"}],"kind":"circle"}`, shape{"", circle{}}, `{"id":"","kind":"circle","radius":0}`},
+		{"tag after a long value", `{"a":["` + strings.Repeat(`]`, 2000) + `",{"kind":"no"}],"kind":"circle"}`, shape{"", circle{}}, `{"id":"","kind":"circle","radius":0}`},
 		{"an escaped tag, and strings with escapes", `{"kind":"hex\u0061gon","x":"\u0062\u0063\u0064"}`,
 			shape{"", unknown{"hexagon", []byte(`{"x":"\u0062\u0063\u0064"}`)}}, `{"id":"","kind":"hexagon","x":"bcd"}`},
 		{"empty variant", `{"id":"a","kind":"nothing","new":[1,2]}`, shape{"a", nothing{}}, `{"id":"a","kind":"nothing"}`},
@@ -168,8 +168,8 @@ func TestUnion(t *testing.T) {
 	}
 }
 
-// What no text can hold is replaced, as by reflection, and prints whatever it is.
-func TestUnionIsNoText(t *testing.T) {
+// Invalid UTF-8 is replaced, as by reflection, and can be encoded.
+func TestUnionWithInvalidText(t *testing.T) {
 	var got shape
 	require.NoError(t, decode("{\"kind\":\"hexagon\",\"a\\ud800\":1,\"\x80\":2,\"b\":\"\x80\",\"b\":3}", &got))
 	assert.Equal(t, unknown{"hexagon", []byte("{\"a\ufffd\":1,\"\ufffd\":2,\"b\":\"\x80\",\"b\":3}")}, got.Kind)

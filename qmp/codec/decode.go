@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Into is a place for a result that is decoded by a function of its own.
+// Into is a function that decodes a result and stores it.
 type Into func(*Decoder)
 
 // Decode decodes one JSON value, as a server sends it, into x: an [Into], or the value
@@ -29,8 +29,8 @@ func Decode(ctx context.Context, text []byte, x any) error {
 	return decodeText(ctx, text, false, nil, decode)
 }
 
-// DecodeInto is [Decode] for a result with a function of its own. A program that decodes
-// everything with such functions has none of the reflection of the JSON module, 700 KB.
+// DecodeInto is [Decode] with an [Into]. A program that decodes everything with such functions
+// does not contain the reflection of the JSON module, and is 700 KB smaller.
 func DecodeInto(ctx context.Context, text []byte, result Into) error {
 	return decodeText(ctx, text, false, nil, result)
 }
@@ -101,8 +101,7 @@ func (d *Decoder) inner(begin int, err error) {
 	}
 }
 
-// unmarshal decodes a text by reflection. It counts the memory that this allocates if it
-// may be much.
+// unmarshal decodes a text by reflection. If this may need much memory, it counts the memory.
 func (d *Decoder) unmarshal(text []byte, x any, with *json.Unmarshalers) error {
 	opts := []json.Options{lenient, json.RejectUnknownMembers(d.strict)}
 	if d.unmeasured -= len(text); d.unmeasured < 0 && with == nil {
@@ -138,8 +137,8 @@ func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 		size += 16
 	}
 	d.charge(size)
-	if d.look -= 64; d.look < d.at {
-		d.pause()
+	if d.nextCheck -= 64; d.nextCheck < d.at {
+		d.checkContext()
 	}
 	if d.err != nil {
 		return d.err
@@ -147,7 +146,7 @@ func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	return errUseDefault
 }
 
-// exact is measure, except that it decodes numbers in values of any type.
+// exact is like measure, and in addition decodes the numbers in values of type any without losing digits.
 func (d *Decoder) exact(dec *jsontext.Decoder, x any) error {
 	number, ok := x.(*any)
 	if !ok || dec.PeekKind() != '0' {

@@ -192,7 +192,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Strings are scanned eight bytes at a time: each byte, in each place of these, is what it is.
+// Strings are scanned eight bytes at a time: each byte is read correctly, in each of the eight places.
 func TestEveryByte(t *testing.T) {
 	for c := range 256 {
 		for before := range 10 {
@@ -205,7 +205,7 @@ func TestEveryByte(t *testing.T) {
 	}
 }
 
-// What stands between values is read in one go if it is as servers print it: other spaces do.
+// The text between values has a fast path for the form that servers print; other spaces work, too.
 func TestSpaces(t *testing.T) {
 	for _, space := range []string{"", " ", "  ", "\t", "\r\n ", "\v", "\x00"} {
 		for _, text := range []string{
@@ -220,7 +220,7 @@ func TestSpaces(t *testing.T) {
 	}
 }
 
-// closing are the ends of what text has begun.
+// closing returns the brackets and quotes that end the values that are open in text.
 func closing(text string) string {
 	var ends []byte
 	for i := len(text) - 1; i >= 0; i-- {
@@ -238,7 +238,7 @@ func closing(text string) string {
 	return string(ends)
 }
 
-// FuzzDecode holds the decoder to the JSON module's.
+// FuzzDecode compares the decoder with that of the JSON module.
 func FuzzDecode(f *testing.F) {
 	for _, text := range texts {
 		for _, name := range []string{"string", "int", "uint", "float", "strings", "raw", "point", "list"} {
@@ -248,7 +248,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) { sameAsReflection(t, text) })
 }
 
-// A list's memory is that of its elements, and not much more.
+// A list takes the memory of its elements, and not much more.
 func TestListsHaveTheirLength(t *testing.T) {
 	step := 1
 	if testing.Short() {
@@ -263,7 +263,7 @@ func TestListsHaveTheirLength(t *testing.T) {
 	}
 }
 
-// Lists, optional scalars, strings and pieces of JSON share allocations, and nobody sees it.
+// Lists, optional scalars, strings and pieces of JSON share allocations without an effect on each other.
 func TestSharedAllocations(t *testing.T) {
 	const n = 1000
 	element := `{"text":"a","flag":true,"count":-1,"size":2,"strings":["b","c"],"ints":[3],"raw":[4]}`
@@ -293,7 +293,7 @@ func (x *numbers) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) { codec.List(d, &x.List, codec.Int) })
 }
 
-// Lists share allocations also where reflection decodes what they are in.
+// Lists share allocations also if they are in values that reflection decodes.
 func TestSharedWithinReflection(t *testing.T) {
 	const n = 20000
 	text := []byte("[" + strings.Repeat("[1,2],", n-1) + "[1,2]]")
@@ -307,8 +307,8 @@ func TestSharedWithinReflection(t *testing.T) {
 	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/n, uint64(1000), "bytes for a list of two numbers")
 }
 
-// Strings that are kept keep little else.
-func TestStringsAreNotTheText(t *testing.T) {
+// Strings that are kept keep little other memory.
+func TestStringsDoNotKeepTheText(t *testing.T) {
 	var x all
 	text := []byte(`{"string":"abc","strings":["d","e"]}`)
 	require.NoError(t, codec.Decode(t.Context(), text, codec.Into(x.decode)))
@@ -317,7 +317,7 @@ func TestStringsAreNotTheText(t *testing.T) {
 	assert.Equal(t, []enum{"d", "e"}, x.Strings)
 }
 
-// Members that the schema does not know may be anything, but no number that is too big.
+// Members that the schema does not know may have any value, except numbers that are too big.
 func TestProp(t *testing.T) {
 	props, err := decodeProps(`{"a":{"b":[1,-1.5,18446744073709551615,null,"x"]}}`)
 	require.NoError(t, err)
@@ -336,7 +336,7 @@ func decodeProps(text string) (props map[string]any, err error) {
 	return props, err
 }
 
-// countdown is a context that has ended when it has been looked at so often.
+// countdown is a context that ends after a number of calls of Err.
 type countdown struct {
 	context.Context
 	looks int
@@ -355,7 +355,7 @@ func points() any {
 	return codec.Into(func(d *codec.Decoder) { codec.List(d, &list, (*point).decode) })
 }
 
-// Decoding looks at its context again and again, and ends with it.
+// Decoding checks its context again and again, and ends when the context does.
 func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -378,7 +378,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// Unknown members are an error to whoever asks for that, wherever they are.
+// With RejectUnknownMembers, unknown members are an error, wherever they are.
 func TestRejectUnknownMembers(t *testing.T) {
 	for _, c := range []struct{ text, at string }{
 		{`{"list":[{"kind":"circle","id":"a","radius":3}]}`, ""},
@@ -407,7 +407,7 @@ func TestRejectUnknownMembers(t *testing.T) {
 	}
 }
 
-// What reflection decodes counts in one budget with what it calls methods for.
+// Values that reflection decodes, and those for which it calls methods, share one budget.
 func TestBudgetIsShared(t *testing.T) {
 	part := `{"kind":"boxed","data":{"list":[` + strings.Repeat(`{},`, 1e4) + `{}]}}`
 	text := `{"boxes":[` + strings.Repeat(part+",", 200) + part + `]}`

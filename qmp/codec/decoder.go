@@ -26,22 +26,23 @@ type Decoder struct {
 	depth  int
 	strict bool // an unknown member is an error
 
-	look int // the index in text at which the context is checked again
+	nextCheck int // the index in text at which the context is checked again
 	limits
 
 	err     error // the first
 	errAt   int   // the place in text of the value that err is about
 	stopped bool  // err is not about the text
 
-	strings strings.Builder    // where short strings are kept, several in one allocation
-	raw     []byte             // where short JSON texts are kept, in the same way
-	scratch []byte             // for strings with escapes
-	passing bool               // a value is read for its end, by pass
-	ends    map[int]int        // where the long ones among these end, by where they begin
-	meter   *json.Unmarshalers // charges what reflection allocates
+	strings       strings.Builder    // where short strings are kept, several in one allocation
+	raw           []byte             // where short JSON texts are kept, in the same way
+	scratch       []byte             // for strings with escapes
+	skippingAhead bool               // skipAhead is looking for the end of a value
+	ends          map[int]int        // the ends of the long values that skipAhead has skipped, by their beginnings
+	meter         *json.Unmarshalers // charges what reflection allocates
 }
 
-// limits are what a Decoder may use, and has used, together with those that decode parts of its text.
+// limits are shared by a Decoder and those that decode parts of its text: how much they may use
+// together, and how much they have used.
 type limits struct {
 	ctx        context.Context
 	left       int   // how many bytes of memory may still be allocated
@@ -53,15 +54,15 @@ type limits struct {
 const (
 	// maxDepth is how deep values may nest, as in jsontext.
 	maxDepth = 10000
-	// lookEvery is how many bytes are read between two checks of the context.
-	lookEvery = 64 << 10
+	// checkEvery is how many bytes are read between two checks of the context.
+	checkEvery = 64 << 10
 	// fewBytes is how much text reflection decodes without counting memory, since counting makes
 	// decoding three times as slow: so little text cannot need much memory.
 	fewBytes = 64 << 10
 )
 
 // budget returns how many bytes may be allocated to decode a text of this size. Normal replies need
-// much less: with their required members, they are about as long as the structs are large. Without
+// much less: a struct takes about as many bytes as the JSON of its required members. Without
 // a limit, 16 MiB of [{},{},…] become several GiB of structs.
 func budget(text int) int { return 64<<20 + 14*text }
 
@@ -169,9 +170,9 @@ func (d *Decoder) charge(bytes int) bool {
 	return d.err == nil
 }
 
-// pause checks the context.
-func (d *Decoder) pause() {
-	d.look = d.at + lookEvery
+// checkContext checks the context.
+func (d *Decoder) checkContext() {
+	d.nextCheck = d.at + checkEvery
 	if err := d.ctx.Err(); err != nil {
 		d.stop(err)
 	}

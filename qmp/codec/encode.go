@@ -116,7 +116,7 @@ func (e *Encoder) Tag(name, tag string) {
 	}
 }
 
-// Refuse makes it an error if one of these members is in props, and says why.
+// Refuse sets an error, whose text contains why, if props has one of these members.
 func (e *Encoder) Refuse(props map[string]any, why string, names ...string) {
 	for _, name := range names {
 		if _, there := props[name]; there && e.err == nil {
@@ -129,7 +129,7 @@ func (e *Encoder) Refuse(props map[string]any, why string, names ...string) {
 // names, except those that are nil: servers refuse null, or ignore it.
 // They must not repeat the members that the schema knows.
 func (e *Encoder) Props(props map[string]any, known ...string) {
-	e.Refuse(props, "which is a member of its own", known...)
+	e.Refuse(props, "which has a field of its own", known...)
 	for _, name := range slices.Sorted(maps.Keys(props)) {
 		if v := props[name]; !IsNil(v) {
 			e.Value(name, v)

@@ -103,7 +103,7 @@ func FuzzProps(f *testing.F) {
 	})
 }
 
-// FuzzSkip reads over any text. It is JSON if it is for jsontext.
+// FuzzSkip skips any text. It accepts what jsontext accepts as JSON.
 func FuzzSkip(f *testing.F) {
 	for _, text := range texts {
 		f.Add([]byte(text))

@@ -46,7 +46,7 @@ func (d *Decoder) enter() {
 // reports whether there is one; if not, it leaves the object or list.
 func (d *Decoder) next(begin, end byte) bool {
 	first := d.at > 0 && d.text[d.at-1] == begin // true only right after enter
-	if value := d.at + len(", "); !first && value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.look {
+	if value := d.at + len(", "); !first && value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.nextCheck {
 		d.at = value // what servers print
 		return true
 	}
@@ -63,8 +63,8 @@ func (d *Decoder) next(begin, end byte) bool {
 		}
 		d.at++
 	}
-	if d.at >= d.look {
-		d.pause()
+	if d.at >= d.nextCheck {
+		d.checkContext()
 	}
 	return d.err == nil
 }
@@ -73,7 +73,7 @@ func (d *Decoder) next(begin, end byte) bool {
 // valid until the next string is read. After the last member it leaves the object, and
 // returns nil.
 func (d *Decoder) Member() []byte {
-	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.text[d.at-1] != '{' && d.at < d.look {
+	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.text[d.at-1] != '{' && d.at < d.nextCheck {
 		if name := d.plainName(begin); name != nil {
 			return name
 		}
@@ -217,7 +217,7 @@ func (d *Decoder) Skip() []byte {
 // skipNested is Skip for an object or a list.
 func (d *Decoder) skipNested(first byte) {
 	begin := d.at
-	if d.passing {
+	if d.skippingAhead {
 		if end := endOfFlat(d.text, begin); end > 0 {
 			d.at = end
 			return
@@ -232,7 +232,7 @@ func (d *Decoder) skipNested(first byte) {
 			d.Skip()
 		}
 	}
-	if d.passing && d.at-begin >= longValue && d.charge(entrySize) {
+	if d.skippingAhead && d.at-begin >= longValue && d.charge(entrySize) {
 		if d.ends == nil {
 			d.ends = map[int]int{}
 		}

@@ -45,7 +45,7 @@ func (d *Decoder) Object(typ string) []byte {
 		return nil
 	}
 	d.enter()
-	if d.at < min(d.look, len(d.text)) && d.text[d.at] == '"' {
+	if d.at < min(d.nextCheck, len(d.text)) && d.text[d.at] == '"' {
 		if name := d.plainName(d.at + 1); name != nil {
 			return name
 		}

@@ -21,8 +21,8 @@ import (
 // properties. If that object has a member props, the members of props are properties, too.
 type Driver interface{ DeviceDriver() string }
 
-// A Propertied is a device whose own JSON is not its properties: the JSON of the value that
-// DeviceProperties returns is.
+// A Propertied is a device whose properties are the JSON of the value that DeviceProperties returns,
+// not the JSON of the device itself.
 type Propertied interface{ DeviceProperties() any }
 
 // Arguments returns what is sent for a device: one object with the driver and the properties.
@@ -33,9 +33,9 @@ func Arguments(dev Driver, dropsLists bool, refused ...string) any {
 	return arguments{dev, dropsLists, refused}
 }
 
-// DropsLists reports whether a QEMU of that version drops the lists and objects that it is sent
-// for a device's properties, and succeeds; 0.0 is a version that is not known. QEMU 9.2 is the
-// first that does not.
+// DropsLists reports whether a QEMU of that version drops lists and objects as the values of a
+// device's properties, without an error. QEMU 9.2 is the first that does not drop them; 0.0 is a
+// version that is not known.
 func DropsLists(major, minor int) bool { return major > 0 && (major < 9 || major == 9 && minor < 2) }
 
 type arguments struct {
@@ -120,7 +120,7 @@ func (w *writer) member(name, value, within []byte) error {
 		return err
 	}
 	if within != nil && has(within, name) {
-		return fmt.Errorf("'%s' in its props, which is a member of its own", name)
+		return fmt.Errorf("'%s' both as a member and in its props", name)
 	}
 	if string(name) == "driver" {
 		return nil
@@ -172,7 +172,7 @@ func has(object, member []byte) (found bool) {
 func hasNull(value []byte) bool {
 	for i := 0; i < len(value); i++ {
 		switch value[i] {
-		case 'n': // no other word has one
+		case 'n': // of the words null, true and false, only null has one
 			return true
 		case '"':
 			i = wirejson.EndOfString(value, i) - 1

@@ -86,7 +86,7 @@ func TestDeviceRefused(t *testing.T) {
 			{object(`{"driver":true}`), "has 'driver' that is a boolean, not a string"},
 			{object(`{"driver":"y"}`), `has 'driver' "y", but its DeviceDriver is "x"`},
 			{object(`{"a":1,"a":2}`), "duplicate"},
-			{object(`{"props":{"a":1},"a":2}`), "has 'a' in its props, which is a member of its own"},
+			{object(`{"props":{"a":1},"a":2}`), "has 'a' both as a member and in its props"},
 			{object(`{"props":{"id":5}}`), "has 'id' that is a number, not a string"},
 			{object(`{"props":{"realized":true}}`), "has 'realized', which only"},
 			{object(`{"props":{"a":[null]}}`), "has 'a' with a null"},

@@ -36,7 +36,7 @@ type conn struct {
 	pings time.Duration       // the interval of pings; 0: no pings
 
 	write   sync.Mutex   // held while something is written
-	writing atomic.Int32 // how many write, or wait for it
+	writing atomic.Int32 // how many goroutines write, or wait to write
 
 	mu     sync.Mutex
 	serial uint32
@@ -44,7 +44,7 @@ type conn struct {
 	err    error                         // why the connection has ended
 	timer  *time.Timer                   // of the keepalive
 
-	silent    atomic.Int32 // intervals in which libvirt neither said anything nor read on
+	silent    atomic.Int32 // intervals of pings in which libvirt has neither sent nor read anything
 	answering atomic.Bool  // a ping is being answered
 }
 
@@ -121,7 +121,7 @@ func (c *conn) authenticate(ctx context.Context) error {
 		return errors.New("libvirt wants SASL, which this package does not have")
 	}
 	if _, err := c.call(ctx, virrpc.Remote, virrpc.AuthPolkit, nil); err != nil {
-		return fmt.Errorf("by polkit, which as a rule accepts root and the members of the group libvirt: %w", err)
+		return fmt.Errorf("by polkit, which usually accepts root and the members of the group libvirt: %w", err)
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (c *conn) read() {
 	}
 }
 
-// A listener reads what libvirt sends, each byte of which shows that it lives.
+// A listener reads what libvirt sends. Each byte shows that libvirt runs.
 type listener struct{ *conn }
 
 func (l listener) Read(b []byte) (int, error) {

@@ -24,7 +24,7 @@ func pipeConn(t *testing.T) (*conn, net.Conn) {
 	return c, server
 }
 
-// A libvirt that sends pings and does not read the answers costs no more with each ping.
+// A libvirt that sends pings and does not read the answers does not cost more with each ping.
 func TestFloodOfPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, server := pipeConn(t)
@@ -60,7 +60,7 @@ func TestContextWhileWriting(t *testing.T) {
 	})
 }
 
-// A stream without deadlines, whose other end does not read any more, ends with the keepalive, also while a long
+// A stream without deadlines whose other end stops reading is ended by the keepalive, also while a long
 // message is written.
 func TestStuckWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,7 @@
 // commands change. A dial already sends one, query-version.
 //
 // A read-only connection to libvirt can pass neither commands nor events. So Dial makes
-// connections that can write, and the user needs the rights for that: as a rule root has them, and the members of
+// connections that can write, and the user needs the rights for that: usually root has them, and the members of
 // the group libvirt. Where polkit decides, it can only accept or refuse: nobody is asked for a password.
 //
 // libvirt does not pass on everything: out-of-band commands ([qmp.WithOOB]) are not
@@ -46,9 +46,9 @@
 //
 // libvirt loses what a QEMU says last when its connection to the monitor ends with "Connection reset by peer".
 // With quit this is frequent on a busy machine: QEMU closes the monitor before it has read the line feed
-// that libvirt sends after the command, and libvirt then drops the reply of quit and the event SHUTDOWN. On
-// the connection that issued quit this package mends it: quit succeeds, and SHUTDOWN comes, with a zero
-// Timestamp if libvirt has lost it. Other connections to the domain, and [Host.Events], do not have it then.
+// that libvirt sends after the command, and libvirt then drops the reply to quit and the event SHUTDOWN. On
+// the connection that issued quit, this package replaces what is lost: quit succeeds, and SHUTDOWN comes, with a zero
+// Timestamp. Other connections to the domain, and [Host.Events], do not get a SHUTDOWN that libvirt has lost.
 //
 // The end itself is never lost: connections to the domain end, and Host.Events has
 // [LifecycleStopped]. Its reason is [StopFailed] if libvirt has not seen SHUTDOWN, as after a crash.
@@ -69,7 +69,7 @@
 // in their order: a command that was in flight, for which [qmp.MayHaveRun] reports true, may be executed
 // later, even after commands that are issued on the next connection. None is executed twice.
 //
-// A slow network delays commands and does not break them, but libvirt itself gives a connection up on which one
+// On a slow network commands take longer and do not fail, but libvirt itself gives up a connection on which one
 // message takes more than 30 s.
 //
 // # What it costs

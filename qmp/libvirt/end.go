@@ -18,7 +18,7 @@ func (h *Host) lifecycle(e virrpc.Lifecycle) {
 	}
 	h.mu.Lock()
 	h.stops++
-	c, followed := h.lines[0].conn, len(h.streams[e.Domain.UUID]) > 0
+	c, followed := h.conns[0].conn, len(h.streams[e.Domain.UUID]) > 0
 	h.mu.Unlock()
 	if c != nil && followed {
 		h.wait.Go(func() { h.endStopped(c, e.Domain) })
@@ -43,15 +43,15 @@ func (h *Host) endStopped(c *conn, domain virrpc.Domain) {
 	}
 }
 
-// lastWords is how long the last answer and the last events of a QEMU may take after libvirt has said that
-// it is gone.
-const lastWords = 5 * time.Second
+// lastEventsTime is how long the last answer and the last events of a QEMU may take after libvirt has reported
+// its end.
+const lastEventsTime = 5 * time.Second
 
 // awaitEnd ends the stream of a QEMU that is gone, after its last events: libvirt sends its answer from
 // another thread than events, and can be faster with it. The event that the domain has stopped, which comes
 // after all others, ends the stream.
 func (s *stream) awaitEnd() {
-	ctx, cancel := context.WithTimeout(s.ctx, lastWords)
+	ctx, cancel := context.WithTimeout(s.ctx, lastEventsTime)
 	defer cancel()
 	<-ctx.Done()
 	s.end(io.EOF)
@@ -65,7 +65,7 @@ func (s *stream) awaitAnswer() {
 	if last == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, lastWords)
+	ctx, cancel := context.WithTimeout(s.ctx, lastEventsTime)
 	defer cancel()
 	last.await(ctx)
 }
@@ -73,17 +73,17 @@ func (s *stream) awaitAnswer() {
 // When a QEMU quits, libvirt often loses what it has said last: the reply of quit and the event
 // SHUTDOWN. QEMU does not read the end of the line that libvirt has sent it, "\r\n", when it closes the
 // monitor, so the last of libvirt's reads fails with ECONNRESET, and then libvirt drops what the
-// reads before it returned. A client of a socket gets both, so here they are made up for: the reply
+// reads before it returned. A client of a socket gets both, so this package replaces them: the reply
 // in execute, the event in mendShutdown.
 
 // shutdown is the event of a QEMU that quits.
 const shutdown = "SHUTDOWN"
 
-// beginQuit returns what is done with the answer of quit.
+// beginQuit returns the function that gets the answer to quit.
 func (s *stream) beginQuit() func(reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bye = false // SHUTDOWN also comes when a guest shuts down, after which its QEMU can live on
+	s.gotShutdown = false // SHUTDOWN also comes when a guest shuts down, after which its QEMU can continue to run
 	return s.quitAnswered
 }
 
@@ -98,14 +98,14 @@ func (s *stream) quitAnswered(r reply, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quits = s.quits || quits
+	s.quitting = s.quitting || quits
 }
 
-// mendShutdown passes on SHUTDOWN if QEMU has ended, as this stream had told it to, and libvirt has lost the
-// event. QEMU's time is not known.
+// mendShutdown sends SHUTDOWN to the client if QEMU has ended because of this stream's quit, and libvirt has lost
+// the event. The time of the event is not known.
 func (s *stream) mendShutdown() {
 	s.mu.Lock()
-	lost := s.quits && !s.bye
+	lost := s.quitting && !s.gotShutdown
 	s.mu.Unlock()
 	if lost {
 		e := virrpc.Event{Name: shutdown, Seconds: -1, Micros: 0}

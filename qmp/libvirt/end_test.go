@@ -27,7 +27,7 @@ func stopOf(t *testing.T, h *libvirt.Host, do func()) libvirt.StopReason {
 	return ""
 }
 
-// After quit there is SHUTDOWN, once, also if libvirt loses it; then the stream ends.
+// After quit the event SHUTDOWN comes once, even if libvirt loses it; then the stream ends.
 func TestQuit(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestQuit(t *testing.T) {
 	}
 }
 
-// SHUTDOWN is not made up where QEMU was not told to quit, or has refused.
+// If quit was not sent, or QEMU has refused it, the package does not add a SHUTDOWN.
 func TestNoQuit(t *testing.T) {
 	for _, refused := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {

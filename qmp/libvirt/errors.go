@@ -65,8 +65,8 @@ func notSent(err error) bool {
 }
 
 // monitorLost reports whether libvirt's error shows that a QEMU ended while it executed a
-// command. A libvirt that speaks another language than English says it in other words: then the
-// event of the domain's end shows it.
+// command. A libvirt whose messages are not in English uses other words: then the event of the
+// domain's end shows it.
 func monitorLost(e *Error) bool {
 	return e.Code == CodeInternal && strings.Contains(e.Message, "End of file from qemu monitor") ||
 		e.Code == CodeSystem && strings.Contains(e.Message, "Unable to read from monitor")

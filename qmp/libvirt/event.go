@@ -121,12 +121,12 @@ func (h *Host) Events(ctx context.Context) iter.Seq2[Event, error] {
 
 // resumeLocked makes the connection that has the events, if it is lost and somebody wants them.
 func (h *Host) resumeLocked() {
-	if h.closed || h.resuming || h.lines[0].conn != nil || len(h.feeds) == 0 {
+	if h.closed || h.resuming || h.conns[0].conn != nil || len(h.feeds) == 0 {
 		return
 	}
 	h.resuming = true
 	h.wait.Go(func() {
-		_, err := h.line(h.ctx, 0)
+		_, err := h.connAt(h.ctx, 0)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.resuming = false

@@ -98,7 +98,7 @@ func (s *stream) execute(text []byte, fds []int) error {
 // the agent answers, libvirt has synchronised. If the agent does not answer, synchronise returns nil.
 func (s *stream) synchronise(m *message) (*message, error) {
 	answer, err := s.exchange(newMessage("execute", `"guest-ping"`), nil)
-	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
+	if f, ok := errors.AsType[*failure](err); ok && f.kind == noAgent {
 		return nil, nil
 	}
 	if err != nil || answer.find("error") != nil {
@@ -117,7 +117,7 @@ func (s *stream) exchange(m *message, fds []int) (*message, error) {
 	text := string(m.text())
 	switch {
 	case len(text) > virrpc.MaxString:
-		return nil, &failure{unsent, fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
+		return nil, &failure{unsent, fmt.Errorf("the command has %d bytes, and libvirt accepts at most %d", len(text), virrpc.MaxString)}
 	case len(fds) > 1:
 		return nil, &failure{unsent, fmt.Errorf("libvirt passes one file with a command, not %d", len(fds))}
 	}
@@ -155,13 +155,13 @@ func (s *stream) call(ctx context.Context, text string, fds []int, answered func
 	if err := s.h.gate.enter(ctx, m); err != nil {
 		return nil, s.unsent(err)
 	}
-	c, give, err := s.h.take(ctx)
+	c, release, err := s.h.take(ctx)
 	if err != nil {
 		s.h.gate.leave(m)
 		return nil, s.unsent(err)
 	}
 	leave := func() {
-		give()
+		release()
 		s.h.gate.leave(m)
 	}
 	if len(fds) > 0 {

@@ -13,23 +13,23 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A fate says what has happened to a command that has no reply from QEMU or the agent.
-type fate string
+// A failureKind says what has happened to a command that has no reply from QEMU or the agent.
+type failureKind string
 
 const (
-	unsent  fate = "unsent"  // QEMU cannot have executed it
-	tooLate fate = "toolate" // QEMU cannot have executed it, since its turn did not come in time
-	moved   fate = "moved"   // QEMU cannot have executed it, since the stream has ended; it may be sent on the next stream
-	late    fate = "late"    // it was sent, and has no reply in time
-	unknown fate = "unknown" // it may have been sent
-	noAgent fate = "noagent" // the agent does not answer libvirt
-	noFiles fate = "nofiles" // files cannot be passed
-	refused fate = "refused" // the agent has refused it
+	unsent  failureKind = "unsent"  // QEMU cannot have executed it
+	tooLate failureKind = "toolate" // QEMU cannot have executed it, since its turn did not come in time
+	moved   failureKind = "moved"   // QEMU cannot have executed it, since the stream has ended; it may be sent on the next stream
+	late    failureKind = "late"    // it was sent, and has no reply in time
+	unknown failureKind = "unknown" // it may have been sent
+	noAgent failureKind = "noagent" // the agent does not answer libvirt
+	noFiles failureKind = "nofiles" // files cannot be passed
+	refused failureKind = "refused" // the agent has refused it
 )
 
 // A failure is why a command has no reply.
 type failure struct {
-	fate fate
+	kind failureKind
 	err  error // an *Error if it comes from libvirt
 }
 
@@ -46,8 +46,8 @@ func (f *failure) message(token string) *message {
 	if e, ok := errors.AsType[*Error](f.err); ok {
 		code, text = e.Code, e.Message
 	}
-	class := strings.Join([]string{token, string(f.fate), strconv.Itoa(code)}, ":")
-	if f.fate == refused {
+	class := strings.Join([]string{token, string(f.kind), strconv.Itoa(code)}, ":")
+	if f.kind == refused {
 		class = qmp.ClassGenericError
 	}
 	return newMessage("error", `{"class": `+quoteJSON(class)+`, "desc": `+quoteJSON(text)+`}`)
@@ -65,7 +65,7 @@ func (s *stream) Refused(e *qmp.Error) error {
 		return nil
 	}
 	what, code, _ := strings.Cut(rest, ":")
-	f := &failure{fate(what), errors.New(e.Desc)}
+	f := &failure{failureKind(what), errors.New(e.Desc)}
 	if n, _ := strconv.Atoi(code); n != 0 {
 		f.err = &Error{n, e.Desc}
 	}
@@ -74,7 +74,7 @@ func (s *stream) Refused(e *qmp.Error) error {
 
 // error is the failure as the error of a call.
 func (f *failure) error() error {
-	switch f.fate {
+	switch f.kind {
 	case unsent:
 		return fmt.Errorf("%w: %w", f.err, qmp.ErrNotSent)
 	case tooLate:

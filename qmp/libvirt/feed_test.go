@@ -15,7 +15,7 @@ import (
 
 func newFeed() *feed { return &feed{max: 1000, changed: make(chan struct{}, 1)} }
 
-// Whatever of an event is long, those that wait have no more than the limit together.
+// Whichever part of an event is long, the events that wait have at most the limit in all.
 func TestFeedIsLimited(t *testing.T) {
 	long := strings.Repeat("x", virrpc.MaxString)
 	for name, e := range map[string]Event{
@@ -32,8 +32,8 @@ func TestFeedIsLimited(t *testing.T) {
 	}
 }
 
-// Events of the next connection come after the gap, also if a stream has made that
-// connection as soon as it had ended.
+// Events of the next connection come after the gap, even if a stream makes that
+// connection immediately after the end of the earlier one.
 func TestGapComesFirst(t *testing.T) {
 	f := newFeed()
 	h := &Host{streams: map[virrpc.UUID][]*stream{}, feeds: []*feed{f}, resuming: true}
@@ -42,7 +42,7 @@ func TestGapComesFirst(t *testing.T) {
 	s.cancel = func() { h.feed(Event{QMP: qmp.Event{Name: "NEXT"}}) }
 	h.streams[virrpc.UUID{}] = []*stream{s}
 	c := &conn{}
-	h.lines[0].conn = c
+	h.conns[0].conn = c
 	h.lost(0, c, io.EOF)
 
 	_, _, err, ok := f.take()

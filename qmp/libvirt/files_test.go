@@ -49,7 +49,7 @@ func TestFiles(t *testing.T) {
 	assert.Equal(t, 1, vm.Count("getfd"))
 }
 
-// A stream that is not a Unix socket passes no files, and says so.
+// On a stream that is not a Unix socket, a command with files is an error.
 func TestNoFiles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxLines   = 2 // connections to a libvirt
-	maxPerLine = 4 // commands in flight on one; libvirt reads no more than five
+	maxConns   = 2 // connections to a libvirt
+	maxPerConn = 4 // commands in flight on one; libvirt reads no more than five
 	maxPerGate = 8 // commands in flight at a libvirt, which has 20 workers
 	maxAgents  = 4 // commands in flight to agents of a libvirt, included in maxPerGate; guests are not trusted to answer
 )
@@ -26,15 +26,15 @@ type monitor struct {
 // A gate decides which command may be sent next. All Hosts of this program that use the same
 // libvirt share one gate.
 type gate struct {
-	mu      sync.Mutex
-	inside  map[monitor]bool
-	agents  int // how many of inside are agents
-	waiting []*waiter
+	mu       sync.Mutex
+	inFlight map[monitor]bool
+	agents   int // how many of inFlight are agents
+	waiting  []*waiter
 }
 
 type waiter struct {
 	monitor
-	let chan struct{} // closed when its command may be sent
+	admitted chan struct{} // closed when its command may be sent
 }
 
 // enter waits until a command of m may be sent. leave must be called when it is answered.
@@ -45,12 +45,12 @@ func (g *gate) enter(ctx context.Context, m monitor) error {
 	g.admitLocked()
 	g.mu.Unlock()
 	select {
-	case <-w.let:
+	case <-w.admitted:
 		return nil
 	default:
 	}
 	select {
-	case <-w.let:
+	case <-w.admitted:
 		return nil
 	case <-ctx.Done():
 	}
@@ -59,29 +59,29 @@ func (g *gate) enter(ctx context.Context, m monitor) error {
 	if i >= 0 {
 		g.waiting = slices.Delete(g.waiting, i, i+1)
 	}
-	why := g.holdupLocked(m)
+	why := g.delayReasonLocked(m)
 	g.mu.Unlock()
-	if i < 0 { // it was let in at the same time
+	if i < 0 { // it was admitted at the same time
 		g.leave(m)
 	}
 	return fmt.Errorf("%s: %w", why, contextError(ctx))
 }
 
-// holdupLocked returns why m has to wait.
-func (g *gate) holdupLocked(m monitor) string {
+// delayReasonLocked returns why m has to wait.
+func (g *gate) delayReasonLocked(m monitor) string {
 	switch {
-	case g.inside[m]:
+	case g.inFlight[m]:
 		return "an earlier command of this domain has no answer yet"
 	case m.agent && g.agents >= maxAgents:
 		return fmt.Sprintf("%d commands to the agents of other domains have no answer yet", g.agents)
 	}
-	return fmt.Sprintf("%d commands to other domains have no answer yet", len(g.inside))
+	return fmt.Sprintf("%d commands to other domains have no answer yet", len(g.inFlight))
 }
 
 func (g *gate) leave(m monitor) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.inside, m)
+	delete(g.inFlight, m)
 	if m.agent {
 		g.agents--
 	}
@@ -91,14 +91,14 @@ func (g *gate) leave(m monitor) {
 // admitLocked admits the commands that may be sent, in the order in which they came.
 func (g *gate) admitLocked() {
 	g.waiting = slices.DeleteFunc(g.waiting, func(w *waiter) bool {
-		if len(g.inside) >= maxPerGate || g.inside[w.monitor] || w.agent && g.agents >= maxAgents {
+		if len(g.inFlight) >= maxPerGate || g.inFlight[w.monitor] || w.agent && g.agents >= maxAgents {
 			return false
 		}
-		g.inside[w.monitor] = true
+		g.inFlight[w.monitor] = true
 		if w.agent {
 			g.agents++
 		}
-		close(w.let)
+		close(w.admitted)
 		return true
 	})
 }
@@ -125,7 +125,7 @@ func (l *gateList) join(key any) *gate {
 	}
 	g := l.open[key]
 	if g == nil {
-		g = &sharedGate{gate: gate{inside: map[monitor]bool{}}}
+		g = &sharedGate{gate: gate{inFlight: map[monitor]bool{}}}
 		l.open[key] = g
 	}
 	g.users++

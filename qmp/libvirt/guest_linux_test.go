@@ -18,8 +18,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
-// A real agent in a real guest: it starts later than the dial, runs programs, is asked by
-// several at once, refuses, goes away and comes back, and is there for libvirt, too.
+// A real agent in a real guest: it starts after the dial, runs programs, gets several commands
+// at once, refuses, ends and is started again, and libvirt itself can use it, too.
 func TestLibvirtAgent(t *testing.T) {
 	for _, q := range qemutest.LibvirtQEMUs(t) {
 		t.Run(q.Release, func(t *testing.T) { testAgent(t, q) })
@@ -40,7 +40,7 @@ func testAgent(t *testing.T, q qemutest.QEMU) {
 			"<serial type='file'><source path='" + console + "'/></serial>",
 	})
 	_, err := qmp.DialAgentFunc(t.Context(), h.Agent("guest"), qmp.WithHandshakeTimeout(time.Second))
-	require.ErrorIs(t, err, qmp.ErrNoAgent) // the machine stands still
+	require.ErrorIs(t, err, qmp.ErrNoAgent) // the machine is paused
 
 	require.NoError(t, dialDomain(t, h, "guest").Cont(t.Context()))
 	conn, err := qmp.DialAgentFunc(t.Context(), h.Agent("guest"), qmp.WithHandshakeTimeout(4*time.Minute))
@@ -83,7 +83,7 @@ func testAgent(t *testing.T, q qemutest.QEMU) {
 	assert.NoError(t, qga.NewClient(again).GuestPing(t.Context()))
 }
 
-// A domain without a channel for an agent says so.
+// For a domain without a channel for an agent, the error says so.
 func TestLibvirtNoAgent(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l, libvirt.WithCallTimeout(5*time.Second))

@@ -90,7 +90,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// A reply about an agent that is not one of libvirt's is not taken for a reply without a value.
+// A reply for an agent that libvirt would never send is not read as a reply without a value.
 func TestHostileAgent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(true, func(serial uint32) []byte {
@@ -122,7 +122,7 @@ func TestForgedFailure(t *testing.T) {
 	})
 }
 
-// Whatever comes from libvirt, nothing panics or waits for more than there is.
+// Whatever comes from libvirt, nothing panics or waits forever.
 func FuzzReplies(f *testing.F) {
 	log.SetOutput(io.Discard)
 	f.Add(answer(1, `{"return":{"qemu":{"major":9,"minor":1,"micro":0},"package":""}}`), uint32(0))

@@ -29,7 +29,7 @@ type Host struct {
 
 	mu       sync.Mutex
 	closed   bool
-	lines    [maxLines]line
+	conns    [maxConns]lazyConn
 	streams  map[virrpc.UUID][]*stream
 	feeds    []*feed
 	resuming bool // the first connection is being made again, for the feeds
@@ -101,7 +101,7 @@ func Dial(ctx context.Context, uri string, opts ...Option) (*Host, error) {
 	h := &Host{at: at, opts: o, streams: map[virrpc.UUID][]*stream{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.gate = gates.join(h.gateKey())
-	if _, err := h.line(ctx, 0); err != nil {
+	if _, err := h.connAt(ctx, 0); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
@@ -116,8 +116,8 @@ func (h *Host) Close() error {
 	}
 	h.closed = true
 	var conns []*conn
-	for i := range h.lines {
-		if c := h.lines[i].conn; c != nil {
+	for i := range h.conns {
+		if c := h.conns[i].conn; c != nil {
 			conns = append(conns, c)
 		}
 	}
@@ -210,7 +210,7 @@ func lookup(ctx context.Context, c *conn, name string) (virrpc.Domain, error) {
 func (h *Host) ask(ctx context.Context, procedure int32, args []byte) ([]byte, error) {
 	ctx, cancel := h.limit(ctx)
 	defer cancel()
-	c, err := h.line(ctx, 0)
+	c, err := h.connAt(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
 
-// A world is a fake libvirt with domains vm0, vm1 and so on, and a Host that is connected to it.
+// A world has a fake libvirt with the domains vm0, vm1 and so on, and a Host that is connected to it.
 type world struct {
 	*libvirt.Host
 	d   *libvirttest.Daemon
@@ -130,7 +130,7 @@ func TestNotRunning(t *testing.T) {
 	})
 }
 
-// Streams end with their domain, also when its next run begins at once.
+// Streams end with their domain, even if the domain is started again at once.
 func TestDomainEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -237,7 +237,7 @@ func TestEventsOverflow(t *testing.T) {
 	})
 }
 
-// What QMP and Agent dial is also for NewConn and NewAgentConn.
+// The streams of QMP and Agent also work with NewConn and NewAgentConn.
 func TestStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 0)

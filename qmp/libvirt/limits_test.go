@@ -48,7 +48,7 @@ func TestOneAtATime(t *testing.T) {
 	})
 }
 
-// call issues a command that nobody waits for until the end.
+// call issues a command in the background.
 func call(t *testing.T, c *qapi.Client) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -58,8 +58,8 @@ func call(t *testing.T, c *qapi.Client) <-chan error {
 	return done
 }
 
-// Seven QEMUs that do not answer leave the eighth alone, and libvirt has four commands on
-// each connection. With eight, all others have to wait.
+// Seven QEMUs that do not answer do not delay the eighth, and libvirt has four commands on
+// each connection. If eight QEMUs do not answer, the commands of others have to wait.
 func TestHung(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 9)
@@ -233,7 +233,7 @@ func TestNoAgent(t *testing.T) {
 	})
 }
 
-// A libvirt that is gone without a word is noticed, and calls go on where there is another.
+// A libvirt that is gone without closing its connection is noticed, and calls continue on the next connection.
 func TestKeepalive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -252,7 +252,7 @@ func TestKeepalive(t *testing.T) {
 	})
 }
 
-// While libvirt is down it is not dialled all the time, and all domains share the attempts.
+// While libvirt is down it is dialled at intervals, and all domains share the attempts.
 func TestDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var dials atomic.Int64

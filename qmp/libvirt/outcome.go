@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/internal/virrpc"
 )
 
-// An outcome is what becomes of a command that is sent.
+// An outcome is the outcome of a command that is sent.
 type outcome struct {
 	done chan struct{} // closed when the rest is set
 	reply
@@ -42,7 +42,7 @@ func (s *stream) send(c *conn, text string, fds []int, then func(reply, error)) 
 	return o
 }
 
-// await waits for it, and reports whether it has come.
+// await waits for the outcome, and reports whether it has come.
 func (o *outcome) await(ctx context.Context) bool {
 	select {
 	case <-o.done:

@@ -91,7 +91,7 @@ func TestLibvirtSocketIsFound(t *testing.T) {
 	}
 }
 
-// A QEMU that stands still does not disturb the others, and its calls end in time.
+// A QEMU that is stopped does not delay calls of others, and its own calls end in time.
 func TestLibvirtStopped(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l, libvirt.WithCallTimeout(10*time.Second)) // the others answer sooner, also on a busy machine
@@ -111,7 +111,7 @@ func TestLibvirtStopped(t *testing.T) {
 		require.NoError(t, err)
 		slowest = max(slowest, time.Since(begin))
 	}
-	t.Logf("the slowest answer beside a stopped QEMU took %v", slowest)
+	t.Logf("the slowest answer while another QEMU was stopped took %v", slowest)
 	err := <-first
 	assert.ErrorIs(t, err, qmp.ErrAbandoned)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -124,7 +124,7 @@ func TestLibvirtStopped(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 }
 
-// libvirtd is killed and started while calls are made: they go on, and none is executed twice.
+// libvirtd is killed and started while calls are made: calls continue, and none is executed twice.
 func TestLibvirtRestart(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
@@ -191,8 +191,8 @@ func TestLibvirtRestart(t *testing.T) {
 	assert.Equal(t, restarts, gaps)
 }
 
-// A domain is destroyed and started again: calls go on with its next QEMU, after a gap in the events.
-func TestLibvirtAgain(t *testing.T) {
+// A domain is destroyed and started again: calls continue with its next QEMU, and the events have a gap.
+func TestLibvirtDomainIsStartedAgain(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
 	l.Create(t, newest(t), "vm")
@@ -212,7 +212,7 @@ func TestLibvirtAgain(t *testing.T) {
 	assert.ErrorIs(t, once.Cont(t.Context()), qmp.ErrNotSent)
 }
 
-func TestLibvirtTwenty(t *testing.T) {
+func TestLibvirtTwentyDomains(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
 	q := newest(t)

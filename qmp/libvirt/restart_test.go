@@ -30,7 +30,7 @@ type ledger struct {
 	times map[int]int
 }
 
-// serve has vm execute echoes, each of which takes up to 2 ms.
+// serve lets vm execute echoes, each of which takes up to 2 ms.
 func (l *ledger) serve(vm *qmptest.Server) {
 	vm.Handle("echo", func(_ context.Context, req *qmptest.Request) (any, error) {
 		var args echo
@@ -45,7 +45,7 @@ func (l *ledger) serve(vm *qmptest.Server) {
 	})
 }
 
-// check holds the outcome of a call against the ledger.
+// check compares the outcome of a call with the ledger.
 func (l *ledger) check(t *testing.T, n, got int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// life is what a domain vm, which stands still at first, and its libvirt say to the same commands.
+// life runs commands on the domain vm, which is paused at first. It returns their outcomes, and then the events
+// of the domain.
 func life(t *testing.T, h *libvirt.Host) []string {
 	t.Helper()
 	var said []string
@@ -49,7 +50,7 @@ func life(t *testing.T, h *libvirt.Host) []string {
 	return said
 }
 
-// The fake says the same as a real libvirt, also when that loses SHUTDOWN.
+// The fake behaves like a real libvirt, also when the real one loses SHUTDOWN.
 func TestLibvirtFake(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	l.Create(t, newest(t), "vm")

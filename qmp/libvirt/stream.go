@@ -52,16 +52,16 @@ type stream struct {
 	ctx    context.Context // ends with the stream
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	changed sync.Cond
-	chunks  [][]byte // what was not read yet
-	size    int
-	greeted bool     // events are passed on
-	quits   bool     // QEMU was told to quit, and has not refused
-	bye     bool     // SHUTDOWN has come since
-	writing bool     // a command is being executed: its reply comes before the end
-	err     error    // why the stream has ended
-	last    *outcome // of the last command that was sent; nil: none
+	mu          sync.Mutex
+	changed     sync.Cond
+	chunks      [][]byte // what was not read yet
+	size        int
+	greeted     bool     // events are passed on
+	quitting    bool     // quit was sent, and QEMU has not refused it
+	gotShutdown bool     // SHUTDOWN has come after quit was sent
+	writing     bool     // a command is being executed: its reply comes before the end
+	err         error    // why the stream has ended
+	last        *outcome // of the last command that was sent; nil: none
 }
 
 func (h *Host) dial(ctx context.Context, name string, agent bool) (*stream, error) {
@@ -75,7 +75,7 @@ func (h *Host) dial(ctx context.Context, name string, agent bool) (*stream, erro
 func (h *Host) newStream(ctx context.Context, name string, agent bool) (*stream, error) {
 	ctx, cancel := h.limit(ctx)
 	defer cancel()
-	c, err := h.line(ctx, 0)
+	c, err := h.connAt(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (h *Host) add(s *stream, c *conn, stops int) error {
 	switch {
 	case h.closed:
 		return errClosed
-	case h.lines[0].conn != c:
+	case h.conns[0].conn != c:
 		return errors.New("the connection to libvirt was lost")
 	}
 	h.streams[s.domain.UUID] = append(h.streams[s.domain.UUID], s)
@@ -157,7 +157,7 @@ func (h *Host) endStreams(err error) {
 	}
 }
 
-// Read returns replies and events.
+// Read reads replies and events.
 func (s *stream) Read(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,14 +194,14 @@ func (s *stream) pushLocked(chunk []byte) {
 // ends the stream.
 func (s *stream) event(name string, text []byte) {
 	s.mu.Lock()
-	s.bye = s.bye || name == shutdown
+	s.gotShutdown = s.gotShutdown || name == shutdown
 	full := s.size >= maxWaiting
 	if s.greeted && s.err == nil && !full {
 		s.pushLocked(text)
 	}
 	s.mu.Unlock()
 	if full {
-		s.end(errors.New("its events are not read"))
+		s.end(errors.New("the events of the stream are not read"))
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/libvirttest"
 )
 
-// A stream of a domain that has been started again since it was looked up would have the commands
-// of one run and the events of the other: it ends.
+// If a domain was started again after it was looked up, its stream would have the commands
+// of one run and the events of the other: so the stream ends.
 func TestRestartedWhileDialling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := libvirttest.Start(t)
@@ -27,7 +27,7 @@ func TestRestartedWhileDialling(t *testing.T) {
 		h, err := Dial(t.Context(), "qemu:///system", WithDialer(d.Dial))
 		require.NoError(t, err)
 		defer h.Close()
-		c, err := h.line(t.Context(), 0)
+		c, err := h.connAt(t.Context(), 0)
 		require.NoError(t, err)
 		stops := h.stopsSoFar()
 		domain, err := lookup(t.Context(), c, "vm")
@@ -45,7 +45,7 @@ func TestRestartedWhileDialling(t *testing.T) {
 	})
 }
 
-// A stream that waits for its turn, because of commands of other Hosts, does not hold up Close.
+// Close does not wait for a stream that waits for commands of other Hosts.
 func TestCloseWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := libvirttest.Start(t)
@@ -90,8 +90,8 @@ func (s troubled) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// The stream of a domain that has stopped ends, also if libvirt is too busy to say which QEMU runs, or
-// does not say it; and not if that QEMU runs.
+// The stream of a domain that has stopped ends, even if libvirt is too busy to answer which QEMU runs, or
+// answers with an error. It does not end if libvirt answers that the stream's QEMU runs.
 func TestEndOfStopped(t *testing.T) {
 	for name, test := range map[string]struct {
 		troubled

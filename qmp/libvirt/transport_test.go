@@ -45,7 +45,7 @@ func TestNoSocket(t *testing.T) {
 	assert.ErrorContains(t, err, "libvirt-sock")
 }
 
-// Where there are both, virtqemud's socket is used, and libvirtd's otherwise.
+// If both sockets exist, virtqemud's is used, otherwise libvirtd's.
 func TestSocketIsFound(t *testing.T) {
 	dir, err := os.MkdirTemp("", "lv") // t.TempDir can be too long for a socket
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestPolkit(t *testing.T) {
 		assert.NoError(t, h.Close())
 		d.SetPolkit(false)
 		_, err = libvirt.Dial(t.Context(), "qemu:///system", libvirt.WithDialer(d.Dial))
-		assert.EqualError(t, err, "libvirt: connecting to qemu:///system: authentication: by polkit, which as a rule accepts root and the "+
+		assert.EqualError(t, err, "libvirt: connecting to qemu:///system: authentication: by polkit, which usually accepts root and the "+
 			"members of the group libvirt: libvirt says: authentication unavailable: no polkit agent available to authenticate action "+
 			"'org.libvirt.unix.manage' (code 94)")
 		e, ok := errors.AsType[*libvirt.Error](err)
@@ -111,7 +111,7 @@ func TestTLSIsOptional(t *testing.T) {
 	assert.NoError(t, h.Close())
 }
 
-// A greeted stream begins with the byte with which libvirtd accepts a client, or does not.
+// A greeted stream begins with a text, such as the byte with which libvirtd accepts a client.
 type greeted struct {
 	io.ReadWriteCloser
 	greeting *strings.Reader

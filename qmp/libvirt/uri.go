@@ -73,14 +73,14 @@ func withoutPassword(uri string) string {
 func mayHavePassword(u *url.URL) bool {
 	_, has := u.User.Password()
 	rest := u.Opaque + u.Path + u.Fragment
-	if !isOurs(u.Path) {
+	if !isDriverPath(u.Path) {
 		rest += u.RawQuery
 	}
 	return has || strings.Contains(rest, "@")
 }
 
-// isOurs reports whether a URI of the QEMU driver can have a path.
-func isOurs(path string) bool { return path == "/system" || path == "/session" }
+// isDriverPath reports whether a URI of the QEMU driver can have this path.
+func isDriverPath(path string) bool { return path == "/system" || path == "/session" }
 
 func splitURI(text string) (*endpoint, error) {
 	u, err := url.Parse(text)
@@ -107,7 +107,7 @@ func splitURI(text string) (*endpoint, error) {
 		return nil, fmt.Errorf("it does not begin with qemu:/// or qemu+TRANSPORT://")
 	case !ok:
 		return nil, fmt.Errorf("the transport %q is not one of unix, ssh, tls and tcp", e.transport)
-	case u.Opaque != "" || !isOurs(u.Path):
+	case u.Opaque != "" || !isDriverPath(u.Path):
 		return nil, fmt.Errorf("its path is neither /system nor /session")
 	case password:
 		return nil, fmt.Errorf("it has a password, which is not used")

@@ -87,7 +87,7 @@ func TestURISecret(t *testing.T) {
 	}
 }
 
-// An error has the whole of a URI without a password.
+// An error contains the whole URI, if that has no password.
 func TestURIShown(t *testing.T) {
 	for text, want := range map[string]string{
 		"qemu+ssh://me@h:22/system?socket=/a@b&x=1": "qemu+ssh://me@h:22/system?socket=/a@b&x=1",

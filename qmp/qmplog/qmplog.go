@@ -5,8 +5,8 @@
 //
 // There is a record for each call when it is sent ("qmp sent") and when it has ended ("qmp
 // call"), for each event, and for the beginning and the end of the connection. If the
-// connection ends, but neither by Close nor by a command such as quit, the record is at
-// warn level; on a connection that is made again this is so each time. Errors that no call
+// connection ends without Close or a command such as quit, the record is at warn level;
+// a connection that is made again has such a record for each end. Errors that no call
 // returns (see [qmp.WithEventError]) are at warn level, too. Logging has a package of its
 // own, so that other programs do not contain log/slog.
 package qmplog

@@ -20,8 +20,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmplog"
 )
 
-// serve is as much of a server as a log needs: it greets, answers each request a
-// second later, and sends an event before.
+// serve is a small server: it greets, answers each request after a
+// second, and sends an event before the answer.
 func serve(t *testing.T, conn net.Conn) {
 	_, err := fmt.Fprint(conn, `{"QMP": {"version": {"qemu": {"major": 11, "minor": 1, "micro": 3}, "package": ""}, "capabilities": ["oob"]}}`)
 	assert.NoError(t, err)
@@ -150,7 +150,7 @@ func withID(id json.RawMessage, reply string) string {
 	return fmt.Sprintf(`%s, "id": %s}`, strings.TrimSuffix(reply, "}"), id)
 }
 
-// What nobody asked for is seen without the debug level.
+// Errors that no call returns are logged even if the debug level is off.
 func TestProblems(t *testing.T) {
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
@@ -175,8 +175,8 @@ func TestNoDebugLevel(t *testing.T) {
 	assert.Equal(t, []string{""}, session(t, slog.LevelInfo))
 }
 
-// ends returns the levels at which the ends of a connection are logged. act has a
-// connection and its server; a server's every connection is another pipe.
+// ends returns the levels at which the ends of a connection are logged. act gets a
+// connection, and a function that returns the server's end of the present pipe.
 func ends(t *testing.T, act func(t *testing.T, c *qmp.Conn, server func() net.Conn), opts ...qmp.Option) []string {
 	t.Helper()
 	var log bytes.Buffer

@@ -10,7 +10,7 @@ import (
 
 // NewAgent returns a fake guest agent. It is a [Server] that speaks as an agent does: it
 // does not greet, negotiate or send events; a byte 0xFF makes it forget half a message; and
-// commands without a reply in case of success get none. It executes guest-sync,
+// it does not reply to commands that have no reply if they succeed. It executes guest-sync,
 // guest-sync-delimited, guest-ping, guest-info, and the commands that freeze and thaw file
 // systems. [FileSystems] sets which file systems there are, and [WindowsGuest] makes the
 // guest a Windows. While file systems are frozen, it refuses the commands that agents

@@ -65,8 +65,8 @@ func TestAgent(t *testing.T) {
 	assert.Equal(t, []string{"guest-ping", "guest-info", "guest-file-open", "guest-file-open"}, calls)
 }
 
-// A guest that has gone down says no more; one that refuses does.
-func TestAgentsSilence(t *testing.T) {
+// A guest that shuts down sends no reply; one that refuses to do so does.
+func TestAgentWithoutReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agent := qmptest.NewAgent()
 		defer agent.Close()
@@ -110,7 +110,7 @@ func TestAgentIsSynchronisedWithAgain(t *testing.T) {
 	})
 }
 
-// agentRequests change nothing, whoever they are sent to.
+// agentRequests change nothing, neither in the fake nor on a real machine.
 var agentRequests = []string{
 	`{"execute":"guest-ping"}`,
 	`{"execute":"guest-ping","id":7}`,

@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// renamed gives the strings of a sample names that something may have.
+// renamed replaces strings of a sample by names that things in the machine may have.
 func renamed(r *rand.Rand, v any) any {
 	names := []string{"a", "b", "c", "cd0", "scsi0", "j", "/machine/peripheral/a", "/machine", "null-co", "scsi-hd", "pci.0"}
 	switch v := v.(type) {
@@ -39,7 +39,7 @@ func renamed(r *rand.Rand, v any) any {
 	return v
 }
 
-// Whatever clients have the machine do, its replies and events fit the schema.
+// Whatever clients ask the machine to do, its replies and events fit the schema.
 func TestMachineTakesAnything(t *testing.T) {
 	for _, release := range short.Ends(qemu.Releases()) {
 		t.Run(release, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestMachineTakesAnything(t *testing.T) {
 			done := map[bool]int{}
 			for i := range 1500 {
 				c := commands[random.IntN(len(commands))]
-				if i%2 == 0 { // more of these: the others need what they make
+				if i%2 == 0 { // more of these, since the other commands need what they make
 					c = s.Lookup([]string{"blockdev-add", "device_add", "object-add", "blockdev-mirror", "blockdev-backup"}[random.IntN(5)]).(*schema.Command)
 				}
 				sampler.Optional = random.Float64() / 2

@@ -134,7 +134,7 @@ func (s *Server) eventText(name string, data any) ([]byte, error) {
 
 var bindings = []string{reflect.TypeFor[qapi.Client]().PkgPath(), reflect.TypeFor[qga.Client]().PkgPath()}
 
-// ofBindings reports whether a value, or what it is a list of, has a type of the
+// ofBindings reports whether a value, or the elements of a list, have a type of the
 // bindings.
 func ofBindings(v any) bool {
 	if list, ok := v.([]any); ok {

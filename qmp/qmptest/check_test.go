@@ -18,7 +18,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A watched is a test of which only what it reports interests.
+// A watched is a test that keeps what is reported to it, and does not fail.
 type watched struct {
 	testing.TB
 	mu      sync.Mutex
@@ -51,7 +51,7 @@ func start(t *testing.T, opts ...qmptest.Option) (srv *qmptest.Server, c *qapi.C
 	return srv, qapi.NewClient(conn), w
 }
 
-func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
+func TestRepliesAreCheckedAgainstTheSchema(t *testing.T) {
 	srv, c, w := start(t)
 	srv.Reply("query-status", qapi.StatusInfo{Running: true})
 	want := "qmptest: QEMU 11.1 never sends such a reply to query-status: " +
@@ -73,7 +73,7 @@ func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	srv.Reply("query-block")
 	assert.Contains(t, w.said()[0], "it is an object, not a list")
 	srv.Reply("query-block", []qapi.BlockInfo(nil))
-	assert.Empty(t, w.said(), "an empty list is one")
+	assert.Empty(t, w.said(), "an empty list is a list")
 	blocks, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
 	require.NoError(t, err)
 	assert.Empty(t, blocks)
@@ -86,7 +86,7 @@ func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	assert.Empty(t, w.said())
 }
 
-func TestNamesAreHeldAgainstTheSchema(t *testing.T) {
+func TestNamesAreCheckedAgainstTheSchema(t *testing.T) {
 	srv, c, w := start(t, qmptest.Release("7.2"))
 	assert.Equal(t, "7.2", srv.Release())
 	srv.Reply("query-stat", 1)
@@ -117,7 +117,7 @@ func TestNamesAreHeldAgainstTheSchema(t *testing.T) {
 }
 
 // A server made by New has no test to fail.
-func TestCloseTellsWhatWasWrong(t *testing.T) {
+func TestCloseReturnsWhatWasWrong(t *testing.T) {
 	var logged bytes.Buffer
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	log.SetOutput(&logged)
@@ -134,7 +134,7 @@ func TestCloseTellsWhatWasWrong(t *testing.T) {
 }
 
 // Arguments are those of the release.
-func TestArgumentsAreHeldAgainstTheSchema(t *testing.T) {
+func TestArgumentsAreCheckedAgainstTheSchema(t *testing.T) {
 	for release, want := range map[string]string{"5.2": "Invalid parameter 'x'", "11.1": "Parameter 'discard' does not accept value 'x'"} {
 		srv, c, w := start(t, qmptest.Release(release), qmptest.Bare())
 		srv.Reply("blockdev-add")
@@ -150,11 +150,11 @@ func TestArgumentsAreHeldAgainstTheSchema(t *testing.T) {
 
 		require.ErrorAs(t, c.Stop(t.Context()), &refused)
 		assert.Contains(t, refused.Desc, "nothing executes stop here")
-		assert.Len(t, w.said(), 1, "who tolerates errors should know")
+		assert.Len(t, w.said(), 1, "the test fails even if the client tolerates the error")
 	}
 }
 
-// What the bindings say of the newest release is cut to what an older one has.
+// Members that an older release does not have are left out of values of the bindings.
 func TestTypedReplyOfAnOldRelease(t *testing.T) {
 	srv, _, _ := start(t, qmptest.Release("5.2"))
 	srv.Reply("query-status", qapi.StatusInfo{Running: true, Status: qapi.RunStateRunning})
@@ -178,8 +178,8 @@ func TestIntrospection(t *testing.T) {
 	assert.Equal(t, qapi.VersionTriple{Major: 7, Minor: 2}, version.QEMU)
 }
 
-// What only the old release has need not be set: it is zero, and of an enum the first
-// value.
+// Members that only the old release has need not be set: then they are zero, or the first
+// value of their enum.
 func TestTypedReplyLacksAnEnum(t *testing.T) {
 	srv, c, w := start(t, qmptest.Release("5.2"))
 	srv.Reply("query-cpus-fast", []qapi.CPUInfoFast{{QOMPath: "/x", ThreadID: 5, Target: qapi.CPUInfoFastX86_64{}}})

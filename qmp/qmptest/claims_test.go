@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A claim is what the comment of a command says of its errors: their class; or that
+// A claim is a statement in the comment of a command: the class of its errors, or that
 // it can be called "at any time".
 type claim struct{ command, what string }
 
@@ -58,8 +58,8 @@ func claimsIn(text string, isCommand func(string) bool) map[claim]int {
 	return found
 }
 
-// TestClaims holds that what the comments of the bindings say of the class of an error is
-// shown by a row of the conformance table, where real QEMUs have to agree to it.
+// TestClaims checks that, for each statement of a comment about the class of an error, a row of
+// the conformance table proves it: real QEMUs are tested with the table.
 func TestClaims(t *testing.T) {
 	tab := readTable(t, t.TempDir())
 	shown := map[claim]bool{}
@@ -97,7 +97,7 @@ func TestClaimsAreFound(t *testing.T) {
 	assert.Equal(t, map[claim]int{{"eject", "at any time"}: 4, {"eject", "DeviceNotFound"}: 6}, got)
 }
 
-// TestFails holds the fake, without any QEMU, to what the tables say of classes.
+// TestFails compares the fake, without a QEMU, with the classes of errors in the tables.
 func TestFails(t *testing.T) {
 	files, err := filepath.Glob("testdata/conformance*.txt")
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func failsAsSaid(t *testing.T, release, file string) {
 	fake := newMonitor(t, srv.Pipe())
 	tab := readTable(t, t.TempDir())
 	for c := range tab.with(srv, file) {
-		got := tab.outcome(fake.tell(c))
+		got := tab.outcome(fake.send(c))
 		if c.accepted(release) == "" {
 			assert.Equal(t, c.end(), got.end, c.place())
 			assert.True(t, c.failsAsSaid(s, got), "%s\n\tthe fake does not fail with %s: %q", c.place(), c.fails, got.said)

@@ -14,8 +14,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestCommandsAreListed holds the list of what is executed, in the comment of the package,
-// to what is. UPDATE=1 writes it again.
+// TestCommandsAreListed compares the list of executed commands, in the comment of the package,
+// with the commands that are executed. UPDATE=1 writes the list.
 func TestCommandsAreListed(t *testing.T) {
 	const newest = "11.1"
 	srv := qmptest.Start(t, qmptest.Release(newest))

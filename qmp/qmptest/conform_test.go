@@ -17,36 +17,36 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestQEMUConformance has a real QEMU of each release and the fake one told the same,
-// and compares what they answer.
+// TestQEMUConformance sends the same commands to a real QEMU of each release and to the fake,
+// and compares the answers.
 func TestQEMUConformance(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		conform(t, q, "testdata/conformance.txt", nil)
+		conform(t, q, "testdata/conformance.txt")
 	})
 }
 
-// TestQEMUConformanceOfManagers does so with another machine, and what managers ask and do
-// besides.
+// TestQEMUConformanceOfManagers does the same with a new machine, and with other commands that
+// managers send.
 func TestQEMUConformanceOfManagers(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		conform(t, q, "testdata/conformance-managers.txt", nil)
+		conform(t, q, "testdata/conformance-managers.txt")
 	})
 }
 
-// conform tells a real QEMU and the fake one what a table has. Both have devices more, if
-// there are.
-func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts ...qmptest.Option) {
+// conform sends the commands of a table to a real QEMU and to the fake, and compares the
+// answers.
+func conform(t *testing.T, q qemutest.QEMU, file string) {
 	t.Helper()
-	// Of the firmware the processor executes one instruction: halt.
+	// The firmware is a single instruction: halt.
 	firmware := filepath.Join(t.TempDir(), "halt")
 	require.NoError(t, os.WriteFile(firmware, bytes.Repeat([]byte{0xf4}, 1<<16), 0o600))
 	args := []string{
 		"-machine", "pc", "-accel", "tcg", "-m", "64", "-bios", firmware,
 		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0",
 	}
-	real := newMonitor(t, q.Start(t, "-qmp", append(args, devices...)...))
+	real := newMonitor(t, q.Start(t, "-qmp", args...))
 	w := &watched{TB: t}
-	srv := qmptest.Start(w, append(opts, qmptest.Version(real.version))...)
+	srv := qmptest.Start(w, qmptest.Version(real.version))
 	release := fmt.Sprintf("%d.%d", real.version.Major, real.version.Minor)
 	if srv.Release() != release {
 		t.Skipf("this is QEMU %s, which qmptest does not play", release)
@@ -76,8 +76,8 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 	agree := 0
 	for c := range tab.with(srv, file) {
 		tab := tab.freeing(c.free)
-		want := tab.outcome(real.tell(c))
-		differ := compare(want, tab.outcome(fake.tell(c)))
+		want := tab.outcome(real.send(c))
+		differ := compare(want, tab.outcome(fake.send(c)))
 		place := c.place()
 		assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
 		reason := c.accepted(release)
@@ -85,7 +85,7 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 		case len(differ) == 0 && reason == "":
 			agree++
 		case len(differ) == 0:
-			t.Errorf("%s\n\tthey agree, but a disagreement is accepted: %s", place, reason)
+			t.Errorf("%s\n\tQEMU and the fake agree, but the table accepts a difference: %s", place, reason)
 		case reason != "":
 			t.Logf("%s\n\taccepted: %s", place, reason)
 		default:

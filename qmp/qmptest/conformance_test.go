@@ -38,15 +38,15 @@ func requestOf(line string) string {
 	return fmt.Sprintf(`{%q:%q,"id":"case","arguments":%s}`, key, name, args)
 }
 
-// A monitor is a client of which only the messages interest.
+// A monitor is a client that reads whole messages.
 type monitor struct {
 	conn    net.Conn
 	said    chan *said // closed at the end
 	version qmp.Version
 }
 
-// patience is how long a server may take for anything.
-const patience = time.Minute
+// answerTimeout is how long a server may take to answer.
+const answerTimeout = time.Minute
 
 func newMonitor(t *testing.T, conn net.Conn) *monitor {
 	t.Helper()
@@ -62,7 +62,7 @@ func newMonitor(t *testing.T, conn net.Conn) *monitor {
 	greeting, ok := <-m.said
 	require.True(t, ok, "it does not greet")
 	m.version = greeting.QMP.Version.QEMU
-	m.tell(&conformanceCase{request: `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":"case"}`})
+	m.send(&conformanceCase{request: `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":"case"}`})
 	return m
 }
 
@@ -93,9 +93,9 @@ type said struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// tell gives a command and returns what the server says up to a marker after it, and
-// up to the event that is awaited; and, if that is not all, why.
-func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
+// send sends a command and returns the messages of the server up to the reply to a marker after it, and
+// up to the event that is awaited. end is why not all of them came; "" if they came.
+func (m *monitor) send(c *conformanceCase) (all []*said, end string) {
 	const marker = `{"execute":"qmp_capabilities","id":"marker"}`
 	if c.file != nil {
 		if err := writeFile(m.conn, c.request, c.file); err != nil {
@@ -106,7 +106,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	if _, err := io.WriteString(m.conn, c.request+marker); err != nil {
 		return nil, "closed"
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(answerTimeout)
 	defer timer.Stop()
 	marked, waiting := false, c.wait != nil
 	for !marked || waiting {
@@ -120,7 +120,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 				continue
 			}
 			all = append(all, s)
-			if waiting && (c.wait.is(s) || s.Error != nil) { // what was refused leads to nothing
+			if waiting && (c.wait.is(s) || s.Error != nil) { // a command that was refused causes no event
 				waiting = false
 			}
 		case <-timer.C:
@@ -133,11 +133,11 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	return all, ""
 }
 
-// An outcome is what came of a command, as far as servers must agree.
+// An outcome is the outcome of a command, as far as servers must agree.
 type outcome struct {
-	said  []string // events and replies, in order; of errors the class
-	reply any      // what is determined of it
-	end   string   // why nothing more is said
+	said  []string // events and replies, in order; errors by their classes
+	reply any      // the reply, without the values that may differ
+	end   string   // why nothing more comes
 }
 
 // loose events come before the reply or after it.
@@ -147,7 +147,7 @@ func (tab *table) outcome(all []*said, end string) outcome {
 	o := outcome{end: end}
 	var late []string
 	for _, s := range all {
-		if s.Event == "MIGRATION_PASS" { // there are as many as time allows
+		if s.Event == "MIGRATION_PASS" { // their number depends on the time
 			continue
 		}
 		var what string
@@ -198,8 +198,8 @@ func withoutInterludes(events []string) []string {
 	return events
 }
 
-// determined returns a value of which what is free has its kind alone, and lists have an
-// order of their own.
+// determined returns a value in which only the kind of free values is left, and lists are
+// sorted.
 func (tab *table) determined(text []byte) any {
 	var v any
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -212,8 +212,8 @@ func (tab *table) determined(text []byte) any {
 
 var madeUp = regexp.MustCompile(`^#block\d+|^/dev/pts/\d+|:/dev/pts/\d+`)
 
-// told are files and threads in what the human monitor tells.
-var told = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
+// hmpDetails matches files and threads in the output of the human monitor.
+var hmpDetails = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
 
 func (tab *table) prune(v any) any {
 	switch v := v.(type) {
@@ -233,7 +233,7 @@ func (tab *table) prune(v any) any {
 		}
 		slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	case string:
-		return told.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
+		return hmpDetails.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
 	}
 	return v
 }
@@ -250,7 +250,7 @@ func kindOf(v any) string {
 	return fmt.Sprintf("a %T", v)
 }
 
-// A disagreement is between what came of a command in a real QEMU and in the fake one.
+// A disagreement lists the differences between the outcomes of a command in a real QEMU and in the fake.
 type disagreement []string
 
 func compare(real, fake outcome) (d disagreement) {
@@ -318,7 +318,7 @@ func (d *disagreement) lists(path string, real, fake []any) {
 	}
 }
 
-// String tells the beginning of it.
+// String returns the first differences.
 func (d disagreement) String() string {
 	const enough = 6
 	more := ""
@@ -371,5 +371,5 @@ func TestDisagreementsAreFound(t *testing.T) {
 	}
 	real = tab.outcome(heard(job("created"), `{"return":{}}`, job("running"), job("paused"), job("running"), job("null")), "")
 	fake := tab.outcome(heard(`{"return":{}}`, job("created"), job("running"), job("null")), "")
-	assert.Empty(t, compare(real, fake), "when a job's events come is not determined")
+	assert.Empty(t, compare(real, fake), "the time of a job's events may differ")
 }

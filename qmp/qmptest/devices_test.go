@@ -28,7 +28,7 @@ func adder(t *testing.T, opts ...qmptest.Option) func(driver string, props map[s
 	}
 }
 
-// Values are held against the rules of the release, and those of the newest if the test asks for it.
+// Values are checked by the rules of the release, or by those of the newest release if the test asks for it.
 func TestStrictDevices(t *testing.T) {
 	disk := func(name string, value any) map[string]any {
 		return map[string]any{"drive": "disk0", "share-rw": true, name: value}
@@ -56,7 +56,7 @@ func TestStrictDevices(t *testing.T) {
 	}
 }
 
-// TestPlugged holds that devices can be there from the start, and others be plugged into them.
+// TestPlugged checks that devices can be there from the start, and others be plugged into them.
 func TestPlugged(t *testing.T) {
 	port := func(id string) qapi.DeviceAddArgs { return qapi.DeviceAddArgs{Driver: "pcie-root-port", ID: &id} }
 	add := adder(t, qmptest.Plugged(port("rp0"), port("rp1")), qmptest.Plugged(qapi.DeviceAddArgs{Driver: "VGA"}))
@@ -71,7 +71,7 @@ func TestPlugged(t *testing.T) {
 	})
 }
 
-// TestRealizedFailsTheTest holds that what ends every QEMU is not taken for a mistake that QEMU reports.
+// TestRealizedFailsTheTest checks that a command that ends every QEMU fails the test, and is not answered with an error.
 func TestRealizedFailsTheTest(t *testing.T) {
 	srv := qmptest.New()
 	conn, err := srv.Dial(t.Context())
@@ -82,7 +82,7 @@ func TestRealizedFailsTheTest(t *testing.T) {
 	require.ErrorContains(t, srv.Close(), "device_add with realized")
 }
 
-// TestDeviceProperties holds that what the fake lists of a type is what the release has.
+// TestDeviceProperties checks that the fake lists the properties of a type that the release has.
 func TestDeviceProperties(t *testing.T) {
 	for _, release := range qemu.DeviceReleases() {
 		srv := qmptest.Start(t, qmptest.Release(release))
@@ -102,7 +102,7 @@ func TestDeviceProperties(t *testing.T) {
 	}
 }
 
-// TestDevicesAreReadBack holds that a device has the properties that it was given, and its type's defaults.
+// TestDevicesAreReadBack checks that a device has the properties that it was given, and its type's defaults.
 func TestDevicesAreReadBack(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	conn, err := srv.Dial(t.Context())

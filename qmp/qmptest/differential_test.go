@@ -24,7 +24,7 @@ import (
 
 // A rule of testdata/differential.txt is about commands that match.
 type rule struct {
-	ends    bool // the real QEMU, so that they are left out; else it may differ from the fake
+	ends    bool // the commands end a real QEMU, so that they are left out; otherwise the fake may differ
 	pattern *regexp.Regexp
 	reason  string
 	used    bool
@@ -67,7 +67,7 @@ type chooser struct {
 	commands []*schema.Command
 }
 
-// often are the commands that make what others need.
+// often are the commands that make things that other commands need.
 var often = []string{"blockdev-add", "device_add", "object-add", "blockdev-mirror", "blockdev-backup", "block-dirty-bitmap-add"}
 
 func (c *chooser) next(t *testing.T) string {
@@ -99,7 +99,7 @@ func (c *chooser) next(t *testing.T) string {
 	return command.Name + " " + string(text)
 }
 
-// rename gives texts names that something may have.
+// rename replaces texts by names that things in the machine may have.
 func (c *chooser) rename(command string, v any) any {
 	names := []string{"a", "b", "c", "cd0", "scsi0", "j", "null-co", "scsi-hd"}
 	if strings.HasPrefix(command, "qom-") {
@@ -122,7 +122,7 @@ func (c *chooser) rename(command string, v any) any {
 	return v
 }
 
-// spoil makes arguments invalid, as a rule.
+// spoil makes most arguments invalid.
 func (c *chooser) spoil(args map[string]any) {
 	names := slices.Sorted(maps.Keys(args))
 	if len(names) == 0 {
@@ -140,9 +140,9 @@ func (c *chooser) spoil(args map[string]any) {
 	}
 }
 
-// TestQEMUDifferential tells real QEMUs and the fake one the same random commands, and
-// compares what they say. Where they differ as testdata/differential.txt has it, both
-// begin again.
+// TestQEMUDifferential sends the same random commands to real QEMUs and to the fake, and
+// compares the answers. After a difference that testdata/differential.txt lists, both are started
+// again.
 func TestQEMUDifferential(t *testing.T) {
 	const each = 60 // commands for a pair
 	total, all := 2000, os.Getenv("QAPI_LONG") != ""
@@ -166,7 +166,7 @@ func TestQEMUDifferential(t *testing.T) {
 		for pair := 0; did < total; pair++ {
 			t.Run(fmt.Sprint(pair), func(t *testing.T) {
 				srv, real, fake := newPair(t, q)
-				var before []string // what both were told
+				var before []string // the commands so far
 				c.commands = slices.DeleteFunc(s.Commands(), func(c *schema.Command) bool { return srv.Handler(c.Name) == nil })
 				for range each {
 					line := c.next(t)
@@ -176,8 +176,8 @@ func TestQEMUDifferential(t *testing.T) {
 					}
 					did++
 					request := &conformanceCase{text: line, request: requestOf(line)}
-					want := tab.outcome(real.tell(request))
-					differ := compare(want, tab.outcome(fake.tell(request)))
+					want := tab.outcome(real.send(request))
+					differ := compare(want, tab.outcome(fake.send(request)))
 					if len(differ) == 0 {
 						agree++
 						before = append(before, line)

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A guest's work is seen in statistics, by dirty bitmaps and by who waits for a threshold.
+// What a guest reads and writes changes statistics and dirty bitmaps, and can reach a threshold.
 func TestGuestReadsAndWrites(t *testing.T) {
 	for _, release := range []string{"5.2", "8.2", "11.1"} {
 		srv := qmptest.Start(t, qmptest.Release(release))

@@ -91,8 +91,8 @@ func printedArguments(args any) ([]byte, error) {
 	return printed(args)
 }
 
-// Met returns a channel that is closed when all commands have come that are expected at the time of
-// the call.
+// Met returns a channel that is closed when all commands that are expected at the time of the call
+// have come.
 func (s *Server) Met() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +104,8 @@ func (s *Server) Met() <-chan struct{} {
 	return sc.met
 }
 
-// settle closes the channel of Met if the script is at its end. A command that comes after the end, since it
-// was missed, finds the channel closed.
+// settle closes the channel of Met if the script is at its end. A missed command may come after that, when the
+// channel is closed already.
 func (sc *script) settle() {
 	if sc.met == nil || sc.next < len(sc.steps) {
 		return

@@ -78,7 +78,7 @@ func TestExpectationsThatAreNotMet(t *testing.T) {
 	assert.Len(t, w.said(), 1)
 }
 
-// A command that comes late is the one that was missed, and gets its reply.
+// A command that comes late counts as the missed one, and gets its reply.
 func TestExpectationIsMetLate(t *testing.T) {
 	srv, c, w := start(t, qmptest.Bare())
 	srv.Expect(qmptest.Step{Command: "query-name", Reply: qapi.NameInfo{Name: new("vm")}}, qmptest.Step{Command: "stop"}, qmptest.Step{Command: "cont"})
@@ -106,7 +106,7 @@ func TestExpectationsThatNobodyCanMeet(t *testing.T) {
 	w.said()
 }
 
-// Differences are told by their places.
+// Differences are reported with their places.
 func TestDifferences(t *testing.T) {
 	for _, c := range []struct {
 		want any
@@ -145,7 +145,7 @@ func TestDifferences(t *testing.T) {
 	assert.Contains(t, w.said()[0], "all: want [], got {}")
 }
 
-// What the script does not answer is the machine's.
+// The machine executes commands for which the script has no reply.
 func TestExpectationsOfTheMachine(t *testing.T) {
 	srv, c, w := start(t)
 	srv.Expect(qmptest.Step{Command: "cont"}, qmptest.Step{Command: "query-status"})
@@ -166,7 +166,7 @@ func TestMet(t *testing.T) {
 		require.NoError(t, c.Stop(t.Context()))
 		select {
 		case <-met:
-			t.Fatal("one is to come")
+			t.Fatal("an expected command has not come yet")
 		default:
 		}
 		done := make(chan error)

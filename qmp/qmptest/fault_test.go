@@ -16,8 +16,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// inBubble runs f with a server that executes stop and cont, and a client of it, in
-// synthetic time. What the connection complains of is in the channel.
+// inBubble runs f in a bubble with a server that executes stop and cont, and a client of it.
+// Errors that the connection reports are in the channel.
 func inBubble(t *testing.T, f func(t *testing.T, srv *qmptest.Server, c *qapi.Client, complaints <-chan error), opts ...qmptest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestDelay(t *testing.T) {
 		require.NoError(t, c.Stop(t.Context()))
 		assert.Equal(t, time.Hour, time.Since(begin))
 		require.NoError(t, c.Cont(t.Context()))
-		assert.Equal(t, time.Hour, time.Since(begin), "only that")
+		assert.Equal(t, time.Hour, time.Since(begin), "other commands have no fault")
 		heal()
 		require.NoError(t, c.Stop(t.Context()))
 		assert.Equal(t, time.Hour, time.Since(begin), "no more")
@@ -51,7 +51,7 @@ func TestDelay(t *testing.T) {
 		conn, err := srv.Dial(t.Context())
 		require.NoError(t, err)
 		conn.Close()
-		assert.Equal(t, time.Hour+2*time.Minute, time.Since(begin), "but the negotiation")
+		assert.Equal(t, time.Hour+2*time.Minute, time.Since(begin), "except the negotiation")
 		srv.Fault("qmp_capabilities", qmptest.Drop())
 		_, err = srv.Dial(t.Context())
 		assert.ErrorIs(t, err, context.DeadlineExceeded)

@@ -42,8 +42,8 @@ func (r *Request) TakeFile() *os.File {
 	return r.session.takeFile()
 }
 
-// bring keeps the files that came with a request, and closes the earlier ones, as QEMU does.
-func (c *session) bring(files []*os.File) {
+// setFiles keeps the files that came with a request, and closes the earlier ones, as QEMU does.
+func (c *session) setFiles(files []*os.File) {
 	if len(files) == 0 {
 		return
 	}

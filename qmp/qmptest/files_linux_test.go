@@ -67,7 +67,7 @@ func TestFilesArePassed(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF, "remove-fd has closed it")
 }
 
-// A file goes with its own request, however the text comes, and the last one counts.
+// A file belongs to the request with which it came, however the text is split; of several files the last counts.
 func TestFilesAndRequests(t *testing.T) {
 	_, addr := onSocket(t)
 	conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
@@ -96,7 +96,7 @@ func TestFilesAndRequests(t *testing.T) {
 	assert.ErrorIs(t, err, io.EOF, "both were the same")
 }
 
-// What nobody has closed is closed with the server, or when its client leaves.
+// Files that nobody has closed are closed with the server, or when their client leaves.
 func TestFilesAreClosed(t *testing.T) {
 	srv := qmptest.New()
 	addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "s"))

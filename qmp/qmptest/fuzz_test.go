@@ -12,8 +12,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// FuzzServer sends anything to a server and to an agent. What comes of it is never the
-// test's mistake, but that it has no handler for a command that only it could execute.
+// FuzzServer sends anything to a server and to an agent. None of this fails the test, except
+// a command that only a handler of the test could execute.
 func FuzzServer(f *testing.F) {
 	for _, request := range append(append(requests, refusals...), agentRequests...) {
 		f.Add([]byte(request))
@@ -46,7 +46,7 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// mistakes returns what a server says that the test did wrong, one by one.
+// mistakes returns the mistakes of the test that a server reports, one by one.
 func mistakes(err error) []error {
 	if err == nil {
 		return nil
@@ -54,8 +54,8 @@ func mistakes(err error) []error {
 	return err.(interface{ Unwrap() []error }).Unwrap()
 }
 
-// A flood of events goes to who reads it, and to nobody else's cost.
-func TestNobodyIsLeftBehind(t *testing.T) {
+// A flood of events reaches the clients that read, and a client that does not read does not delay them.
+func TestFloodDoesNotHoldUpOthers(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		t.Run("", func(t *testing.T) {

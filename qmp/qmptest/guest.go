@@ -88,24 +88,24 @@ func (g *guest) thaw(context.Context, *Request) (any, error) {
 	return thawed, nil
 }
 
-// A pulse says whether an agent runs.
-type pulse struct {
+// An agentState says whether an agent runs.
+type agentState struct {
 	mu      sync.Mutex
-	resumed chan struct{} // closed when it goes on; nil: it runs
+	resumed chan struct{} // closed when it runs again; nil: it runs
 	stopped bool
-	lives   int // how often it was stopped, which numbers the times for which it runs, its lives
+	runs    int // the number of the present run, which rises each time the agent is stopped
 }
 
 // PauseGuest makes the server execute nothing until resume is called, like a guest agent whose
 // machine is paused. Then it executes what clients have written meanwhile.
-func (s *Server) PauseGuest() (resume func()) { return s.pulse.pause(false) }
+func (s *Server) PauseGuest() (resume func()) { return s.agentState.pause(false) }
 
 // StopAgent ends a guest agent until start is called. The connections stay, since they belong to the
 // machine. What clients write meanwhile is lost, and so are commands that were written before but
 // whose execution had not begun. start also resumes a guest that is paused.
-func (s *Server) StopAgent() (start func()) { return s.pulse.pause(true) }
+func (s *Server) StopAgent() (start func()) { return s.agentState.pause(true) }
 
-func (p *pulse) pause(stop bool) (resume func()) {
+func (p *agentState) pause(stop bool) (resume func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.resumed == nil {
@@ -113,12 +113,12 @@ func (p *pulse) pause(stop bool) (resume func()) {
 	}
 	if stop {
 		p.stopped = true
-		p.lives++
+		p.runs++
 	}
 	return p.resume
 }
 
-func (p *pulse) resume() {
+func (p *agentState) resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.resumed != nil {
@@ -127,26 +127,26 @@ func (p *pulse) resume() {
 	p.resumed, p.stopped = nil, false
 }
 
-// lost is used in place of the number of a life, for a request that does not reach an agent.
+// lost is used in place of the number of a run, for a request that does not reach an agent.
 const lost = -1
 
-// current returns the number of the agent's life that gets a request written now, or lost.
-func (p *pulse) current() int {
+// current returns the number of the agent's run that gets a request written now, or lost.
+func (p *agentState) current() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
 		return lost
 	}
-	return p.lives
+	return p.runs
 }
 
 // await waits until a request can be executed, and reports whether it must be executed. It
 // must be, even if its client has left meanwhile, unless the agent was stopped or the
 // server has ended.
-func (p *pulse) await(server context.Context, life int) bool {
+func (p *agentState) await(server context.Context, run int) bool {
 	for {
 		p.mu.Lock()
-		resumed, mine := p.resumed, life == p.lives
+		resumed, mine := p.resumed, run == p.runs
 		p.mu.Unlock()
 		switch {
 		case !mine:

@@ -121,7 +121,7 @@ func TestStopAgent(t *testing.T) {
 	})
 }
 
-// TestQEMUAgentFrozen holds the fake agent to a real one, when file systems are frozen.
+// TestQEMUAgentFrozen compares the fake agent with a real one while file systems are frozen.
 func TestQEMUAgentFrozen(t *testing.T) {
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
 		real, err := qga.Dial(t.Context(), "unix:"+a.StartFrozen(t))

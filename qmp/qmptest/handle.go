@@ -44,10 +44,10 @@ func (c Call) Decode(v any) error {
 // A Request is a command on its way to a handler.
 type Request struct {
 	Call
-	id     jsontext.Value // nil: none
-	broken error          // why it is not a request; nil if it is one
-	after  []func()
-	life   int // of the agent that it was written to
+	id       jsontext.Value // nil: none
+	broken   error          // why it is not a request; nil if it is one
+	after    []func()
+	agentRun int // the run of the agent to which it was written; or lost
 
 	session *session
 	files   []*os.File // that came with it

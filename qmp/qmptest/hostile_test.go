@@ -20,7 +20,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// These tests look at what is on the wire, since a client keeps it from its caller.
+// These tests read what is on the wire, since a client does not show it to its caller.
 
 // hear writes some text and returns the next lines that the server sends.
 func hear(t *testing.T, conn net.Conn, in *bufio.Reader, text string, lines int) (got []string) {
@@ -145,7 +145,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// An agent's reply to its synchronisation has its byte in front, whatever its shape.
+// An agent's reply to a synchronisation begins with the byte 0xFF, whatever its shape.
 func TestShapesOfAgents(t *testing.T) {
 	srv := qmptest.StartAgent(t)
 	srv.Fault("guest-sync-delimited", qmptest.Extra(qmptest.First, `"x": 1`), qmptest.Spaces(""))
@@ -171,7 +171,7 @@ func TestGreetings(t *testing.T) {
 	plain.Close()
 
 	heal := srv.FaultGreeting(qmptest.HangUp())
-	assert.Equal(t, greeting, everything(srv), "it greets and drops")
+	assert.Equal(t, greeting, everything(srv), "it greets and closes the connection")
 	assert.Equal(t, greeting, everything(srv), "again and again")
 	srv.FaultGreeting(qmptest.CutReply(9))
 	assert.Equal(t, `{"QMP": {`, everything(srv))
@@ -206,7 +206,7 @@ func TestGreetingsAndCommands(t *testing.T) {
 	assert.Equal(t, []string{`{"return": {}}`, `{"command": 1, "return": {}}`}, got[1:])
 }
 
-// HangUp after a reply: what was asked for next is not executed any more.
+// After HangUp, the commands after the reply are not executed.
 func TestHangUp(t *testing.T) {
 	srv := qmptest.Start(t)
 	srv.Fault("stop", qmptest.HangUp())
@@ -228,7 +228,7 @@ func TestStall(t *testing.T) {
 		assert.Equal(t, 10*time.Second, time.Since(begin))
 		assert.Equal(t, 8, srv.Count("stop"), "it executes everything")
 		hear(t, conn, in, `{"execute":"stop"}`, 1)
-		assert.Equal(t, 10*time.Second, time.Since(begin), "and is as fast as before")
+		assert.Equal(t, 10*time.Second, time.Since(begin), "and after the stall it is as fast as before")
 
 		other := srv.Pipe()
 		heard := bufio.NewReader(other)
@@ -243,8 +243,8 @@ func TestStall(t *testing.T) {
 	})
 }
 
-// What a server may send that no QEMU does, but that a client has to take: members that
-// it does not know, in any place; and what it may not take for its own.
+// A client has to accept members that it does not know, in any place, although no QEMU sends them
+// yet; and it must not accept a reply to another client.
 func ExampleServer_Fault() {
 	srv := qmptest.New()
 	srv.Fault("query-status",
@@ -272,7 +272,7 @@ func ExampleServer_Fault() {
 	// <nil>
 }
 
-// A server that greets and drops the first time, as when another program restarts it,
+// A server that greets and closes the first connection, as when another program restarts it,
 // and serves the next client.
 func ExampleServer_FaultGreeting() {
 	srv := qmptest.New()

@@ -15,7 +15,7 @@ type inbox struct {
 	err  error         // what comes after the text
 	more chan struct{} // holds a value if there may be more text, or an error
 	room chan struct{} // holds a value if there may be room again
-	gone chan struct{} // closed when nothing is taken any more
+	gone chan struct{} // closed when the server reads nothing more
 
 	came, taken int64 // bytes
 	arrivals    []arrival

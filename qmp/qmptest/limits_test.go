@@ -31,8 +31,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestLongMessages keeps no more of a message than a message may have, and goes on with
-// the next one.
+// TestLongMessages sends messages that are too long: the server keeps no more of them than a message may
+// have, and reads the next message.
 func TestLongMessages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it reads a hundred megabytes")
@@ -51,8 +51,8 @@ func TestLongMessages(t *testing.T) {
 	assert.Equal(t, `{"execute":"b"}`, string(text))
 }
 
-// TestInboxIsBounded: what the server has not taken stays in the connection, and fill ends
-// when the server takes nothing any more.
+// The inbox is bounded: bytes that do not fit stay in the connection, and fill ends when the server
+// reads nothing more.
 func TestInboxIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox()

@@ -13,8 +13,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// changeDisc returns the work of a small VM manager: it changes the disc in cd0 while
-// the guest stands still.
+// changeDisc is part of a small VM manager: it changes the disc in cd0 while the guest is
+// stopped.
 func changeDisc(ctx context.Context, c *qapi.Client, file string) error {
 	if err := c.Stop(ctx); err != nil {
 		return err
@@ -61,7 +61,7 @@ func TestChangeDisc(t *testing.T) {
 	}
 }
 
-// What README shows.
+// TestJammedDisc is the test that README shows.
 func TestJammedDisc(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	conn, err := srv.Dial(t.Context())
@@ -79,7 +79,7 @@ func TestJammedDisc(t *testing.T) {
 			return &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}
 		})
 	require.ErrorContains(t, changeDisc(t.Context(), c, "newer.iso"), "jammed")
-	assert.Equal(t, 2, srv.Count("cont"), "the guest goes on, even so")
+	assert.Equal(t, 2, srv.Count("cont"), "the guest continues in spite of the error")
 }
 
 // A program that is not a test gets what went wrong when it closes the server.

@@ -46,7 +46,8 @@ func statuses(t *testing.T, events *qmp.Stream[qapi.MigrationEvent], last qapi.M
 	}
 }
 
-// What two QEMUs of each release did, between which a machine was migrated.
+// TestMigration migrates a machine between two servers of each release. It expects what two QEMUs of that
+// release did.
 func TestMigration(t *testing.T) {
 	for release, leaving := range map[string][]qapi.MigrationStatus{
 		"5.2":  {"setup", "active", "completed"},
@@ -84,7 +85,7 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// One that takes longer is a second further with each query, and can be given up.
+// A longer migration advances by a second with each query, and can be cancelled.
 func TestMigrationInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := dialed(t, qmptest.Start(t))
@@ -107,7 +108,7 @@ func TestMigrationInProgress(t *testing.T) {
 			assert.Equal(t, sent, info.RAM.Transferred)
 			assert.Equal(t, info.RAM.Total-sent, info.RAM.Remaining)
 		}
-		assert.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "it is on its way")
+		assert.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "it has begun")
 		require.NoError(t, from.MigrateCancel(t.Context()))
 		assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "cancelling", "cancelled"}, statuses(t, events, "cancelled"))
 		assert.Equal(t, qapi.RunState("running"), runState(t, from))
@@ -115,7 +116,7 @@ func TestMigrationInProgress(t *testing.T) {
 		require.Error(t, err, "the other QEMU has ended")
 
 		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxBandwidth: new(uint64(40 << 20))}))
-		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("tcp:host:4444")}), "to somewhere out of sight")
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("tcp:host:4444")}), "to a machine that is not of this program")
 		for range 3 {
 			_, err := from.QueryMigrate(t.Context())
 			require.NoError(t, err)
@@ -125,8 +126,8 @@ func TestMigrationInProgress(t *testing.T) {
 	})
 }
 
-// Two cannot wait at one address, until the first has ended. A newer QEMU that could not once cannot be
-// told again.
+// Only one server at a time can wait at an address. After a failure a newer QEMU does not accept
+// migrate-incoming again.
 func TestMigrationAddresses(t *testing.T) {
 	for release, again := range map[string]bool{"7.2": true, "10.0": false} {
 		first := qmptest.New(qmptest.Incoming())
@@ -144,7 +145,7 @@ func TestMigrationAddresses(t *testing.T) {
 	}
 }
 
-// A migration that fails leaves the guest where it was, and ends the other server unless that was told to stay.
+// A migration that fails leaves the guest where it was, and ends the other server unless exit-on-error is false.
 func TestMigrationFails(t *testing.T) {
 	for release, stays := range map[string]bool{"7.2": false, "11.1": true} {
 		srv := qmptest.Start(t, qmptest.Release(release))
@@ -184,8 +185,8 @@ func TestMigrationFails(t *testing.T) {
 	}
 }
 
-// The other side sees within a second that one has ended.
-func TestMigrationWithOneThatEnds(t *testing.T) {
+// If one of the two servers ends, the other notices this at its next query-migrate.
+func TestMigrationWhenOneSideEnds(t *testing.T) {
 	for _, dies := range []string{"source", "destination"} {
 		uri := "unix:/ending-" + dies
 		from, to := dialed(t, qmptest.Start(t)), dialed(t, qmptest.Start(t, qmptest.Incoming()))
@@ -212,7 +213,7 @@ func TestMigrationWithOneThatEnds(t *testing.T) {
 	}
 }
 
-// A guest that changes memory has it sent again, until little enough is left.
+// Memory that the guest changes is sent again, until little enough is left.
 func TestMigrationPasses(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	from := dialed(t, srv)

@@ -7,8 +7,8 @@ import (
 )
 
 // CheckPaths fails the test for each path of [qapi.Capabilities.Supports] that no release
-// of QEMU has, from 5.2 to the newest. Use it for the paths in your program, since Supports cannot
-// tell a misspelt path from something that the server does not support.
+// of QEMU has, from 5.2 to the newest. Use it for the paths in your program, since Supports returns
+// false for a misspelt path, as for something that the server does not support.
 //
 //	qmptest.CheckPaths(t, "blockdev-add/driver=nvme-io_urnig")
 //

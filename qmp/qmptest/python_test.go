@@ -57,7 +57,7 @@ async def main():
 asyncio.run(main())
 `
 
-// TestPythonClient has QEMU's own Python client hold a session with the fake.
+// TestPythonClient runs QEMU's own Python client against the fake.
 func TestPythonClient(t *testing.T) {
 	python := python(t)
 	for _, release := range []string{"5.2", "11.1"} {
@@ -71,7 +71,7 @@ func TestPythonClient(t *testing.T) {
 	}
 }
 
-// TestPythonShell has QEMU's own shell do so.
+// TestPythonShell runs QEMU's own shell against the fake.
 func TestPythonShell(t *testing.T) {
 	python := python(t)
 	path, srv := listening(t, "10.0")

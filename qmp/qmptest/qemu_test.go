@@ -65,8 +65,8 @@ var requests = []string{
 
 const marker = `{"execute":"query-name","id":"marker"}`
 
-// transcript returns what a server says to the requests: the greeting, then all that
-// comes up to each marker. Descriptions and packages are left out, and so are
+// transcript returns the answers of a server to the requests: the greeting, then all messages
+// up to each marker. Descriptions and packages are left out, and so are
 // repetitions: QEMU may find several errors in one bad message.
 func transcript(t *testing.T, conn net.Conn) [][]string {
 	t.Helper()
@@ -225,7 +225,7 @@ var refusals = []string{
 	`{"execute":"block-dirty-bitmap-merge","arguments":{"node":"n","target":"b","bitmaps":[5]}}`,
 }
 
-// accepted are arguments that all releases take; what comes of it is another matter.
+// accepted are arguments that all releases accept; the command may still fail.
 var accepted = []string{
 	`{"execute":"block-set-write-threshold","arguments":{"node-name":"n","write-threshold":18446744073709551615}}`,
 	`{"execute":"block-set-write-threshold","arguments":{"node-name":"n","write-threshold":-1}}`,
@@ -234,7 +234,7 @@ var accepted = []string{
 	`{"execute":"migrate-set-parameters","arguments":{"tls-creds":null}}`,
 }
 
-// TestQEMURefuses compares what is said to bad requests, word for word.
+// TestQEMURefuses compares the answers to bad requests, word for word.
 func TestQEMURefuses(t *testing.T) {
 	ask := func(t *testing.T, conn *qmp.Conn, request string) *qmp.Error {
 		t.Helper()

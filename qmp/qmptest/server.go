@@ -35,7 +35,7 @@
 // conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character
 // devices, network backends and files that are passed through Unix sockets. No guest runs in it; the
 // machine behaves as if a guest did at once what it is asked to do, or what [Server.Guest] says. Every file exists,
-// and every address can be reached.
+// and every address can be connected to.
 //
 // A job has done its work right after the reply to the command that starts it. A job that takes
 // seconds because of its speed limit advances by one second after each query-jobs and
@@ -89,22 +89,22 @@ type Server struct {
 	// AgentCommands names the commands of a guest agent, for [Handle]; see [NewAgent].
 	AgentCommands *qga.Client
 
-	t         reporter
-	plays     string
-	version   qmp.Version
-	rel       *release.Release
-	pretty    bool
-	unchecked bool
-	bare      bool
-	agent     bool
-	guest     guest
-	pulse     pulse
-	slow      slowness
-	leftovers bool
-	incoming  bool
-	strict    bool          // see StrictDevices
-	plugged   []qapi.Device // from the start
-	furnish   []func(*machine.Machine)
+	t          reporter
+	plays      string
+	version    qmp.Version
+	rel        *release.Release
+	pretty     bool
+	unchecked  bool
+	bare       bool
+	agent      bool
+	guest      guest
+	agentState agentState
+	slow       slowness
+	leftovers  bool
+	incoming   bool
+	strict     bool          // see StrictDevices
+	plugged    []qapi.Device // from the start
+	furnish    []func(*machine.Machine)
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
@@ -149,9 +149,8 @@ func Version(v qmp.Version) Option {
 // with -qmp-pretty.
 func Pretty() Option { return func(s *Server) { s.pretty = true } }
 
-// Unchecked makes the server not check anything against the schema, and leave nothing out. It is for
-// tests below the level of commands, with commands, arguments and events that no QEMU has. It
-// implies [Bare].
+// Unchecked makes the server check nothing against the schema, and leave nothing out. It is for
+// tests of the protocol, with commands, arguments and events that no QEMU has. It implies [Bare].
 func Unchecked() Option { return func(s *Server) { s.unchecked, s.bare = true, true } }
 
 // New returns a server, which must be closed in the end. [Server.Close] returns what the test did

@@ -67,8 +67,8 @@ func TestManyServers(t *testing.T) {
 	all.Wait()
 }
 
-// A machine costs a test next to nothing until it plugs something in, and then a moment, once.
-// What is measured is the time of the processor, which does not depend on what else it does.
+// A machine costs a test almost nothing until the test plugs something in, and then a moment, once.
+// CPU time is measured, since it does not depend on other processes.
 func TestStartIsQuick(t *testing.T) {
 	const limit = 5 * time.Millisecond
 	qmptest.Start(t) // the schema of the release is read once
@@ -177,7 +177,7 @@ func TestTyped(t *testing.T) {
 	assert.Nil(t, calls[1].Arguments)
 }
 
-// A typed event happens when its Timestamp says, else now.
+// A typed event has its own Timestamp, or otherwise the present time.
 func TestEmitAtATime(t *testing.T) {
 	srv := qmptest.Start(t)
 	conn, err := srv.Dial(t.Context())
@@ -262,7 +262,7 @@ func TestHandlerOutlivesItsClient(t *testing.T) {
 	})
 }
 
-// A client that does not read holds up nobody, and nothing is lost to it.
+// A client that does not read does not delay others, and loses nothing.
 func TestFlood(t *testing.T) {
 	const events = 50_000
 	srv := qmptest.Start(t, qmptest.Unchecked())
@@ -292,7 +292,7 @@ func TestListen(t *testing.T) {
 		require.NoError(t, err)
 
 		_, err = qapi.Dial(t.Context(), at, qmp.WithHandshakeTimeout(50*time.Millisecond))
-		require.ErrorIs(t, err, context.DeadlineExceeded, "the second client gets silence")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the second client gets no greeting")
 
 		require.NoError(t, first.Close())
 		next, err := qapi.Dial(t.Context(), at)
@@ -424,5 +424,5 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 	var raw json.RawMessage
 	assert.ErrorContains(t, conn.Execute(t.Context(), "bad", nil, &raw), "cannot be encoded")
 	assert.ErrorContains(t, srv.Close(), "cannot be encoded")
-	assert.NoError(t, srv.Close(), "it is told once")
+	assert.NoError(t, srv.Close(), "the mistakes are reported once")
 }

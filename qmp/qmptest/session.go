@@ -95,8 +95,8 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
-		c.bring(req.files)
-		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.pulse.await(c.srv.ctx, req.life) {
+		c.setFiles(req.files)
+		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.agentState.await(c.srv.ctx, req.agentRun) {
 			continue
 		}
 		if req.broken != nil {
@@ -121,12 +121,12 @@ func (c *session) read(box *inbox, queue chan<- *Request) {
 			req, err = c.parse(text)
 		}
 		req.session, req.files = c, box.files(in.Buffered())
-		req.broken, req.life = err, c.srv.pulse.current()
+		req.broken, req.agentRun = err, c.srv.agentState.current()
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
 		if err == nil && req.OOB {
-			c.bring(req.files)
+			c.setFiles(req.files)
 			c.execute(req)
 			continue
 		}

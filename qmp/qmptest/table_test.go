@@ -35,8 +35,8 @@ type conformanceCase struct {
 	wait    *awaited
 	ends    bool     // the connection
 	alone   bool     // the fake's guest is silent, too, from now on
-	fails   string   // the class of the error that it must be, where the command is
-	free    []string // members more whose values do not matter
+	fails   string   // the class of error with which it must fail, in releases that have the command
+	free    []string // further members whose values do not matter
 	accept  []acceptance
 }
 
@@ -51,7 +51,7 @@ func (a *awaited) is(s *said) bool {
 	return s.Event == a.name && !slices.ContainsFunc(a.words, lacks)
 }
 
-// An acceptance says why a disagreement is there to stay.
+// An acceptance has the reason why a disagreement is accepted.
 type acceptance struct {
 	releases []string
 	reason   string

@@ -53,7 +53,7 @@ query-dirty-rate calc-dirty-rate client_migrate_info
 qom-list-types query-pci dump-guest-memory snapshot-save snapshot-load snapshot-delete
 `
 
-// refused are those that a machine like this refuses in any QEMU, with the reason.
+// refused are the commands that such a machine refuses in every QEMU, with the reason.
 var refused = map[string]string{
 	"add_client":             "it has no display",
 	"client_migrate_info":    "it has no SPICE",
@@ -67,18 +67,18 @@ var refused = map[string]string{
 	"system_wakeup":          "its guest does not sleep",
 }
 
-// TestTraffic holds that each command of managers is executed, and that a row of the
-// conformance tables, to which real QEMUs agree, has it succeed.
+// TestTraffic checks that each command of managers is executed, and that it succeeds in a row of the
+// conformance tables, which are checked with real QEMUs.
 func TestTraffic(t *testing.T) {
 	files, err := filepath.Glob("testdata/conformance*.txt")
 	require.NoError(t, err)
-	succeeded := map[string]bool{"query-qmp-schema": true} // see TestIntrospectionIsQEMUs
+	succeeded := map[string]bool{"query-qmp-schema": true} // see TestIntrospectionEqualsQEMUs
 	for _, file := range files {
 		srv := qmptest.Start(&watched{TB: t}, qmptest.Release("11.1"))
 		fake := newMonitor(t, dialUnix(t, srv)) // over which files are passed
 		tab := readTable(t, t.TempDir())
 		for c := range tab.with(srv, file) {
-			if o := tab.outcome(fake.tell(c)); slices.Contains(o.said, "return") && c.accepted("11.1") == "" {
+			if o := tab.outcome(fake.send(c)); slices.Contains(o.said, "return") && c.accepted("11.1") == "" {
 				succeeded[c.command()] = true
 			}
 		}

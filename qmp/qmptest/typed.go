@@ -111,7 +111,7 @@ func isCommand(t reflect.Type) bool {
 // namer returns a connection without a server. It stores the name of each command that is called in
 // the string to which the context of the call points.
 func namer() *qmp.Conn {
-	conn, err := qmp.NewConn(context.Background(), nobody{}, qmp.WithoutHandshake(),
+	conn, err := qmp.NewConn(context.Background(), noServer{}, qmp.WithoutHandshake(),
 		qmp.WithTrace(qmp.Trace{Call: func(ctx context.Context, command string) func(qmp.CallInfo) {
 			if name, ok := ctx.Value(nameKey{}).(*string); ok {
 				*name = command
@@ -124,9 +124,9 @@ func namer() *qmp.Conn {
 	return conn
 }
 
-// nobody is the stream of a connection without a server.
-type nobody struct{}
+// noServer is the stream of a connection without a server.
+type noServer struct{}
 
-func (nobody) Read([]byte) (int, error)    { return 0, io.EOF }
-func (nobody) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
-func (nobody) Close() error                { return nil }
+func (noServer) Read([]byte) (int, error)    { return 0, io.EOF }
+func (noServer) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
+func (noServer) Close() error                { return nil }

@@ -72,7 +72,7 @@ func TestTypedHandlers(t *testing.T) {
 	})
 }
 
-func TestHandleOfWhatIsNoCommand(t *testing.T) {
+func TestHandleRefusesOtherMethods(t *testing.T) {
 	srv, c, _ := start(t)
 	assert.PanicsWithValue(t, "qmptest: Handle: the method is not one of a server's Commands", func() {
 		qmptest.Handle(srv, c.Stop, func(context.Context) error { return nil })

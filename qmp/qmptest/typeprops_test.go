@@ -50,7 +50,7 @@ func TestQEMUTypeProperties(t *testing.T) {
 // facts returns what both say of properties.
 func facts(list []qapi.ObjectPropertyInfo) (all []string) {
 	for _, p := range list {
-		// Parts, wires, and what people's monitor shows in place of another property.
+		// Parts, wires, and properties for the human monitor that repeat others.
 		if strings.HasPrefix(p.Type, "child<") || strings.HasPrefix(p.Type, "link<irq") || strings.HasPrefix(p.Name, "legacy-") {
 			continue
 		}

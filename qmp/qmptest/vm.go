@@ -36,8 +36,8 @@ func StrictDevices() Option { return func(s *Server) { s.strict = true } }
 //
 //	qmptest.Plugged(device.PCIERootPort{ID: "rp0"})
 //
-// They may be of types that cannot be plugged in while it runs. With a device with which QEMU would
-// not start, [Start] fails the test, and [New] panics.
+// They may have types that cannot be plugged in while the machine runs. For a device with which QEMU
+// would not start, [Start] fails the test, and [New] panics.
 func Plugged(devices ...qapi.Device) Option {
 	return func(s *Server) { s.plugged = append(s.plugged, devices...) }
 }
@@ -112,7 +112,7 @@ func plug(vm *machine.Machine, device qapi.Device) error {
 	return err
 }
 
-// A host is what a machine knows of its server.
+// A host is the server as its machine sees it.
 type host struct{ *Server }
 
 // Stop ends the server.

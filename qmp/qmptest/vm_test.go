@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// Every release has a machine behind it, whose replies and events fit the schema.
+// Every release has a machine, whose replies and events fit the schema.
 func TestMachine(t *testing.T) {
 	for _, release := range []string{"5.2", "7.2", "10.0", "10.2", "11.1"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// What a test handles itself takes the machine's place.
+// A test's own handlers replace those of the machine.
 func TestMachineOverridden(t *testing.T) {
 	srv := qmptest.Start(t)
 	qmptest.Handle(srv, srv.Commands.Eject, func(context.Context, ...qapi.EjectArgs) error {

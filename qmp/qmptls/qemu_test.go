@@ -150,7 +150,7 @@ func TestQEMURefusals(t *testing.T) {
 		_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		assert.ErrorContains(t, err, "x509: certificate is valid for localhost, not vmhost")
 
-		// It lives on.
+		// QEMU continues to run.
 		cfg.ServerName = ""
 		c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		require.NoError(t, err)

@@ -30,7 +30,7 @@ func loadRevoked(path string, authorities []*x509.Certificate) (*revoked, error)
 		if !slices.ContainsFunc(authorities, func(a *x509.Certificate) bool {
 			return list.CheckSignatureFrom(a) == nil
 		}) {
-			return fmt.Errorf("a list of %s is signed by none of the authorities", list.Issuer)
+			return fmt.Errorf("none of the authorities has signed the list of %s", list.Issuer)
 		}
 		return nil
 	})

@@ -93,11 +93,11 @@ func Client(stream net.Conn, cfg *tls.Config) net.Conn {
 		cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			for i := range own { // as crypto/tls does
 				if request.SupportsCertificate(&own[i]) == nil {
-					c.doubt.Store(&gaveOne)
+					c.closeReason.Store(&badCertificate)
 					return &own[i], nil
 				}
 			}
-			c.doubt.Store(&gaveNone)
+			c.closeReason.Store(&noCertificate)
 			return new(tls.Certificate), nil
 		}
 	}
@@ -122,15 +122,15 @@ func clone(cfg *tls.Config) *tls.Config {
 	return cfg.Clone()
 }
 
-// A server that closes the connection after the handshake sends no reason; these are possible ones.
+// A server that closes the connection after the handshake sends no reason. These are possible reasons.
 var (
-	gaveNone = "it asked for a client certificate, and there is none that it would accept"
-	gaveOne  = "it may not accept the client certificate"
+	noCertificate  = "it asked for a client certificate, and there is none that it would accept"
+	badCertificate = "it may not accept the client certificate"
 )
 
 type conn struct {
 	*tls.Conn
-	doubt atomic.Pointer[string] // why the server may close the connection; nil when something has been read
+	closeReason atomic.Pointer[string] // why the server may close the connection; nil when something has been read
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -141,11 +141,11 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err == io.ErrUnexpectedEOF {
 		err = io.EOF // QEMU never sends the alert that ends a TLS stream
 	}
-	if doubt := c.doubt.Load(); doubt != nil {
+	if closeReason := c.closeReason.Load(); closeReason != nil {
 		if err != nil {
-			return n, fmt.Errorf("TLS: the server closed the connection: %s: %w", *doubt, err)
+			return n, fmt.Errorf("TLS: the server closed the connection: %s: %w", *closeReason, err)
 		}
-		c.doubt.Store(nil)
+		c.closeReason.Store(nil)
 	}
 	return n, err
 }

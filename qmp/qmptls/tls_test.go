@@ -132,7 +132,7 @@ func TestDialFails(t *testing.T) {
 	err = dial(t.Context(), "unix:"+t.TempDir()+"/none", &tls.Config{ServerName: "localhost"})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 
-	// Who accepts and says nothing is waited for as long as for a greeting.
+	// A server that accepts and sends nothing has as much time as for a greeting.
 	let := make(chan struct{})
 	ended := make(chan struct{})
 	mute := fmt.Sprint("tcp:", listen(t, "tcp", func(c net.Conn) {
@@ -281,7 +281,7 @@ func TestLoad(t *testing.T) {
 	dir := broken("client-key.pem", "")
 	stranger.revoke(t, dir, time.Now().Add(time.Hour), serials...)
 	_, err = qmptls.LoadClient(dir)
-	assert.ErrorContains(t, err, "a list of CN=Test Authority is signed by none of the authorities")
+	assert.ErrorContains(t, err, "none of the authorities has signed the list of CN=Test Authority")
 }
 
 func TestRevoked(t *testing.T) {
@@ -333,7 +333,7 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for cannot forge a line of a log.
+// A certificate that no authority has signed cannot forge a line of a log.
 func TestHandshakeErrorIsPrintable(t *testing.T) {
 	ca, key := newAuthority(t, "Test Authority"), newKey(t)
 	cert := tls.Certificate{PrivateKey: key, Certificate: [][]byte{ca.sign(t, &x509.Certificate{

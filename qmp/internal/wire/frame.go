@@ -11,7 +11,7 @@ const (
 	// ReadSize is the size of the small buffer, which a Framer uses for most messages.
 	ReadSize = 4 << 10
 	// MaxRescan limits the search for messages inside a broken message, in bytes: a larger
-	// broken message is not searched; and between two messages, no more bytes than this are
+	// broken message is not searched, and between two messages at most this many bytes are
 	// searched again.
 	MaxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
@@ -36,8 +36,8 @@ type Framer struct {
 
 	scan     scanner
 	within   bool // a message begins at start
-	searched int  // how many bytes of it have been searched for a newline, without one
-	ended    bool // a message has ended at start, but its line has not
+	searched int  // how many bytes of the message have been searched for a newline, and have none
+	ended    bool // a message has ended at start, but the end of its line has not come
 	// compact is true while each message has been one line, as QEMU's are. Then a reply is
 	// recognised by the beginning and the end of its line.
 	compact bool
@@ -61,7 +61,7 @@ func NewFramer(r io.Reader, max int) *Framer {
 // Next returns the next message, or an error in its field Garbage for bytes that are not one.
 func (f *Framer) Next() (*Message, error) {
 	f.msg = Message{}
-	f.giveBack()
+	f.shrink()
 	for {
 		found := f.find()
 		if f.skipped > 0 && !f.skipping {
@@ -94,8 +94,8 @@ func (f *Framer) Take(part []byte) (taken, buffer []byte) {
 	return part[:len(part):len(part)], buffer
 }
 
-// giveBack replaces and frees a buffer that grew for one message.
-func (f *Framer) giveBack() {
+// shrink replaces and frees a buffer that grew for one message.
+func (f *Framer) shrink() {
 	if len(f.buf) <= ReadSize || f.end-f.start > ReadSize {
 		return
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/internal/wire/streams"
 )
 
-// frames is what a Framer makes of a stream, in words.
+// frames returns what a Framer reads from a stream, as text.
 func frames(r io.Reader, max int) []string {
 	f := NewFramer(r, max)
 	var all []string
@@ -63,7 +63,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// Two messages on a line are read correctly once that has happened before.
+// Two messages on a line are read correctly after the first time that this has happened.
 func TestTwoMessagesOnALine(t *testing.T) {
 	got := frames(strings.NewReader("{\"event\": \"A\"}{\"event\": \"B\"}\n{\"return\": {}}{\"return\": {}, \"id\": 2}\n"), 1<<20)
 	want := []string{`event="A" of {"event": "A"}`, `event="B" of {"event": "B"}`,
@@ -96,7 +96,7 @@ func TestFrameLimits(t *testing.T) {
 	}
 }
 
-// After a large message its buffer is given back.
+// After a large message its buffer is freed.
 func TestFrameMemory(t *testing.T) {
 	big := `{"return": "` + strings.Repeat("x", 1<<20) + `"}` + "\r\n"
 	small := "{\"event\": \"A\"}\r\n"
@@ -174,8 +174,8 @@ func (r *pieceReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// What follows a large reply lies in the buffer that goes with it, whose new owner
-// may free it, and another connection may read into it, at once.
+// What follows a large reply is in the same buffer. The call that gets the reply owns the buffer:
+// it may free it at once, and then another connection may read into it.
 func TestTakenBufferIsNotReadAnyMore(t *testing.T) {
 	const event = `{"event": "A"}`
 	f := NewFramer(strings.NewReader(`{"return": "`+strings.Repeat("a", 2<<20)+`"}`+"\r\n"+event+"\r\n"), 8<<20)
@@ -189,8 +189,8 @@ func TestTakenBufferIsNotReadAnyMore(t *testing.T) {
 	assert.Equal(t, event, string(m.Text))
 }
 
-// What never becomes a message is not read again and again: each of these lines could
-// be the beginning of one, and they nest too deep.
+// Bytes that never become a message are not read again and again: each of these lines could
+// be the beginning of a message, and nests too deep.
 func TestFrameRescansLittle(t *testing.T) {
 	text := strings.Repeat("{\"a\":\n", 1<<20/6)
 	f := NewFramer(strings.NewReader(text), 64<<20)

@@ -43,7 +43,7 @@ func (g *ServerGreeting) decode(d *codec.Decoder) {
 	}
 }
 
-// decodeCapability leaves the name of one whose type is not a string empty.
+// decodeCapability decodes the name of a capability; a value of another type is ignored.
 func decodeCapability(name *string, d *codec.Decoder) {
 	if d.Kind() == '"' {
 		d.String(name)

@@ -98,7 +98,7 @@ func (s *scanner) scan(text []byte) outcome {
 		c := text[s.pos]
 		switch s.state {
 		case inString:
-			s.pos += uneventful(text[s.pos:])
+			s.pos += plainBytes(text[s.pos:])
 			if s.pos == len(text) {
 				return needMore
 			}
@@ -133,9 +133,9 @@ func (s *scanner) scan(text []byte) outcome {
 	return needMore
 }
 
-// uneventful returns how many bytes at the start of text are plain bytes of a string, which
+// plainBytes returns how many bytes at the start of text are plain bytes of a string, which
 // neither end it nor need a check.
-func uneventful(text []byte) int {
+func plainBytes(text []byte) int {
 	for i, c := range text {
 		if c == '"' || c == '\\' || c == '\n' {
 			return i

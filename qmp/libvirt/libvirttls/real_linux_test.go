@@ -102,8 +102,8 @@ func folder(t *testing.T, trusted, issuer *authority, client string) string {
 	return dir
 }
 
-// A real libvirtd and this package agree about which certificates are good, and where they are, commands, events and
-// reconnecting work as on its socket.
+// A real libvirtd and this package agree about which certificates are good. If they are, commands, events and
+// reconnecting work as on libvirtd's socket.
 func TestLibvirtTLS(t *testing.T) {
 	good, bad := newAuthority(t), newAuthority(t)
 	own := folder(t, good, good, "friend")

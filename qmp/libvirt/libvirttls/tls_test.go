@@ -49,7 +49,7 @@ func writeCertificates(t *testing.T, dir string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// A welcoming listener says to each client the byte with which libvirtd accepts it, or does not.
+// A welcoming listener sends to each client the text welcome, such as the byte with which libvirtd accepts it.
 type welcoming struct {
 	net.Listener
 	welcome string

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/libvirt/libvirttls"
 )
 
-// When the time is over, a certificate that nobody has refused is not blamed.
+// At a timeout, the error does not say that the certificate was refused.
 func TestNoWelcome(t *testing.T) {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()

@@ -31,7 +31,7 @@ type Daemon struct {
 
 	mu        sync.Mutex
 	down      error // why it takes no connections
-	polkit    *bool // what polkit says to users; nil: it is not asked
+	polkit    *bool // whether polkit accepts users; nil: it is not asked
 	sessions  map[*session]bool
 	listeners []net.Listener
 	domains   []*domain // in the order in which they were added
@@ -157,21 +157,21 @@ func (d *Daemon) SetPolkit(accepts bool) {
 	d.polkit = &accepts
 }
 
-// askPolkit returns what polkit says; nil: it is not asked.
+// askPolkit returns whether polkit accepts users; nil: it is not asked.
 func (d *Daemon) askPolkit() *bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.polkit
 }
 
-// Cut breaks all connections. What was being executed goes on, and its reply is lost.
+// Cut breaks all connections. Commands that are being executed continue, and their replies are lost.
 func (d *Daemon) Cut() {
 	for _, s := range d.clients() {
 		s.conn.Close()
 	}
 }
 
-// Mute makes the daemon ignore the connections that exist now, as when a host is gone: it does not
+// Mute makes the daemon ignore the connections that exist now, as if the host were gone: it does not
 // handle what comes from them, and sends nothing.
 func (d *Daemon) Mute() {
 	for _, s := range d.clients() {
@@ -235,7 +235,8 @@ func (d *Daemon) next(name string) virrpc.Domain {
 	return is
 }
 
-// Stop ends a domain, as virsh destroy does. Its QEMU, the fake, is left as it is, without its monitor.
+// Stop ends a domain, as virsh destroy does. It closes the connection to the QEMU, the fake, and does not
+// change the fake otherwise.
 func (d *Daemon) Stop(name string) {
 	if m := d.find(name); m != nil && m.stop() {
 		d.lifecycle(m.now(), stopped, destroyed)
@@ -250,8 +251,8 @@ func (d *Daemon) LoseShutdown(name string) {
 	}
 }
 
-// Hang, with on, stops the QEMU of a domain from answering, as SIGSTOP does. Otherwise the QEMU answers
-// again.
+// Hang stops the QEMU of a domain from answering, as SIGSTOP does, if on is true. Otherwise it lets the
+// QEMU answer again.
 func (d *Daemon) Hang(name string, on bool) {
 	if m := d.find(name); m != nil {
 		m.hang(on)

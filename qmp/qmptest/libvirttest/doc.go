@@ -8,9 +8,9 @@
 //
 // It does what libvirt 9.0 does, as far as package libvirt uses it, with libvirt's limits and faults:
 // it reads five calls of a client at a time, has 20 workers, executes one command of a monitor at a
-// time, gives up a command that waits 30 s for another, waits without limit for a QEMU that does not
-// answer ([Daemon.Hang]), and takes text that is not an object for the name of a command. [Daemon.Cut]
-// breaks the connections, as a restart of it does.
+// time, gives up a command that has waited for another for 30 s, waits without limit for a QEMU that does not
+// answer ([Daemon.Hang]), and reads text that is not an object as the name of a command. [Daemon.Cut]
+// breaks the connections, as a restart of libvirt does.
 //
-// Over [Daemon.Dial] it works inside testing/synctest bubbles.
+// Clients that connect with [Daemon.Dial] can be inside testing/synctest bubbles.
 package libvirttest

@@ -64,17 +64,17 @@ type domain struct {
 	cancel context.CancelFunc
 	calls  atomic.Int64
 
-	mu      sync.Mutex
-	off     bool
-	bye     bool // SHUTDOWN has come
-	paused  bool
-	hung    chan struct{} // closed when QEMU answers again; nil: it does
-	broken  bool          // a client has synchronised with the agent itself: libvirt gets no more replies from it
-	toAgent *qmp.Conn
-	toFiles *qmp.Conn
+	mu          sync.Mutex
+	off         bool
+	gotShutdown bool // SHUTDOWN has come
+	paused      bool
+	hung        chan struct{} // closed when QEMU answers again; nil: it does
+	broken      bool          // a client has synchronised with the agent itself: libvirt gets no more replies from it
+	toAgent     *qmp.Conn
+	toFiles     *qmp.Conn
 }
 
-// now returns the domain as libvirt names it at present.
+// now returns the domain's present name, id and UUID.
 func (m *domain) now() virrpc.Domain {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,7 +114,7 @@ func (m *domain) event(q qmp.Event) {
 	case "RESUME":
 		m.paused = false
 	case shutdown:
-		m.bye = true
+		m.gotShutdown = true
 	}
 	m.mu.Unlock()
 	v := virrpc.Event{Domain: m.now(), Name: q.Name, Seconds: -1, Data: string(q.Data), HasData: q.Data != nil}
@@ -142,7 +142,7 @@ func (m *domain) awaitEnd() {
 	}
 	m.mu.Lock()
 	reason := int32(failed)
-	if m.bye {
+	if m.gotShutdown {
 		reason = shutDown
 	}
 	m.mu.Unlock()
@@ -255,7 +255,7 @@ func (m *domain) monitorCommand(text string, files []*os.File) (string, error) {
 	return string(reply), nil
 }
 
-// executeWith executes a command that has files, which need a connection of another kind.
+// executeWith executes a command that has files; they need a connection through a socket.
 func (m *domain) executeWith(files []*os.File, request []byte) ([]byte, error) {
 	conn, err := m.fileConn()
 	if err != nil {

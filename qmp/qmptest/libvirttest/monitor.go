@@ -19,8 +19,8 @@ import (
 type monitor struct {
 	conn     net.Conn
 	event    func(qmp.Event)
-	loseLast atomic.Bool // what QEMU says when it quits is to be lost
-	quitting atomic.Bool // what it says is lost now
+	loseLast atomic.Bool // the messages that QEMU sends when it quits will be lost
+	quitting atomic.Bool // QEMU quits, and its messages are lost now
 
 	replies chan []byte
 	ended   chan struct{} // closed when QEMU has closed it

@@ -68,7 +68,7 @@ func (s *session) run() {
 		if err != nil {
 			break
 		}
-		s.slot <- struct{}{} // with five calls libvirt reads no further
+		s.slot <- struct{}{} // libvirt reads no more than five calls at a time
 		calls.Go(func() {
 			defer func() { <-s.slot }()
 			s.execute(p, files)

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
-// A session is recorded once, and replayed ever after.
+// A session is recorded once, and replayed as often as needed.
 func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "record")
@@ -23,7 +23,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "boot.jsonl")
 
-	boot := func(c *qapi.Client) { // what is to be tested
+	boot := func(c *qapi.Client) { // the code under test
 		if err := c.Cont(ctx); err != nil {
 			fmt.Println(err)
 			return
@@ -53,7 +53,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// Ever after: without. In a test this is session.Start(t, record.Options{}).
+	// Later: without a server. In a test this is session.Start(t, record.Options{}).
 	session, err := record.Open(path)
 	if err != nil {
 		log.Fatal(err)

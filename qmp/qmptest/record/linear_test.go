@@ -30,8 +30,8 @@ func TestUnansweredSynchronisations(t *testing.T) {
 	})
 }
 
-// TestSynchronisationsAnsweredOutOfOrder: an answer is that of the first synchronisation
-// that it can be of, and those before it have none.
+// An answer counts for the first synchronisation that it fits; earlier synchronisations
+// then have no answer.
 func TestSynchronisationsAnsweredOutOfOrder(t *testing.T) {
 	const sync = `{"us":1,"from":"client","message":{"execute":"guest-sync","arguments":{"id":%d},"id":"s%d"}}` + "\n"
 	const command = `{"us":2,"from":"client","message":{"execute":"guest-ping"}}` + "\n"
@@ -52,9 +52,9 @@ func TestSynchronisationsAnsweredOutOfOrder(t *testing.T) {
 	require.Equal(t, want, string(got))
 }
 
-// TestReplayOfMuch replays long sessions, of commands that are all the same, to a client
-// that does as was recorded.
-func TestReplayOfMuch(t *testing.T) {
+// TestReplayOfLongSessions replays long sessions, in which all commands are the same, to a client
+// that sends what was recorded.
+func TestReplayOfLongSessions(t *testing.T) {
 	for name, command := range map[string]string{
 		"one command":  `{"execute":"query-status"}`,
 		"negotiations": `{"execute":"qmp_capabilities"}`,

@@ -29,7 +29,7 @@ type placement struct {
 // agentSyncs are the synchronisations with an agent that may still be answered, numbered
 // in the order in which they came.
 type agentSyncs struct {
-	by    map[string][]int // by what an answer has of them: "return 5", or "id 5" of an error
+	by    map[string][]int // by the part of an answer that identifies them: "return 5", or "id 5" in an error
 	next  int
 	first int // those before it are answered, or never will be
 }
@@ -119,7 +119,7 @@ func (e *entry) check() error {
 	}
 	switch {
 	case e.Format != nil:
-		return errors.New("another recording begins: a file holds one")
+		return errors.New("another recording begins: a file can have only one")
 	case e.From != client && e.From != server:
 		return fmt.Errorf("from is %q, neither %q nor %q", e.From, client, server)
 	case e.US == nil || *e.US < 0:
@@ -230,10 +230,10 @@ func (l *loader) reply(text []byte, id string, good bool) {
 	o.after, o.reply, o.stray = waiting[0], true, false
 }
 
-// place finds for each output the command after which it came. For a reply that is its command.
-// Otherwise it is the command that was being executed: that of the next reply, if it had come by
-// then; otherwise the last command, if it never got a reply; otherwise the command of the output
-// before.
+// place finds, for each output, the command after which it came. For a reply that is its command.
+// For another output it is the command that was being executed: the command of the next reply, if it
+// had already come; otherwise the last command, if it never got a reply; otherwise the command of the
+// previous output.
 func (l *loader) place() {
 	next := -1
 	for i := len(l.placed) - 1; i >= 0; i-- {

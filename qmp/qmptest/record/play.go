@@ -207,15 +207,15 @@ func (p *play) synchronise(number any, id string, delimited bool) {
 	p.send(line(withID(answer, id)))
 }
 
-// refuse replies to a command that was not recorded with an error, and ends the connection, since
-// what the client may wait for next will not come.
+// refuse replies with an error to a command that was not recorded, and ends the connection, since
+// the client may wait for something that will not come.
 func (p *play) refuse(id string) {
 	const refusal = `{"error": {"class": "GenericError", "desc": "the recording that is replayed has no such command here"}}`
 	p.send(line(withID([]byte(refusal), id)))
 	p.hangUp()
 }
 
-// give sends what came after a command in the recording; with -1, what came before the first.
+// give sends the outputs that came after a command in the recording; with -1, those before the first.
 func (p *play) give(after int) {
 	if p.opts.Lenient {
 		outputs := p.session.prelude
@@ -253,8 +253,8 @@ func (p *play) repeat(i int, id string) {
 	}
 }
 
-// find returns the index of the recorded command that corresponds to a command, and whether that has
-// come before. If there is none, find notes that as the error, and returns -1.
+// find returns the index of the recorded command that corresponds to a command, and whether the recorded
+// command has come before. If there is none, find sets the error of the replay and returns -1.
 func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 	if p.wrong != nil {
 		return -1, false
@@ -269,7 +269,7 @@ func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 			return -1, false
 		}
 		if found := p.compare(i, value); len(found) > 0 {
-			p.fail(fmt.Errorf("%s is another:\n%s", p.where(i), p.diff(i, text, found)))
+			p.fail(fmt.Errorf("%s was expected, and another command came:\n%s", p.where(i), p.diff(i, text, found)))
 			return -1, false
 		}
 		return i, false
@@ -302,7 +302,7 @@ func (p *play) findAnywhere(value map[string]any, text []byte) (i int, again boo
 		}
 	}
 	if closest >= 0 {
-		p.fail(fmt.Errorf("%s is the closest to one that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
+		p.fail(fmt.Errorf("%s is the closest to a command that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
 	} else {
 		p.fail(fmt.Errorf("record: %s: a command came that was not recorded:\n\t%s", p.session.name, text))
 	}

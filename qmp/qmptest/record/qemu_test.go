@@ -18,7 +18,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
-// A dialogue is what a typed client was told, in order.
+// A dialogue is what a typed client received, in order.
 type dialogue struct {
 	Said   []any
 	Events []any

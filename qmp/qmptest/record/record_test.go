@@ -166,7 +166,7 @@ func TestStrict(t *testing.T) {
 		"\t"+`{"execute":"query-status"}`,
 		wrong(t, record.Options{}, func(*raw.Client) {}))
 
-	assert.Equal(t, "record: recording:5: command 2 is another:\n"+
+	assert.Equal(t, "record: recording:5: command 2 was expected, and another command came:\n"+
 		"\t"+`- {"execute":"query-status"}`+"\n"+
 		"\t"+`+ {"execute":"cont"}`+"\n"+
 		"\t"+`execute: recorded "query-status", came "cont"`,
@@ -178,7 +178,7 @@ func TestStrict(t *testing.T) {
 		}))
 }
 
-// toEject goes on to where the recording has eject.
+// toEject sends the recorded commands up to eject.
 func toEject(t testing.TB, c *raw.Client) {
 	t.Helper()
 	for _, command := range []string{"query-status", "cont", "query-status"} {
@@ -195,7 +195,7 @@ func TestStrictArguments(t *testing.T) {
 		_, err := c.Execute(t.Context(), "eject", map[string]any{"id": "<cd1>", "password": "hunter2"})
 		assert.Error(t, err)
 	})
-	assert.Equal(t, "record: recording:14: command 6 is another:\n"+
+	assert.Equal(t, "record: recording:14: command 6 was expected, and another command came:\n"+
 		"\t"+`- {"execute":"eject","arguments":{"id":"cd0","force":true}}`+"\n"+
 		"\t"+`+ {"execute":"eject","arguments":{"id":"<cd1>","password":"[redacted]"},"id":1}`+"\n"+ // a number, after an error without an id
 		"\t"+`arguments.force: recorded true, came nothing`+"\n"+
@@ -249,7 +249,7 @@ func TestLenient(t *testing.T) {
 		_, err := c.Execute(ctx, "eject", map[string]any{"id": "cd0"})
 		require.Error(t, err)
 	})
-	assert.Contains(t, said, "record: recording:14: command 6 is the closest to one that was not recorded:\n")
+	assert.Contains(t, said, "record: recording:14: command 6 is the closest to a command that was not recorded:\n")
 	assert.Contains(t, said, "arguments.force: recorded true, came nothing")
 	said = wrong(t, record.Options{Lenient: true}, func(c *raw.Client) {
 		_, err := c.Execute(ctx, "stop", nil)
@@ -258,7 +258,7 @@ func TestLenient(t *testing.T) {
 	assert.Equal(t, "record: recording: a command came that was not recorded:\n\t"+`{"execute":"stop"}`, said)
 }
 
-// Commands are answered in the recorded order, whatever order they were given in.
+// Replies come in the recorded order, whatever the order of the commands.
 func TestPipelined(t *testing.T) {
 	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
 {"us":1,"from":"client","message":{"execute":"a","id":1}}
@@ -272,7 +272,7 @@ func TestPipelined(t *testing.T) {
 {"us":9,"from":"server","message":{"event":"FOURTH"}}
 {"us":10,"from":"client","end":"closed"}
 `
-	// Without a greeting nothing but this is said.
+	// Without a greeting the server sends nothing else.
 	p := load(t, text).Start(t, record.Options{})
 	conn := p.Pipe()
 	defer conn.Close()
@@ -324,7 +324,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{`{"format":"qmp-rec`, `recording:1: the line is cut short`},
 		{header + "\n\n", `recording:2: the line is empty`},
 		{recording[:len(recording)-5], `recording:20: the line is cut short`},
-		{recording + recording, `recording:21: another recording begins: a file holds one`},
+		{recording + recording, `recording:21: another recording begins: a file can have only one`},
 		{recording + `{"us":20,"from":"server","noise":1}`, `recording:21: the session has ended above`},
 		{header + "\n" + `{"us":20,"from":"server","noise":1} 2`, `recording:2: something follows the object: "2"`},
 		{header + "\n" + `{"us":20,"from":"nobody","noise":1}`, `recording:2: from is "nobody", neither "client" nor "server"`},
@@ -392,8 +392,8 @@ func cancelled() context.Context {
 	return ctx
 }
 
-// A client that has lost its place among the replies asks for one that it knows.
-func TestProbesAreTheClientsOwn(t *testing.T) {
+// Probes are not part of a session: each client sends its own, and those in the recording are left out.
+func TestProbesAreNotReplayed(t *testing.T) {
 	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
 {"us":1,"from":"server","message":{"QMP":{}}}
 {"us":2,"from":"client","message":{"execute":"qmp_capabilities"}}

@@ -90,7 +90,7 @@ func (w *watched) end(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// say executes a command that may fail, and returns what came of it.
+// say executes a command that may fail, and returns its result or error.
 func (w *watched) say(t *testing.T, command string, args object) string {
 	t.Helper()
 	var result json.RawMessage
@@ -102,8 +102,8 @@ func (w *watched) say(t *testing.T, command string, args object) string {
 	return string(result)
 }
 
-// TestQEMUSecrets sends secrets by every way there is, and sees to it that QEMU says them
-// where the table claims that it does.
+// TestQEMUSecrets sends secrets in every possible way, and checks that QEMU repeats them
+// where the table says so.
 func TestQEMUSecrets(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir := t.TempDir()

@@ -59,11 +59,11 @@ func (s *splitter) flush() {
 	s.reset()
 }
 
-// aLot is the size from which on memory is given back after a message.
-const aLot = 1 << 20
+// largeText is the size from which on memory is given back after a message.
+const largeText = 1 << 20
 
 func (s *splitter) reset() {
-	if cap(s.text) > aLot {
+	if cap(s.text) > largeText {
 		s.text = nil
 	}
 	s.text, s.skipped, s.place = s.text[:0], 0, wirejson.Nesting{}

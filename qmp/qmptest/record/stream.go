@@ -36,7 +36,7 @@ type stream struct {
 
 func (s *stream) Read(b []byte) (int, error) {
 	n, err := s.rw.Read(b)
-	s.tape.heard(server, b[:n])
+	s.tape.record(server, b[:n])
 	if err != nil {
 		s.tape.end(server, howItEnded(err))
 	}
@@ -44,7 +44,7 @@ func (s *stream) Read(b []byte) (int, error) {
 }
 
 func (s *stream) Write(b []byte) (int, error) {
-	s.tape.heard(client, b)
+	s.tape.record(client, b)
 	return s.rw.Write(b)
 }
 

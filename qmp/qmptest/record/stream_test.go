@@ -32,7 +32,7 @@ const agentRecording = `{"format":"qmp-record","version":1,"start":"2026-11-23T0
 {"us":11,"from":"server","end":"EOF"}
 `
 
-// A scripted server says something after each thing that it hears.
+// A scripted server sends one text after each text that it receives.
 func scripted(t testing.TB, dialogue ...string) net.Conn {
 	theirs, ours := net.Pipe()
 	done := make(chan struct{})
@@ -89,7 +89,7 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// Secrets that only the command tells.
+// Secrets that only the name of the command shows.
 func TestSecrets(t *testing.T) {
 	for _, c := range []struct{ said, want string }{
 		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"hunter2"}}`,
@@ -118,7 +118,7 @@ func TestSecrets(t *testing.T) {
 	assert.Contains(t, tape.String(), `"noise":33`)
 }
 
-// What a reply shows depends on the command, whatever lies between the two.
+// Which secrets a reply shows depends on its command, whatever comes between the two.
 func TestSecretReplies(t *testing.T) {
 	const get = `{"execute":"qom-get","arguments":{"path":"/objects/s0","property":"data"}`
 	for name, c := range map[string]struct{ said, answer, want string }{
@@ -242,7 +242,7 @@ func TestServeEnds(t *testing.T) {
 	assert.ErrorIs(t, err, net.ErrClosed)
 }
 
-// Whatever is said can be loaded, and replays as it was.
+// Whatever both sides send, the recording can be loaded, and is replayed as it was.
 func FuzzStream(f *testing.F) {
 	f.Add(`{"execute":"a"}`, `{"QMP":{}}{"return":1}`, "\xff{")
 	f.Add(`{"execute":"guest-sync","arguments":{"id":7}}`, `{"return":7}`, `{}{"a":inf}{"a":{"a":1,"a":2}}`)
@@ -259,7 +259,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// A said is a server that has said something, and does not listen.
+// A said is a server that has sent something, and reads nothing.
 type said struct{ io.Reader }
 
 func (said) Write(b []byte) (int, error) { return len(b), nil }

@@ -25,7 +25,7 @@ type tape struct {
 	mu    sync.Mutex
 	w     io.Writer
 	start time.Time
-	err   error // why nothing more is written
+	err   error // why writing the recording has failed
 	ended bool
 	sides map[string]*splitter
 
@@ -52,8 +52,8 @@ func (t *tape) splitter(from string) *splitter {
 	}
 }
 
-// heard takes a piece of the stream from one side.
-func (t *tape) heard(from string, piece []byte) {
+// record records a piece of the stream from one side.
+func (t *tape) record(from string, piece []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.ended {

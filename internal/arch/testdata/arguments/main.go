@@ -1,4 +1,4 @@
-// Arguments is a program with one command that has arguments, to see what it weighs.
+// Arguments is a program with one command that has arguments, to measure its size.
 package main
 
 import (

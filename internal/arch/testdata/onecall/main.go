@@ -1,4 +1,4 @@
-// Onecall is a program with one command, to see what it weighs.
+// Onecall is a program with one command, to measure its size.
 package main
 
 import (

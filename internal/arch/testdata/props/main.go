@@ -1,4 +1,4 @@
-// Props is a program that plugs in an open device, to see what it weighs.
+// Props is a program that plugs in an open device, to measure its size.
 package main
 
 import (

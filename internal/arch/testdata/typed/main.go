@@ -1,4 +1,4 @@
-// Typed is a program that plugs in a device of package qapi/device, to see what it weighs.
+// Typed is a program that plugs in a device of package qapi/device, to measure its size.
 package main
 
 import (

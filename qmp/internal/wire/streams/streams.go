@@ -1,4 +1,4 @@
-// Package streams has streams as servers send them, and as none should, for tests.
+// Package streams has streams for tests: streams as servers send them, and streams that no server should send.
 package streams
 
 // A Stream is a stream, and what package wire reads from it.
@@ -59,7 +59,7 @@ var All = []Stream{
 		},
 	},
 	{
-		"numbers that JSON has not",
+		"numbers that are not JSON",
 		"{\"id\": inf, \"return\": {}}\n{\"id\": -inf, \"return\": [nan, 1e400]}\n",
 		[]string{
 			`return={} id=inf of {"id": inf, "return": {}}`,
@@ -97,7 +97,7 @@ var All = []Stream{
 		},
 	},
 	{
-		"a message cut short swallows no other",
+		"a message that is cut short does not swallow the next",
 		"{\"event\": \"A\", \"data\": {\"x\": \r\n{\"event\": \"B\"}\r\n{\"event\": \"C\"}\r\n",
 		[]string{
 			`garbage: 31 bytes from the server are not a message: it is broken at byte 47: "{\"event\": \"A\", \"data\": {\"x\": \r\n"`,

@@ -16,8 +16,8 @@ type answer struct {
 	err   string
 }
 
-// answers are those of commands whose answers never change while a machine runs, the oldest first.
-// Most of them are about what the machine does not have.
+// answers has, by command, the answers that never change while a machine runs: one, or one for each group of
+// releases, the oldest first. Most of them are about things that the machine does not have.
 var answers = map[string][]answer{
 	"cancel-vcpu-dirty-limit":       {{reply: `{}`}},
 	"query-accelerators":            {{reply: `{"enabled": "tcg", "present": ["kvm", "mshv", "qtest", "tcg"]}`}},
@@ -117,7 +117,7 @@ func (m *Machine) answered(list []answer) (any, error) {
 	return jsontext.Value(now.reply), nil
 }
 
-// setReplication does nothing, except that it refuses what cannot be asked for.
+// setReplication does nothing, except that it refuses arguments that exclude each other.
 func (m *Machine) setReplication(args qapi.XenSetReplicationArgs, _ Request) error {
 	if args.Enable && args.Failover != nil {
 		return generic("Parameter 'failover' can't be set when enabling")
@@ -125,7 +125,7 @@ func (m *Machine) setReplication(args qapi.XenSetReplicationArgs, _ Request) err
 	return nil
 }
 
-// reloadDisplay does nothing without a display, unless it is to read certificates.
+// reloadDisplay does nothing, since there is no display. To reload certificates is an error.
 func (m *Machine) reloadDisplay(args qapi.DisplayReloadOptions, _ Request) error {
 	if vnc, ok := args.Type.(qapi.DisplayReloadOptionsVNC); ok && value(vnc.TLSCerts) {
 		return generic("vnc not enabled")
@@ -133,7 +133,7 @@ func (m *Machine) reloadDisplay(args qapi.DisplayReloadOptions, _ Request) error
 	return nil
 }
 
-// addClient gives a display a connection that was passed, but there is no display.
+// addClient fails: there is no display that could get the connection that was passed.
 func (m *Machine) addClient(args qapi.AddClientArgs, _ Request) error {
 	f := m.files[args.Fdname]
 	if f == nil {
@@ -154,7 +154,7 @@ func (m *Machine) sendBreak(args qapi.ChardevSendBreakArgs, _ Request) error {
 	return nil
 }
 
-// syncConfig can be done for few devices, none of which is here.
+// syncConfig does nothing to the few devices that QEMU can do it for, and refuses the others.
 func (m *Machine) syncConfig(args qapi.DeviceSyncConfigArgs, _ Request) error {
 	d := m.device(args.ID)
 	if d == nil {

@@ -11,9 +11,9 @@ import (
 
 // A bitmap is a dirty bitmap of a node.
 type bitmap struct {
-	name                            string
-	granularity                     uint32
-	disabled, persistent, unwelcome bool // unwelcome: it is about to be removed
+	name                           string
+	granularity                    uint32
+	disabled, persistent, removing bool // removing: it is about to be removed
 
 	dirty extents // what it marks
 	later extents // what was written while a job used it
@@ -87,7 +87,7 @@ func (m *Machine) findBitmap(nodeName, name string) (*node, int, error) {
 // bitmap finds a bitmap that nothing uses.
 func (m *Machine) bitmap(nodeName, name string) (*node, int, error) {
 	n, i, err := m.findBitmap(nodeName, name)
-	if err == nil && (n.bitmaps[i].unwelcome || m.recording(n, name) || m.exporting(n, name)) {
+	if err == nil && (n.bitmaps[i].removing || m.recording(n, name) || m.exporting(n, name)) {
 		err = bitmapInUse(name)
 	}
 	return n, i, err
@@ -116,7 +116,7 @@ func (m *Machine) changeBitmap(args qapi.BlockDirtyBitmap, f func(*bitmap)) (ste
 }
 
 func (m *Machine) removeBitmap(args qapi.BlockDirtyBitmap, _ Request) (step, error) {
-	s, err := m.changeBitmap(args, func(b *bitmap) { b.unwelcome = true })
+	s, err := m.changeBitmap(args, func(b *bitmap) { b.removing = true })
 	s.commit = func() {
 		n := m.node(args.Node)
 		n.bitmaps = slices.DeleteFunc(slices.Clone(n.bitmaps), func(b bitmap) bool { return b.name == args.Name })

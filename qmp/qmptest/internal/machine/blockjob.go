@@ -70,14 +70,14 @@ func (m *Machine) admitBlockJob(j *job, args jobArgs) error {
 	j.id, j.block, j.speed = args.JobID, true, args.Speed
 	j.autoFinalize = args.AutoFinalize == nil || *args.AutoFinalize
 	j.autoDismiss = args.AutoDismiss == nil || *args.AutoDismiss
-	if err := m.unfit(j.id); err != nil {
+	if err := m.refuseID(j.id); err != nil {
 		return err
 	}
 	switch user := m.writer(j.target); {
 	case j.speed < 0:
-		return m.stillborn(j, generic("Parameter 'speed' expects a non-negative value"))
+		return m.failEarly(j, generic("Parameter 'speed' expects a non-negative value"))
 	case user != nil:
-		return m.stillborn(j, conflict(j.target, user))
+		return m.failEarly(j, conflict(j.target, user))
 	}
 	return m.admit(j)
 }
@@ -129,7 +129,7 @@ func (m *Machine) mirror(args mirrorArgs, req Request) error {
 	if source.size != target.size {
 		j.total, j.do = 0, differentSizes
 	}
-	j.untilTold = true
+	j.waitsForComplete = true
 	j.finish = func() {
 		if j.completing { // otherwise it was cancelled, and leaves a copy
 			m.replace(source, target)
@@ -174,13 +174,13 @@ func (m *Machine) admitBackup(args backupArgs) (*job, error) {
 	if j.nodes[0].size != j.target.size {
 		return nil, differentSizes()
 	}
-	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
+	if user := m.writer(j.target); user != nil { // a mirror fails later than here
 		return nil, conflict(j.target, user)
 	}
 	return j, m.admitBlockJob(j, args.jobArgs)
 }
 
-// useBitmap gives a backup the bitmap that it is to use.
+// useBitmap checks and sets the bitmap of a backup.
 func (m *Machine) useBitmap(j *job, args backupArgs) error {
 	marked := args.Sync == qapi.MirrorSyncModeBitmap || args.Sync == qapi.MirrorSyncModeIncremental
 	mode := args.BitmapMode

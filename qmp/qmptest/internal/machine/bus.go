@@ -63,8 +63,8 @@ var provisions = sync.OnceValue(func() map[string]provision {
 	return all
 })
 
-// bring adds the buses of a device.
-func (m *Machine) bring(d *device) {
+// addOwnBuses adds the buses of a device.
+func (m *Machine) addOwnBuses(d *device) {
 	family, _, _ := strings.Cut(d.driver, "-transitional")
 	family, _, _ = strings.Cut(family, "-non-transitional")
 	p := provisions()[family]
@@ -107,8 +107,8 @@ func (m *Machine) busOf(is func(b *bus) bool) *bus {
 	return nil
 }
 
-// busFor finds the bus that a device is to be plugged into: the one that is named, or one of its type; nil
-// if it needs none.
+// busFor finds the bus for a new device: the one that is named, or one of its type; nil if the device
+// needs none.
 func (m *Machine) busFor(d *device, name string) (*bus, error) {
 	if name != "" {
 		return m.namedBus(d, name)
@@ -120,7 +120,7 @@ func (m *Machine) busFor(d *device, name string) (*bus, error) {
 	switch {
 	case b != nil:
 		return b, nil
-	case d.Bus == "virtio-bus" && m.since("11.1"): // each is full with the device that it is there for
+	case d.Bus == "virtio-bus" && m.since("11.1"): // each such bus has room for one device, and has it
 		return nil, generic("A '%s' bus was found but is full", d.Bus)
 	}
 	return nil, generic("No '%s' bus found for device '%s'", d.Bus, d.driver)

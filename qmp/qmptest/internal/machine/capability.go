@@ -53,14 +53,14 @@ func (m *Machine) machines(args qapi.QueryMachinesArgs, _ Request) (any, error) 
 		if value(args.CompatProps) {
 			info.CompatProps = []qapi.CompatProperty{} // none of them are known here
 		}
-		m.nickname(&info)
+		m.setAlias(&info)
 		all = append(all, info)
 	}
 	return all, nil
 }
 
-// nickname gives the newest version of a kind of machine its short name.
-func (m *Machine) nickname(info *qapi.MachineInfo) {
+// setAlias sets the short name of a machine that is the newest version of its kind.
+func (m *Machine) setAlias(info *qapi.MachineInfo) {
 	for kind, alias := range aliases {
 		newest := m.host.Release()
 		if alias == "xenfv" {

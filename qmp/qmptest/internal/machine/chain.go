@@ -59,7 +59,7 @@ func (m *Machine) commit(args commitArgs, req Request) error {
 	case i < 0:
 		return generic("'%s' is not in the backing chain of '%s'", base.name, top.name)
 	}
-	j := &job{kind: qapi.JobTypeCommit, total: top.size, nodes: nodes, untilTold: i == 0}
+	j := &job{kind: qapi.JobTypeCommit, total: top.size, nodes: nodes, waitsForComplete: i == 0}
 	j.finish = func() {
 		if i > 0 {
 			m.setBacking(nodes[i-1], base)
@@ -117,7 +117,7 @@ func (m *Machine) setBacking(n, backing *node) {
 		n.children = slices.Insert(n.children, 0, child{"backing", backing})
 	}
 	if old != nil {
-		m.letGo(old)
+		m.dropNode(old)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// constants are the replies of commands that are always answered alike here.
+// constants are the replies of commands that always have the same reply here.
 var constants = map[string]string{
 	"inject-nmi":                   `{}`,
 	"announce-self":                `{}`,

@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A course shows how much of the memory has been sent in a migration.
+// A course is the progress of a migration: how much of the memory has been sent.
 type course struct {
 	sent, left int64 // bytes: sent in all passes; left in this pass
 	dirty      int64 // bytes that have changed meanwhile
@@ -24,12 +24,12 @@ func (m *Machine) speed(parameter string) (n int64) {
 	return n
 }
 
-// migrateOn sends all of the memory, or as much as in a second.
-func (m *Machine) migrateOn(plan plan, second bool) {
+// advanceMigration continues a migration: it sends all of the memory, or, if second is set, what can be sent in a second.
+func (m *Machine) advanceMigration(plan plan, second bool) {
 	g := &m.migration
 	switch {
 	case g.incoming:
-		m.awaitOn()
+		m.continueIncoming()
 		return
 	case g.status != qapi.MigrationStatusActive && g.status != qapi.MigrationStatusPostcopyActive:
 		return
@@ -47,18 +47,18 @@ func (m *Machine) migrateOn(plan plan, second bool) {
 		m.setMigration(qapi.MigrationStatusCompleted)
 		m.status = qapi.RunStatePostmigrate
 		if g.to != nil {
-			g.to.allHere()
+			g.to.completeIncoming()
 		}
 		return
 	}
-	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest runs on
+	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest continues to run
 		m.setMigration(qapi.MigrationStatusCompleted)
 		return
 	}
 	if m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
 	}
-	m.standStill()
+	m.pauseForSwitchover()
 	if g.caps[qapi.MigrationCapabilityPauseBeforeSwitchover] {
 		m.setMigration(qapi.MigrationStatusPreSwitchover)
 		return
@@ -95,15 +95,15 @@ func (m *Machine) send(dirties int64, second bool) bool {
 	if g.dirty*1000 > speed*m.speed("downtime-limit") {
 		g.left, g.dirty = g.dirty, 0
 		g.passes++
-		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: g.passes})
 		return false
 	}
 	g.sent, g.dirty = g.sent+g.dirty, 0
 	return true
 }
 
-// standStill stops the guest for the move.
-func (m *Machine) standStill() {
+// pauseForSwitchover stops the guest before the last memory is sent.
+func (m *Machine) pauseForSwitchover() {
 	g := &m.migration
 	g.before, g.wasRunning = m.status, m.running()
 	if g.wasRunning {
@@ -124,14 +124,14 @@ func (m *Machine) stopMigration(why string) {
 		return
 	}
 	_ = m.failMigration(why) // no client waits for the result
-	m.stayHere()
+	m.resumeGuest()
 	if g.to != nil {
-		g.to.abandoned()
+		g.to.incomingFails()
 	}
 }
 
-// stayHere lets the guest run again after a migration that has failed or was cancelled.
-func (m *Machine) stayHere() {
+// resumeGuest lets the guest run again after a migration that has failed or was cancelled.
+func (m *Machine) resumeGuest() {
 	if m.status != qapi.RunStateFinishMigrate {
 		return
 	}
@@ -140,17 +140,17 @@ func (m *Machine) stayHere() {
 	}
 }
 
-// switchOver lets the other machine go on.
+// switchOver lets the other machine continue.
 func (m *Machine) switchOver() {
 	if !m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: m.migration.passes + 1})
+		m.emitMigration(qapi.MigrationPassEvent{Pass: m.migration.passes + 1})
 	}
 	m.migration.passes++
 	m.setMigration(qapi.MigrationStatusCompleted)
 	m.status = qapi.RunStatePostmigrate
 	if to := m.migration.to; to != nil {
 		to.arrive(m.migration.before)
-		to.allHere()
+		to.completeIncoming()
 	}
 }
 
@@ -168,8 +168,8 @@ func (m *Machine) continueMigration(args qapi.MigrateContinueArgs, req Request) 
 	return nil
 }
 
-// cancelMigration gives a migration up. The guest runs on, if it did; the other QEMU ends. After
-// the beginning of postcopy a newer QEMU refuses that, and with an older one the guest is lost.
+// cancelMigration gives up a migration. A guest that ran continues to run; the other QEMU ends. After
+// the beginning of postcopy a newer QEMU refuses this, and with an older one the guest is lost.
 func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 	g := &m.migration
 	switch {
@@ -194,9 +194,9 @@ func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 		if m.status == qapi.RunStateFinishMigrate && m.since("10.0") {
 			g.why = "Switchover is interrupted"
 		}
-		m.stayHere()
+		m.resumeGuest()
 		if g.to != nil {
-			g.to.abandoned()
+			g.to.incomingFails()
 		}
 	})
 	return nil
@@ -206,7 +206,7 @@ func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 	g := &m.migration
 	info := qapi.MigrationInfo{}
 	plan := g.plan
-	m.after(req, func() { m.migrateOn(plan, true) })
+	m.after(req, func() { m.advanceMigration(plan, true) })
 	if g.status == "" {
 		return info, nil
 	}
@@ -216,9 +216,9 @@ func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 	}
 	switch {
 	case g.incoming:
-		m.showWaiting(&info)
+		m.showIncoming(&info)
 	case !g.arrived:
-		m.showCourse(&info)
+		m.showOutgoing(&info)
 	}
 	return info, nil
 }
@@ -232,8 +232,8 @@ func final(s qapi.MigrationStatus) bool {
 	return false
 }
 
-// showCourse shows how far a migration is from here.
-func (m *Machine) showCourse(info *qapi.MigrationInfo) {
+// showOutgoing shows the progress of a migration from this machine.
+func (m *Machine) showOutgoing(info *qapi.MigrationInfo) {
 	g := &m.migration
 	switch g.status {
 	case qapi.MigrationStatusSetup:

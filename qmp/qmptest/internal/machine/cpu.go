@@ -21,7 +21,7 @@ func (m *Machine) SetPlaces(places int) { m.places = max(places, 1) }
 // bootCPU returns the processor in the first place.
 func bootCPU() *device { return &device{driver: cpuType, path: cpuPath} }
 
-// countPlaces returns how many places for processors are to be seen.
+// countPlaces returns how many places for processors clients can see.
 func (m *Machine) countPlaces() int {
 	n := max(m.places, 1)
 	for _, d := range m.devices {
@@ -34,7 +34,7 @@ func (m *Machine) countPlaces() int {
 
 func (d *device) isProcessor() bool { return strings.HasSuffix(d.driver, "-x86_64-cpu") }
 
-// cpuProps returns what makes up a place: QEMU before 6.2 prefers sockets to cores.
+// cpuProps returns the properties that identify a place: QEMU before 6.2 prefers sockets to cores.
 func (m *Machine) cpuProps(place int) *qapi.CPUInstanceProperties {
 	socket, core := int64(0), int64(place)
 	if !m.since("6.2") {

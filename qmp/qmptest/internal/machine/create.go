@@ -48,7 +48,7 @@ func (m *Machine) create(driver string, o options) error {
 	if driver == "qcow2" {
 		n.disk.size = max(n.disk.size, emptyQcow2)
 	}
-	m.letGo(n)
+	m.dropNode(n)
 	return nil
 }
 
@@ -58,7 +58,7 @@ type amendArgs struct {
 	Options  options `json:"options"`
 }
 
-// amend changes options of an image's format, of which nothing is to be seen.
+// amend changes options of an image's format. Clients cannot see the change.
 func (m *Machine) amend(args amendArgs, req Request) error {
 	n, err := m.lookup(args.NodeName)
 	if err != nil {

@@ -43,8 +43,8 @@ func describe(props []devices.Prop, defaults bool) []qapi.ObjectPropertyInfo {
 	return list
 }
 
-// qomListProperties knows the types of devices. 10.0 and 11.1 have defaults in their answers, 5.2
-// and 7.2 do not.
+// qomListProperties lists the properties of a type; it knows only the types of devices. 10.0 and 11.1 have
+// defaults in their answers, 5.2 and 7.2 do not.
 func (m *Machine) qomListProperties(args qapi.QOMListPropertiesArgs, _ Request) (any, error) {
 	model := m.catalog().model(args.Typename)
 	switch {
@@ -56,7 +56,7 @@ func (m *Machine) qomListProperties(args qapi.QOMListPropertiesArgs, _ Request) 
 	return describe(append(slices.Clip(everyDevice), model.props...), m.since("10.0")), nil
 }
 
-// qomListTypes knows the types of devices.
+// qomListTypes lists types; it knows only those of devices.
 func (m *Machine) qomListTypes(args qapi.QOMListTypesArgs, _ Request) (any, error) {
 	list := []qapi.ObjectTypeInfo{}
 	c := m.catalog()

@@ -26,7 +26,7 @@ type device struct {
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
 	asked  bool  // the guest was asked to release it, and has not answered
-	waits  bool  // the guest is silent, and answers when it is another kind of guest
+	waits  bool  // the guest is silent, and answers after SetGuest with another kind of guest
 	place  int   // of a processor or a memory module
 	thread int64 // of a processor, after the first of the machine's
 
@@ -59,13 +59,13 @@ func (d *device) isDisk() bool {
 
 func (d *device) isDrive() bool { return d.isCD() || d.isDisk() }
 
-// onPCI reports whether it is a virtio device with a part for PCI, and one for what
-// it does.
+// onPCI reports whether the device is a virtio device on PCI. It has two parts: one for PCI, and
+// a backend for its function.
 func (d *device) onPCI() bool {
 	return strings.HasPrefix(d.driver, "virtio-") && strings.Contains(d.driver, "-pci")
 }
 
-// backend returns the path of the part that does what the device is for.
+// backend returns the path of the part for the device's function.
 func (d *device) backend() string {
 	if d.onPCI() {
 		return d.path + "/virtio-backend"
@@ -73,7 +73,7 @@ func (d *device) backend() string {
 	return d.path
 }
 
-// class returns the type of that part.
+// class returns the type of the part for the device's function.
 func (d *device) class() string {
 	if kind, _, ok := strings.Cut(d.driver, "-pci"); ok && d.onPCI() {
 		return kind + "-device"
@@ -205,13 +205,13 @@ func (m *Machine) remove(d *device) {
 	}
 	m.devices = slices.DeleteFunc(m.devices, func(other *device) bool { return other == d })
 	if d.node != nil {
-		m.letGo(d.node)
+		m.dropNode(d.node)
 	}
 	if d.onPCI() {
 		m.host.Emit(qapi.DeviceDeletedEvent{Path: d.backend()})
 	}
 	if d.isProcessor() {
-		m.goneCPU(d)
+		m.cpuReleased(d)
 		return
 	}
 	m.host.Emit(deleted(d))

@@ -44,7 +44,7 @@ func TestDiskIsNotSharedUnlessAskedFor(t *testing.T) {
 	v.ok("device_add", `{"driver":"scsi-hd","drive":"n","share-rw":true}`)
 }
 
-func TestSecretsAreNotTold(t *testing.T) {
+func TestSecretsAreNotShown(t *testing.T) {
 	v := newVM(t, "11.1")
 	v.ok("object-add", `{"qom-type":"secret","id":"s","data":"swordfish"}`)
 	assert.Equal(t, []string{`return [{"name":"type","type":"string"}]`}, v.execute("qom-list", `{"path":"/objects/s"}`))

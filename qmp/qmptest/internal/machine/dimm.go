@@ -99,7 +99,7 @@ func (m *Machine) isEmpty(d *device) error {
 	return nil
 }
 
-// firstDIMM is where the memory begins that is plugged in.
+// firstDIMM is the address of the first memory that is plugged in.
 const firstDIMM = 4 << 30
 
 func (m *Machine) queryMemoryDevices() []qapi.MemoryDeviceInfo {

@@ -4,8 +4,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A dirtyRate is a measurement of how fast the guest changes its memory, which it does not. It is
-// over when it has been asked for once.
+// A dirtyRate is a measurement of how fast the guest changes its memory; here the guest changes nothing.
+// The measurement is over after the first query.
 type dirtyRate struct {
 	status qapi.DirtyRateStatus // "": never begun
 	args   qapi.CalcDirtyRateArgs

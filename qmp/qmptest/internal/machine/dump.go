@@ -13,7 +13,7 @@ func (m *Machine) dumpCommands() map[string]Handler {
 	}
 }
 
-// dumpSize is what a dump of all memory has to write: the firmware's, too.
+// dumpSize is how much a dump of all memory writes, including the memory of the firmware.
 const dumpSize = memory + 64<<10
 
 // fullDevice is a file that nothing can be written to.

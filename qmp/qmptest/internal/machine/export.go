@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// An export lets others read or write a node, of which nothing is to be seen here.
+// An export lets others read or write a node. Here nobody does.
 type export struct {
 	id       string
 	kind     qapi.BlockExportType
@@ -191,7 +191,7 @@ func (m *Machine) delExport(args qapi.BlockExportDelArgs, req Request) error {
 
 func (m *Machine) endExport(e *export) {
 	m.exports = slices.DeleteFunc(m.exports, func(other *export) bool { return other == e })
-	m.letGo(e.node)
+	m.dropNode(e.node)
 }
 
 func (m *Machine) queryExports() []qapi.BlockExportInfo {

@@ -81,8 +81,8 @@ func (m *Machine) addFile(args qapi.AddFDArgs, req Request) (any, error) {
 	return qapi.AddfdInfo{FdsetID: s.id, FD: number}, nil
 }
 
-// fdset finds a set or makes it: without an id that is a new one, with the smallest
-// number that is free.
+// fdset finds a set, or makes it. Without an id it makes a new one, with the smallest
+// free number.
 func (m *Machine) fdset(id *int64) *fdset {
 	s := &fdset{}
 	for i, other := range m.fdsets { // in the order of their numbers

@@ -91,7 +91,7 @@ func (m *Machine) humanMonitor(args qapi.HumanMonitorCommandArgs, req Request) (
 	}
 	f := m.hmp(req)[name]
 	switch {
-	case f == nil && (!hmpKnown()[name] || name == "s" || m.lacks(name)): // that is new
+	case f == nil && (!hmpKnown()[name] || name == "s" || m.onlyElsewhere(name)): // this release does not have the line
 		return fmt.Sprintf("unknown command: '%s'\r\n", name), nil
 	case f == nil:
 		return nil, m.host.NotExecuted("the line " + args.CommandLine + " of human-monitor-command")

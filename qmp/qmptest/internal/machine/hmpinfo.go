@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// printed are the lines that print always the same, in releases that have them.
+// printed are the lines that always print the same text, in releases that have them.
 var printed = map[string]struct{ since, before, text string }{
 	"announce_self":            {},
 	"nmi":                      {},
@@ -23,13 +23,13 @@ var printed = map[string]struct{ since, before, text string }{
 	"info memory_size_summary": {text: fmt.Sprintf("base memory: %d\r\nplugged memory: 0\r\n", memory)},
 }
 
-// lacks reports whether a line is one of those, but of other releases.
-func (m *Machine) lacks(name string) bool {
+// onlyElsewhere reports whether a line is in printed, but only for other releases.
+func (m *Machine) onlyElsewhere(name string) bool {
 	line, ok := printed[name]
 	return ok && !m.has(line.since, line.before)
 }
 
-// infos returns the lines that show the machine, and those that are always printed alike.
+// infos returns the lines that show the machine, and those that always print the same text.
 func (m *Machine) infos() map[string]func() string {
 	all := map[string]func() string{
 		"info blockstats": m.hmpBlockStats,

@@ -153,7 +153,7 @@ func blockText(info qapi.BlockInfo) string {
 	return insertedText(info.Inserted.NodeName, *info.Inserted, attached+tray)
 }
 
-// insertedText shows a node, and the lines about what it is in.
+// insertedText shows a node, with the lines about the drive that it is in.
 func insertedText(name string, info qapi.BlockDeviceInfo, place string) string {
 	kind := info.Drv
 	if info.Ro {
@@ -210,7 +210,7 @@ func (m *Machine) sharedText(n *node) string {
 		n.name, n.name, user, n.name)
 }
 
-// ioRequest reads a command for qemu-io; ok is false if nothing comes of it.
+// ioRequest reads a command for qemu-io; ok is false if the command has no effect.
 func ioRequest(text string) (name string, r diskRequest, ok bool) {
 	words := strings.Fields(text)
 	if len(words) != 3 {

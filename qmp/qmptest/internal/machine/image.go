@@ -26,7 +26,7 @@ type imageFile struct {
 	name, format string
 	mode         *qapi.NewImageMode
 	size         int64
-	node         *string // its name; nil: one is made up
+	node         *string // its name; nil: one is generated
 }
 
 // openImage opens an image that the monitor does not own.
@@ -82,15 +82,15 @@ func (m *Machine) snapshotSync(args qapi.BlockdevSnapshotSync, _ Request) (step,
 	}
 	s, err := m.putAbove(n, overlay)
 	if err != nil {
-		m.letGo(overlay)
+		m.dropNode(overlay)
 		return step{}, err
 	}
 	undo := s.undo
 	s.undo = func() {
 		undo()
-		m.letGo(overlay)
+		m.dropNode(overlay)
 	}
-	s.commit = func() { m.letGo(overlay) }
+	s.commit = func() { m.dropNode(overlay) }
 	return s, nil
 }
 
@@ -153,8 +153,8 @@ func (m *Machine) deleteSnapshot(args qapi.BlockdevSnapshotDeleteInternalSyncArg
 	return gone, nil
 }
 
-// changeBackingFile changes nothing that is to be seen: only what an image says of its
-// backing file.
+// changeBackingFile changes the name of the backing file in an image. Clients cannot see the
+// change.
 func (m *Machine) changeBackingFile(args qapi.ChangeBackingFileArgs, _ Request) error {
 	n, err := m.root(args.Device)
 	if err != nil {
@@ -193,9 +193,9 @@ func (m *Machine) driveBackup(args driveBackupArgs, _ Request) (step, error) {
 	args.Target = target.name
 	j, err := m.admitBackup(args.backupArgs)
 	if err != nil {
-		m.letGo(target)
+		m.dropNode(target)
 		return step{}, err
 	}
-	j.release = func() { m.letGo(target) }
+	j.release = func() { m.dropNode(target) }
 	return m.beginning(j), nil
 }

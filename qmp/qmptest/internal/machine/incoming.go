@@ -43,7 +43,7 @@ func (m *Machine) expect(from *Machine) {
 	m.setMigration(qapi.MigrationStatusActive)
 }
 
-// arrive lets the machine go on as one that has migrated here; that one was in the given
+// arrive continues the machine that has migrated here. At the other side it was in the given
 // state.
 func (m *Machine) arrive(state qapi.RunState) {
 	m.mu.Lock()
@@ -57,23 +57,23 @@ func (m *Machine) arrive(state qapi.RunState) {
 	}
 }
 
-// allHere ends an incoming migration: all of the machine has arrived.
-func (m *Machine) allHere() {
+// completeIncoming completes an incoming migration: all of the machine has arrived.
+func (m *Machine) completeIncoming() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.setMigration(qapi.MigrationStatusCompleted)
 	m.migration.incoming, m.migration.arrived = false, true
 }
 
-// abandoned fails an incoming migration that cannot complete any more. This ends the machine, unless
-// it was started to stay.
-func (m *Machine) abandoned() {
+// incomingFails fails an incoming migration that cannot complete any more. This ends the machine, unless
+// the client has set exit-on-error to false.
+func (m *Machine) incomingFails() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.notComing()
+	m.failIncoming()
 }
 
-func (m *Machine) notComing() {
+func (m *Machine) failIncoming() {
 	leave(m)
 	m.setMigration(qapi.MigrationStatusFailed)
 	if m.migration.stays {
@@ -83,22 +83,22 @@ func (m *Machine) notComing() {
 	m.exit()
 }
 
-// awaitOn fails or interrupts an incoming migration if the other machine has ended.
-func (m *Machine) awaitOn() {
+// continueIncoming fails an incoming migration, or interrupts it, if the other machine has ended.
+func (m *Machine) continueIncoming() {
 	g := &m.migration
 	if g.from == nil || !g.from.ended.Load() {
 		return
 	}
 	switch g.status {
 	case qapi.MigrationStatusActive:
-		m.notComing()
+		m.failIncoming()
 	case qapi.MigrationStatusPostcopyActive:
 		m.setMigration(qapi.MigrationStatusPostcopyPaused)
 	}
 }
 
-// showWaiting shows how far a migration to here is.
-func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
+// showIncoming shows the progress of a migration to this machine.
+func (m *Machine) showIncoming(info *qapi.MigrationInfo) {
 	if !final(*info.Status) {
 		info.SocketAddress = socketAddress(m.migration.at)
 	}
@@ -107,7 +107,7 @@ func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
 	}
 }
 
-// socketAddress returns where a migration is waited for.
+// socketAddress returns the address at which the machine waits for a migration.
 func socketAddress(uri string) []qapi.SocketAddress {
 	kind, where, _ := strings.Cut(uri, ":")
 	i := strings.LastIndex(where, ":")

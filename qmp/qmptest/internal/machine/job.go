@@ -22,23 +22,23 @@ type job struct {
 	speed        int64
 	autoFinalize bool
 	autoDismiss  bool
-	paused       bool // by the user
+	paused       bool // because of a command
 	completing   bool // asked to complete
 	err          string
 
-	nodes     []*node // the nodes that nothing else can use while the job runs
-	target    *node   // the one of nodes to which only this job writes; nil: none
-	bitmap    string  // the bitmap of the first of nodes that the job uses; "": none
-	group     int     // of jobs that succeed or fail together; 0: it is not in a group
-	bad       int64   // the errno with which reading its source, or otherwise writing to its target, fails; 0: neither fails
-	untilTold bool    // after its work it goes on until the command to complete it comes
-	do        func() error
-	finish    func() // makes its change in the end
-	release   func() // removes what it has added; nil: nothing
+	nodes            []*node // the nodes that nothing else can use while the job runs
+	target           *node   // the one of nodes to which only this job writes; nil: none
+	bitmap           string  // the bitmap of the first of nodes that the job uses; "": none
+	group            int     // of jobs that succeed or fail together; 0: it is not in a group
+	bad              int64   // the errno with which reading its source, or otherwise writing to its target, fails; 0: neither fails
+	waitsForComplete bool    // after its work it goes on until the command to complete it comes
+	do               func() error
+	finish           func() // makes its change in the end
+	release          func() // removes what it has added; nil: nothing
 }
 
-// mates returns the jobs of the group of a job, itself included, the newest first.
-func (m *Machine) mates(j *job) []*job {
+// jobsOfGroup returns the jobs of the group of a job, itself included, the newest first.
+func (m *Machine) jobsOfGroup(j *job) []*job {
 	if j.group == 0 {
 		return []*job{j}
 	}
@@ -88,8 +88,8 @@ func (m *Machine) set(j *job, status qapi.JobStatus) {
 	m.host.Emit(qapi.JobStatusChangeEvent{ID: j.id, Status: status})
 }
 
-// unfit returns why a job cannot have an id.
-func (m *Machine) unfit(id string) error {
+// refuseID returns why a job cannot have an id.
+func (m *Machine) refuseID(id string) error {
 	switch {
 	case !wellFormed(id):
 		return generic("Invalid job ID '%s'", id)
@@ -99,8 +99,8 @@ func (m *Machine) unfit(id string) error {
 	return nil
 }
 
-// stillborn sends the events of a job that fails before it begins, and returns err.
-func (m *Machine) stillborn(j *job, err error) error {
+// failEarly sends the events of a job that fails before it begins, and returns err.
+func (m *Machine) failEarly(j *job, err error) error {
 	m.set(j, qapi.JobStatusCreated)
 	m.set(j, qapi.JobStatusNull)
 	return err
@@ -117,7 +117,7 @@ func (m *Machine) start(j *job, req Request) error {
 
 // admit adds a job that has not begun.
 func (m *Machine) admit(j *job) error {
-	if err := m.unfit(j.id); err != nil {
+	if err := m.refuseID(j.id); err != nil {
 		return err
 	}
 	m.jobs = append([]*job{j}, m.jobs...)
@@ -171,7 +171,7 @@ func (m *Machine) run(j *job, second bool) {
 	}
 	switch {
 	case j.done < j.total:
-	case j.untilTold:
+	case j.waitsForComplete:
 		m.set(j, qapi.JobStatusReady)
 		m.host.Emit(qapi.BlockJobReadyEvent{Type: j.kind, Device: j.id, Len: j.total, Offset: j.done, Speed: j.speed})
 	default:
@@ -208,24 +208,24 @@ func (m *Machine) secondPasses(req Request) {
 // theirs, they make their changes, or wait for the command to finalize them.
 func (m *Machine) prepare(j *job) {
 	m.set(j, qapi.JobStatusWaiting)
-	mates := m.mates(j)
-	if slices.ContainsFunc(mates, func(j *job) bool { return j.status != qapi.JobStatusWaiting }) {
+	group := m.jobsOfGroup(j)
+	if slices.ContainsFunc(group, func(j *job) bool { return j.status != qapi.JobStatusWaiting }) {
 		return
 	}
-	for _, j := range mates {
+	for _, j := range group {
 		m.set(j, qapi.JobStatusPending)
 		if !j.autoFinalize {
 			m.host.Emit(qapi.BlockJobPendingEvent{Type: j.kind, ID: j.id})
 		}
 	}
-	if !slices.ContainsFunc(mates, func(j *job) bool { return !j.autoFinalize }) {
+	if !slices.ContainsFunc(group, func(j *job) bool { return !j.autoFinalize }) {
 		m.conclude(j)
 	}
 }
 
 // conclude makes the changes of the jobs in the group of a job, and ends them.
 func (m *Machine) conclude(j *job) {
-	for _, j := range m.mates(j) {
+	for _, j := range m.jobsOfGroup(j) {
 		if j.finish != nil {
 			j.finish()
 		}
@@ -237,7 +237,7 @@ func (m *Machine) conclude(j *job) {
 func (m *Machine) abort(j *job, why string) {
 	j.err = why
 	m.set(j, qapi.JobStatusAborting)
-	m.fall(j, false)
+	m.endFailed(j, false)
 }
 
 // cancelled is the error of jobs that were cancelled.
@@ -250,16 +250,16 @@ func (m *Machine) abandon(j *job) {
 	}
 	j.err = cancelled
 	m.set(j, qapi.JobStatusAborting)
-	m.fall(j, true)
+	m.endFailed(j, true)
 }
 
-// fall ends a job that has failed, or that was cancelled if wanted is true, and then
+// endFailed ends a job that has failed, or that was cancelled if wanted is true, and then
 // cancels the other jobs of its group.
-func (m *Machine) fall(j *job, wanted bool) {
-	mates := m.mates(j)
+func (m *Machine) endFailed(j *job, wanted bool) {
+	group := m.jobsOfGroup(j)
 	j.group = 0
 	m.end(j, wanted)
-	for _, other := range mates {
+	for _, other := range group {
 		if other != j && other.status != qapi.JobStatusConcluded {
 			other.group = 0
 			m.abandon(other)

@@ -27,8 +27,8 @@ func jobs(done int, status string) []string {
 	return []string{fmt.Sprintf(`return [{"current-progress":%d,"id":"j","status":"%s","total-progress":1000,"type":"backup"}]`, done, status)}
 }
 
-// A job with a limit goes on by a second after each query.
-func TestJobGoesOnWithQueries(t *testing.T) {
+// A job with a speed limit advances by one second after each query.
+func TestJobAdvancesWithQueries(t *testing.T) {
 	v := twoNodes(t)
 	assert.Equal(t, append(status("j", "created", "running"), `return {}`),
 		v.execute("blockdev-backup", `{"job-id":"j","device":"a","target":"b","sync":"full","speed":400}`))

@@ -70,11 +70,11 @@ type Machine struct {
 	disks     map[string]*disk
 	devices   []*device
 	ran       bool         // it has run at some time
-	guest     Guest        // what it does when it is asked for something
+	guest     Guest        // how the guest reacts when it is asked for something
 	q35       bool         // its own PCI bus is one of PCI Express
 	places    int          // for processors; 0: as many as are asked for
 	slots     int          // for memory modules; 0: as many as are asked for
-	goneCPUs  []*device    // processors that are gone; the last event about them is still to be sent
+	goneCPUs  []*device    // processors that are gone, and whose last event has not been sent yet
 	ejected   map[int]bool // places whose processor the guest has released
 	netdevs   []netdev
 	objects   []*object
@@ -90,9 +90,9 @@ type Machine struct {
 	traffic   map[*device]*traffic      // of drives
 	props     map[string]jsontext.Value // properties, by path, a dot and name
 	dirty     dirtyRate
-	strict    bool                                                       // values of properties are taken as by the newest releases
+	strict    bool                                                       // properties take only the values that the newest releases take
 	dump      qapi.DumpQueryResult                                       // the last one
-	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
+	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were generated
 }
 
 // New returns a machine that has not been started.
@@ -109,7 +109,7 @@ func New(h Host) *Machine {
 	}
 	for _, d := range m.devices {
 		d.props = map[string]any{}
-		m.bring(d)
+		m.addOwnBuses(d)
 	}
 	m.newMigration()
 	return m

@@ -24,7 +24,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A vm is a machine without a server: it says what a server would send.
+// A vm is a machine without a server: it returns what a server would send.
 type vm struct {
 	t        *testing.T
 	rel      *release.Release
@@ -93,7 +93,7 @@ func (r *request) TakeFile() *os.File { return r.file }
 
 func (r *request) After(f func()) { r.after = append(r.after, f) }
 
-// execute executes a command and returns what is said then: events, and the reply,
+// execute executes a command and returns what a server would send: events, and the reply,
 // which has to fit the schema, or the error.
 func (v *vm) execute(command string, args ...string) []string {
 	v.t.Helper()
@@ -161,8 +161,8 @@ func lines(t *testing.T) (all []string) {
 	return all
 }
 
-// TestAnyOrder has the commands executed in orders that make little sense, as each
-// release: what is said has to fit that one's schema, whatever it is.
+// TestAnyOrder executes the commands in random orders, in each release: all replies and events
+// have to fit the schema of the release.
 func TestAnyOrder(t *testing.T) {
 	all := lines(t)
 	for _, name := range short.Ends(qemu.Releases()) {
@@ -180,7 +180,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-func TestCommandsAreQEMUs(t *testing.T) {
+func TestCommandsExistInQEMU(t *testing.T) {
 	v := newVM(t, "11.1")
 	known := map[string]bool{}
 	for _, name := range qemu.Releases() {
@@ -195,8 +195,8 @@ func TestCommandsAreQEMUs(t *testing.T) {
 	}
 }
 
-// TestTogether has many clients plug and unplug at once.
-func TestTogether(t *testing.T) {
+// TestManyClients has many clients that plug and unplug devices at the same time.
+func TestManyClients(t *testing.T) {
 	m := machine.New(quiet{})
 	commands := m.Commands()
 	do := func(command, args string) error {
@@ -245,7 +245,7 @@ func TestTogether(t *testing.T) {
 	assert.Len(t, left("qom-list", `{"path":"/machine/peripheral"}`), 3, "those there from the start")
 }
 
-// quiet is a host whose events nobody hears.
+// quiet is a host that drops events.
 type quiet struct{}
 
 func (quiet) Emit(qapi.Event) {}
@@ -265,7 +265,7 @@ func TestRunState(t *testing.T) {
 	assert.Equal(t, []string{`return {"running":false,"status":"paused"}`}, v.execute("query-status"))
 	assert.Equal(t, []string{`RESET {"guest":false,"reason":"host-qmp-system-reset"}`, `return {}`}, v.execute("system_reset"))
 	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`}, v.execute("system_powerdown"))
-	assert.False(t, v.stopped, "it stands still")
+	assert.False(t, v.stopped, "it does not run")
 	v.execute("cont")
 	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`, `SHUTDOWN {"guest":true,"reason":"guest-shutdown"}`}, v.execute("system_powerdown"))
 	assert.True(t, v.stopped)

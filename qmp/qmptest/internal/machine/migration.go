@@ -28,7 +28,7 @@ type migration struct {
 	incoming bool     // the machine waits for one
 	at       string   // where it listens; "": nowhere yet
 	starts   bool     // the machine runs after it has arrived
-	stays    bool     // the machine stays, and does not exit, if that fails
+	stays    bool     // the machine does not exit if the incoming migration fails
 	from     *Machine // the machine that is migrating to this one
 	arrived  bool     // the last migration was an incoming one, and has completed
 
@@ -90,11 +90,11 @@ func (m *Machine) leaving() bool {
 
 func (m *Machine) setMigration(status qapi.MigrationStatus) {
 	m.migration.status = status
-	m.tellMigration(qapi.MigrationEvent{Status: status})
+	m.emitMigration(qapi.MigrationEvent{Status: status})
 }
 
-// tellMigration sends an event that has to be asked for.
-func (m *Machine) tellMigration(e qapi.Event) {
+// emitMigration sends an event, if the client has asked for such events with a capability.
+func (m *Machine) emitMigration(e qapi.Event) {
 	if m.migration.caps[qapi.MigrationCapabilityEvents] {
 		m.host.Emit(e)
 	}
@@ -194,13 +194,13 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 			return
 		}
 		if !m.since("11.1") {
-			m.tellMigration(qapi.MigrationPassEvent{Pass: 1})
+			m.emitMigration(qapi.MigrationPassEvent{Pass: 1})
 		}
 		m.setMigration(qapi.MigrationStatusActive)
 		if g.to != nil {
 			g.to.expect(m)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }

@@ -92,7 +92,7 @@ func (c *catalog) model(name string) *model {
 	return known.(*model)
 }
 
-// add gives a model what a list says of it, too.
+// add adds to a model what a list says about it.
 func (m *model) add(l *devices.List, t *devices.Type) {
 	known := *m
 	for _, p := range l.PropsOn(t, target) {

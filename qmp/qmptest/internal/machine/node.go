@@ -15,7 +15,7 @@ import (
 type node struct {
 	name, driver string
 	filename     string
-	disk         *disk // where its data lie in the end
+	disk         *disk // where its data are stored, also through other nodes
 	size         int64
 	readOnly     bool
 	children     []child
@@ -27,8 +27,8 @@ type node struct {
 	threshold    int64 // of writing; 0: none
 	opened       options
 	votes        int   // how many children a quorum has had
-	inactive     bool  // it has let go of its file
-	highest      int64 // where writing has ended, at most
+	inactive     bool  // it does not use its file; see setActive
+	highest      int64 // the highest offset that was written
 }
 
 // A child is a node below another.
@@ -42,7 +42,7 @@ type disk struct {
 	size    int64
 	format  string // the format that blockdev-create has given it
 	virtual int64  // size of the disk in that format
-	foreign bool   // it existed before: any format is right
+	foreign bool   // blockdev-create has not made it: it can be opened with any format
 	bitmaps []bitmap
 
 	snapshots []qapi.SnapshotInfo // inside it
@@ -82,7 +82,7 @@ func (m *Machine) node(name string) *node {
 }
 
 // lookup finds a node by its name. QEMU also accepts the name of a drive there; drives have no names here.
-// A node that is just being opened, and has no disk yet, is not there.
+// A node that is being opened, and has no disk yet, is not found.
 func (m *Machine) lookup(name string) (*node, error) {
 	if n := m.node(name); n != nil && n.disk != nil {
 		return n, nil
@@ -101,8 +101,8 @@ func (m *Machine) blockdevAdd(o options, _ Request) error {
 	return err
 }
 
-// open adds a node and those that are described inside it; none if one of them is
-// wrong.
+// open adds a node and those that are described inside it. If one of them is wrong, it
+// adds none.
 func (m *Machine) open(o options) (*node, error) {
 	before := m.nodes
 	n, err := m.openAll(o)
@@ -112,7 +112,7 @@ func (m *Machine) open(o options) (*node, error) {
 	return n, err
 }
 
-// backTo drops the nodes that were not there before.
+// backTo drops the nodes that are not in before.
 func (m *Machine) backTo(before []*node) {
 	for _, n := range m.nodes {
 		if !slices.Contains(before, n) {
@@ -135,7 +135,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 		group:    member[string](o, "throttle-group"),
 		opened:   o,
 	}
-	if string(o["cache"]) == "{}" { // of which nothing is taken
+	if string(o["cache"]) == "{}" { // QEMU takes no option of an empty cache
 		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
 	}
 	if member[string](o, "detect-zeroes") == "unmap" && member[string](o, "discard") != "unmap" {
@@ -185,7 +185,7 @@ func checkQuorum(n *node, o options) error {
 	return nil
 }
 
-// newName checks the name that a node is to have, or makes one up.
+// newName checks the name for a new node, or generates one.
 func (m *Machine) newName(o options) (string, error) {
 	if o["node-name"] == nil {
 		m.made.nodes++
@@ -261,7 +261,7 @@ var formats = []string{
 	"bochs", "cloop", "dmg", "luks", "parallels", "qcow", "qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc",
 }
 
-// measure finds out where a node's data lie and how large it is.
+// measure finds out where a node's data are stored and how large the node is.
 func (m *Machine) measure(n *node, o options) error {
 	below := n.below()
 	switch {
@@ -342,10 +342,10 @@ func (n *node) holds(other *node) bool {
 	})
 }
 
-// bad returns what reading from the node fails with; 0 if it does not.
+// bad returns the errno with which reading from the node fails; 0 if it does not fail.
 func (n *node) bad() int64 { return n.fault(func(n *node) int64 { return n.errno }) }
 
-// badToWrite returns what writing to the node fails with; 0 if it does not.
+// badToWrite returns the errno with which writing to the node fails; 0 if it does not fail.
 func (n *node) badToWrite() int64 { return n.fault(func(n *node) int64 { return n.full }) }
 
 func (n *node) fault(of func(*node) int64) int64 {
@@ -390,12 +390,12 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 		return generic("Block device %s is in use", n.name)
 	}
 	n.owned = false
-	m.letGo(n)
+	m.dropNode(n)
 	return nil
 }
 
-// letGo removes a node that is no longer needed, and what it has added.
-func (m *Machine) letGo(n *node) {
+// dropNode removes a node, unless something still needs it, and then its children in the same way.
+func (m *Machine) dropNode(n *node) {
 	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil || m.exported(n) {
 		return
 	}
@@ -403,6 +403,6 @@ func (m *Machine) letGo(n *node) {
 	m.shutFile(n)
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	for _, c := range n.children {
-		m.letGo(c.node)
+		m.dropNode(c.node)
 	}
 }

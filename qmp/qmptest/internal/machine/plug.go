@@ -226,7 +226,7 @@ func (m *Machine) realize(d *device) error {
 	if err := m.place(d); err != nil {
 		return err
 	}
-	m.bring(d)
+	m.addOwnBuses(d)
 	return nil
 }
 

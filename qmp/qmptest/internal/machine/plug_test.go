@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// refusal returns what is said to a command, which fails.
+// refusal executes a command that must fail, and returns its error.
 func (v *vm) refusal(command, args string) string {
 	v.t.Helper()
 	said := v.execute(command, args)
@@ -18,7 +18,7 @@ func (v *vm) refusal(command, args string) string {
 	return said[0]
 }
 
-// TestPropertyWords holds that refusals are in the words of the release.
+// TestPropertyWords checks that refusals are in the words of the release.
 func TestPropertyWords(t *testing.T) {
 	for _, c := range []struct{ release, props, want string }{
 		{"11.1", `"mq":5`, "Invalid parameter type for 'mq', expected: boolean"},
@@ -58,7 +58,7 @@ func TestPropertyWords(t *testing.T) {
 	assert.Equal(t, "error GenericError: A 'virtio-bus' bus was found but is full", v.refusal("device_add", `{"driver":"virtio-scsi-device"}`))
 }
 
-// A device that goes takes with it what is plugged into it.
+// When a device is unplugged, the devices that are plugged into it go, too.
 func TestControllerGoesWithItsDevices(t *testing.T) {
 	v := newVM(t, "11.1")
 	v.ok("device_add", `{"driver":"qemu-xhci","id":"usb0"}`)
@@ -107,7 +107,7 @@ func TestProcessors(t *testing.T) {
 	assert.Contains(t, v.refusal("device_add", `{"driver":"qemu64-x86_64-cpu","socket-id":1,`+place), "exists")
 }
 
-// A release of which the devices are not known has those of the releases before and after it.
+// A release whose devices are not known has those of the releases before and after it.
 func TestNeighbours(t *testing.T) {
 	v := newVM(t, "8.2")
 	v.ok("device_add", `{"driver":"piix3-usb-uhci","x-pcie-ext-tag":true}`) // since 10.0
@@ -115,7 +115,7 @@ func TestNeighbours(t *testing.T) {
 	v.ok("device_add", `{"driver":"virtio-blk-pci","drive":"n","x-disable-pcie":"off"}`) // until 10.0
 }
 
-// What is there from the start can be of types that cannot be plugged in later, nor out.
+// Devices that are there from the start can have types that cannot be plugged in or unplugged later.
 func TestColdPlug(t *testing.T) {
 	v := newVM(t, "11.1")
 	m := machine.New(v)

@@ -2,7 +2,7 @@ package machine
 
 import "github.com/goqapi/goqapi/qapi"
 
-// startPostcopy lets the guest go on at the other side, without the memory that is not there yet.
+// startPostcopy continues the guest at the other side, before the rest of its memory is there.
 func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 	g := &m.migration
 	switch {
@@ -16,7 +16,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 		if g.status != qapi.MigrationStatusActive {
 			return
 		}
-		m.standStill()
+		m.pauseForSwitchover()
 		if m.since("10.0") {
 			m.setMigration(qapi.MigrationStatusDevice)
 		}
@@ -27,7 +27,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 			g.to.setPostcopy(qapi.MigrationStatusPostcopyActive)
 			g.to.arrive(g.before)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }
@@ -39,7 +39,7 @@ func (m *Machine) setPostcopy(status qapi.MigrationStatus) {
 	m.setMigration(status)
 }
 
-// pausePostcopy has the machine notice that the connection is lost.
+// pausePostcopy lets the machine notice that the connection is lost.
 func (m *Machine) pausePostcopy() { m.setPostcopy(qapi.MigrationStatusPostcopyPaused) }
 
 // interrupt loses the connection to the machine that has the guest.
@@ -75,7 +75,7 @@ func (m *Machine) pauseMigration(_ struct{}, req Request) error {
 	return nil
 }
 
-// recoverMigration has the machine that has the guest wait for the rest of it again.
+// recoverMigration lets the machine that has the guest wait again for the rest of the memory.
 func (m *Machine) recoverMigration(args qapi.MigrateRecoverArgs, _ Request) error {
 	g := &m.migration
 	if !g.incoming || g.status != qapi.MigrationStatusPostcopyPaused {
@@ -93,7 +93,7 @@ func (m *Machine) recoverMigration(args qapi.MigrateRecoverArgs, _ Request) erro
 	return nil
 }
 
-// resumeMigration takes up a migration that was interrupted.
+// resumeMigration continues a migration that was interrupted.
 func (m *Machine) resumeMigration(uri string, req Request) error {
 	g := &m.migration
 	if g.incoming || g.status != qapi.MigrationStatusPostcopyPaused {
@@ -117,7 +117,7 @@ func (m *Machine) resumeMigration(uri string, req Request) error {
 			m.setMigration(status)
 			to.setPostcopy(status)
 		}
-		m.migrateOn(plan, false)
+		m.advanceMigration(plan, false)
 	})
 	return nil
 }

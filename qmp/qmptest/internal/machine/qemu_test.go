@@ -22,7 +22,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 )
 
-// A dialogue is had with a real QEMU and with the model.
+// A dialogue is a list of commands for a real QEMU and for the model.
 type dialogue struct {
 	t     *testing.T
 	lines []string // commands with their arguments
@@ -33,8 +33,8 @@ type dialogue struct {
 	model *vm
 }
 
-// readDialogue reads a file that has one command with its arguments a line. Lines
-// that begin with # are for people, and two of them for us.
+// readDialogue reads a file that has one command with its arguments in each line. Lines
+// that begin with # are comments, except two that are read.
 func readDialogue(t *testing.T, q qemutest.QEMU, path string) *dialogue {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -67,8 +67,7 @@ func (d *dialogue) start(q qemutest.QEMU, args ...string) {
 	d.execute("qmp_capabilities", "{}", 1)
 }
 
-// noFirmware returns a file for -bios, of which the processor executes no more than one
-// instruction: halt.
+// noFirmware returns a file for -bios, whose only instruction is halt.
 func noFirmware(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "halt")
@@ -87,8 +86,8 @@ func (d *dialogue) next() (message map[string]jsontext.Value, ok bool) {
 	return message, err == nil
 }
 
-// execute executes a command and returns what QEMU says: the reply, and as many
-// events that the whole, in its essence, has as many parts as are wanted.
+// execute executes a command and returns QEMU's reply and events: so many that their essence
+// has the given number of parts.
 func (d *dialogue) execute(command, args string, parts int) []string {
 	d.t.Helper()
 	_, err := fmt.Fprintf(d.conn, `{"execute":"%s","arguments":%s}`, command, args)
@@ -136,9 +135,8 @@ type utterance struct {
 	Data any
 }
 
-// essence returns what has been said, without what is free. Loose events are put after
-// the reply, and a job's interludes, when it makes room for other things for a
-// moment, are left out.
+// essence returns the messages without the members that may differ. Loose events are put after
+// the reply, and a job's interludes, short pauses in which other work is done, are left out.
 func (d *dialogue) essence(said []string) []utterance {
 	d.t.Helper()
 	var all []utterance
@@ -173,7 +171,7 @@ func order(u utterance) int {
 	return 1
 }
 
-// interlude reports whether a job is paused and goes on as if nothing had happened.
+// interlude reports whether two events are a short pause of a job.
 func interlude(a, b utterance) bool {
 	status := func(u utterance) any {
 		data, _ := u.Data.(map[string]any)
@@ -183,7 +181,7 @@ func interlude(a, b utterance) bool {
 		(status(a) == "paused" && status(b) == "running" || status(a) == "standby" && status(b) == "ready")
 }
 
-// pruned returns a value without what is free, and with lists in an order of their own.
+// pruned returns a value without the members that may differ, and with sorted lists.
 func (d *dialogue) pruned(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -204,9 +202,9 @@ func (d *dialogue) pruned(v any) any {
 	return v
 }
 
-// TestQEMUDoesTheSame has the dialogues of testdata with real QEMUs and with the
-// model, and compares what they say.
-func TestQEMUDoesTheSame(t *testing.T) {
+// TestQEMUDialogues runs the dialogues of testdata with real QEMUs and with the
+// model, and compares the answers.
+func TestQEMUDialogues(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

@@ -95,7 +95,7 @@ func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
 	return properties, nil
 }
 
-// qomGet knows the type of each object, and the properties of devices.
+// qomGet returns the value of a property. It knows the type of each object, and the properties of devices.
 func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	path, _, err := m.resolve(args.Path)
 	if err != nil {

@@ -23,8 +23,8 @@ func (m *Machine) removedCommands() map[string]Handler {
 	}
 }
 
-// changeNamed puts a medium into a drive by the drive's name, which none has here, or changes
-// something of the VNC display, which the machine does not have.
+// changeNamed executes change, which puts a medium into a drive that has a name, or changes the VNC
+// display. Here no drive has a name, and there is no VNC display.
 func (m *Machine) changeNamed(args qapi.ChangeArgs, _ Request) error {
 	switch {
 	case args.Device != "vnc":

@@ -166,7 +166,7 @@ func (m *Machine) changeChildren(args qapi.XBlockdevChangeArgs, _ Request) error
 	case args.Child != nil:
 		gone := parent.children[i].node
 		parent.children = slices.Delete(slices.Clone(parent.children), i, i+1)
-		m.letGo(gone)
+		m.dropNode(gone)
 		return nil
 	}
 	n := m.node(*args.Node)
@@ -218,7 +218,7 @@ func (m *Machine) changeJob(args qapi.BlockJobChangeOptions, _ Request) error {
 	return nil
 }
 
-// setActive has nodes, or all of them, let go of their files or take them again.
+// setActive makes a node, or all nodes, release their files or use them again.
 func (m *Machine) setActive(args qapi.BlockdevSetActiveArgs, _ Request) error {
 	if args.NodeName == nil {
 		for _, n := range m.nodes {
@@ -263,9 +263,9 @@ func (m *Machine) driveMirror(args driveMirrorArgs, req Request) error {
 	}
 	args.Target = target.name
 	if err := m.mirror(args.mirrorArgs, req); err != nil {
-		m.letGo(target)
+		m.dropNode(target)
 		return err
 	}
-	m.job(args.JobID).release = func() { m.letGo(target) }
+	m.job(args.JobID).release = func() { m.dropNode(target) }
 	return nil
 }

@@ -106,7 +106,7 @@ func (m *Machine) shutDown(req Request, e qapi.ShutdownEvent) {
 	m.isDown(func() { m.after(req, m.exit) })
 }
 
-// isDown calls stop to end QEMU or, if set-action has asked for that, only stops the machine.
+// isDown calls stop, which ends QEMU. If set-action has set shutdown to pause, it only stops the machine.
 func (m *Machine) isDown(stop func()) {
 	switch {
 	case !m.action.stays:

@@ -85,7 +85,7 @@ func (m *Machine) saveSnapshot(args snapshotArgs, nodes []*node) error {
 	if err != nil {
 		return err
 	}
-	m.interrupted(qapi.RunStateSaveVM, func() {
+	m.whileStopped(qapi.RunStateSaveVM, func() {
 		now := time.Now()
 		for _, n := range nodes {
 			s := qapi.SnapshotInfo{Name: args.Tag, DateSec: now.Unix(), DateNsec: int64(now.Nanosecond())}
@@ -111,7 +111,7 @@ func (m *Machine) loadSnapshot(args snapshotArgs, nodes []*node) error {
 	if state.tagged(args.Tag).VMStateSize == 0 {
 		return generic("This is a disk-only snapshot. Revert to it  offline using qemu-img")
 	}
-	m.interrupted(qapi.RunStateRestoreVM, func() {})
+	m.whileStopped(qapi.RunStateRestoreVM, func() {})
 	return nil
 }
 
@@ -122,8 +122,8 @@ func deleteSnapshots(args snapshotArgs, nodes []*node) error {
 	return nil
 }
 
-// interrupted does something while the guest stands still.
-func (m *Machine) interrupted(status qapi.RunState, f func()) {
+// whileStopped calls f while the guest is stopped.
+func (m *Machine) whileStopped(status qapi.RunState, f func()) {
 	before := m.status
 	if m.running() {
 		m.halt(status)

@@ -109,7 +109,7 @@ func (m *Machine) removeMedium(args driveArgs, _ Request) error {
 	return m.unload(d)
 }
 
-// unload takes out what is in a drive.
+// unload removes the medium from a drive.
 func (m *Machine) unload(d *device) error {
 	n := d.node
 	if n == nil {
@@ -119,7 +119,7 @@ func (m *Machine) unload(d *device) error {
 		return err
 	}
 	d.node = nil
-	m.letGo(n)
+	m.dropNode(n)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (m *Machine) changeMedium(args mediumArgs, _ Request) error {
 	}
 	m.moveTray(d, true)
 	if err := m.unload(d); err != nil {
-		m.letGo(n)
+		m.dropNode(n)
 		return err
 	}
 	d.node, d.readOnly = n, n.readOnly
@@ -162,7 +162,7 @@ func (m *Machine) changeMedium(args mediumArgs, _ Request) error {
 	return nil
 }
 
-// medium returns the options of the node that is to be put into a drive.
+// medium returns the options of the node that becomes the medium of a drive.
 func medium(d *device, args mediumArgs) options {
 	text := func(v any) jsontext.Value {
 		text, _ := json.Marshal(v) // it is made of what has come as JSON

@@ -58,8 +58,8 @@ func (m *Machine) unplug(d *device, req Request) error {
 }
 
 // asksGuestAfter calls f, after the reply, with the kind of guest that the machine had when the command
-// came. A test may have set another kind since; the outcome must not depend on which was faster. Only
-// if the guest was silent, the new kind counts.
+// came. A test may have set another kind since then, and the outcome must not depend on which was faster. The
+// new kind counts only if the guest was silent.
 func (m *Machine) asksGuestAfter(req Request, f func(Guest)) {
 	guest := m.guest
 	m.after(req, func() {
@@ -116,15 +116,16 @@ func (m *Machine) release() {
 	}
 }
 
-// goneCPU handles a processor that the guest has released: the event names only a part of it. QEMU 11.1
+// cpuReleased handles a processor that the guest has released: the event names only a part of it. QEMU 11.1
 // sends that of the processor itself at the next device_add; 7.2 has freed too much, and crashes then.
-func (m *Machine) goneCPU(d *device) {
+func (m *Machine) cpuReleased(d *device) {
 	m.host.Emit(qapi.DeviceDeletedEvent{Path: d.path + "/lapic"})
 	m.goneCPUs = append(m.goneCPUs, d)
 	m.ejected[d.place] = true
 }
 
-// beforeAdd does what was put off until the next device_add.
+// beforeAdd is called before a device_add. If processors are gone, 7.2 ends here, and 11.1 sends the last
+// events about them.
 func (m *Machine) beforeAdd() {
 	gone := m.goneCPUs
 	m.goneCPUs = nil

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// guestVM returns a vm whose machine can be told what its guest does.
+// guestVM returns a vm and its machine, whose guest a test can set.
 func guestVM(t *testing.T, release string) (*vm, *machine.Machine) {
 	t.Helper()
 	v := newVM(t, release)
@@ -33,7 +33,7 @@ func TestGuestIsSilent(t *testing.T) {
 	}, v.said)
 }
 
-// A reset takes away what the guest was asked for.
+// A reset removes the devices that the guest was asked to release.
 func TestResetReleases(t *testing.T) {
 	v, m := guestVM(t, "7.2")
 	m.SetGuest(machine.Silent)
@@ -62,7 +62,7 @@ func TestGuestRefuses(t *testing.T) {
 
 const secondCPU = `{"driver":"qemu64-x86_64-cpu","id":"c","socket-id":0,"core-id":1,"thread-id":0}`
 
-// What is said of a processor that was unplugged, and when, is not the same in all releases.
+// The events for a processor that was unplugged, and their times, differ between releases.
 func TestProcessorsAreUnplugged(t *testing.T) {
 	for release, late := range map[string][]string{
 		"10.0": {"return {}"},
@@ -114,7 +114,7 @@ func TestVirtioMem(t *testing.T) {
 	}
 	assert.Contains(t, v.refusal("qom-set", set("1")), "multiples")
 	assert.Contains(t, v.refusal("qom-set", set("268435456")), "cannot exceed")
-	assert.Equal(t, []string{"return {}"}, v.execute("qom-set", set("4194304")), "a guest that stands still takes none")
+	assert.Equal(t, []string{"return {}"}, v.execute("qom-set", set("4194304")), "a guest that does not run takes none")
 	assert.Equal(t, []string{"RESUME {}", "return {}", `MEMORY_DEVICE_SIZE_CHANGE {"id":"vm","qom-path":"/machine/peripheral/vm","size":4194304}`}, v.execute("cont"))
 	assert.Equal(t, []string{"return 4194304"}, v.execute("qom-get", `{"path":"vm","property":"size"}`))
 	assert.Contains(t, v.execute("device_del", `{"id":"vm"}`)[0], "cannot get unplugged")
@@ -136,7 +136,7 @@ func TestPorts(t *testing.T) {
 	assert.Contains(t, v.execute("query-pci")[0], `"qdev_id":"rng"`)
 }
 
-// What a test sets right after a reply is not for the command that was replied to, whichever is faster.
+// What a test sets right after a reply does not apply to the command of that reply, whichever is faster.
 func TestGuestChangesAfterTheReply(t *testing.T) {
 	deleted := []string{
 		"return {}",

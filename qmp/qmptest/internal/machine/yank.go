@@ -27,7 +27,7 @@ func (m *Machine) connections() []qapi.YankInstance {
 	return all
 }
 
-// yank cuts connections, of which nothing is to be seen here.
+// yank cuts connections. Clients cannot see the effect.
 func (m *Machine) yank(args qapi.YankArgs, _ Request) error {
 	known := map[qapi.YankInstance]bool{}
 	for _, c := range m.connections() {

@@ -98,12 +98,12 @@ func TestEvents(t *testing.T) {
 	_, err = r.Data(r.Event("RESET"), Value{JSON: []byte(`{"guest":true,"reason":"host-qmp-quit"}`)})
 	assert.NoError(t, err)
 	assert.Nil(t, r.Event("NOPE"))
-	assert.Nil(t, r.Command("STOP"), "it is no command")
+	assert.Nil(t, r.Command("STOP"), "it is not a command")
 	assert.Error(t, r.CheckClass("Nope"))
 	assert.NoError(t, r.CheckClass("KVMMissingCap"))
 }
 
-// What real servers said fits.
+// The replies and events of real servers fit the schemas.
 func TestCapturesFit(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		r := loadQMP(t, name)

@@ -17,8 +17,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A comparison walks two replies to query-qmp-schema side by side, from commands
-// and events down, since types have made-up names in both.
+// A comparison walks two replies to query-qmp-schema at the same time, from commands
+// and events down, since the names of types are generated, and differ.
 type comparison struct {
 	real, fake map[string]map[string]any
 	seen       map[[2]string]bool
@@ -129,7 +129,7 @@ func loadQMP(t testing.TB, name string) *Release {
 	return r
 }
 
-func TestIntrospectionIsQEMUs(t *testing.T) {
+func TestIntrospectionEqualsQEMUs(t *testing.T) {
 	for _, name := range []string{"7.2", "10.0"} {
 		t.Run(name, func(t *testing.T) {
 			var reply struct{ Return json.RawMessage }
@@ -139,7 +139,7 @@ func TestIntrospectionIsQEMUs(t *testing.T) {
 	}
 }
 
-// What a server says of its schema fits that schema: the server does not check it again.
+// A server's reply to query-qmp-schema fits the schema. This test is needed since the server does not check that reply.
 func TestIntrospectionFits(t *testing.T) {
 	for _, name := range short.Ends(qemu.Releases()) {
 		r := loadQMP(t, name)

@@ -123,8 +123,8 @@ func (r *Release) CheckClass(class string) error {
 	return fmt.Errorf("there is no error class %q; there are %s", class, r.valuesOf(e))
 }
 
-// absent are the conditions that do not hold in the builds for x86-64 that Linux
-// distributions ship, or only from a release on; all other conditions hold.
+// absent are the conditions that are false in the builds for x86-64 that Linux
+// distributions ship, or true only from a release on; all other conditions are true.
 var absent = map[string]string{
 	"CONFIG_WIN32":               never,
 	"CONFIG_FREEBSD":             never,

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// zeroOf returns what is sent for a member that only an old release has and that is not set: of an
-// enum, its first value.
+// zeroOf returns what is sent for a member that only an old release has and that is not set: for an
+// enum, the first value.
 func zeroOf(t schema.Type) (any, bool) {
 	if e, ok := t.(*schema.Enum); ok && len(e.Values) > 0 {
 		return e.Values[0].Name, true
@@ -58,8 +58,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// last returns the last member in a path, which some of QEMU's errors have instead of the path; they
-// do not name elements of lists.
+// last returns the last member in a path. Some of QEMU's errors have this in place of the path; it does not
+// name elements of lists.
 func last(path string) string {
 	if path == "" || strings.HasSuffix(path, "]") {
 		return "null"

@@ -17,9 +17,9 @@ const (
 	connectTimeout = 30 * time.Second
 )
 
-// A line is a connection of a [Host], which is made when it is needed. The first receives
-// events. Its fields are guarded by the Host's mutex.
-type line struct {
+// A lazyConn is a connection of a [Host] that is made when it is needed. The first one of a Host
+// receives events. The fields are guarded by the Host's mutex.
+type lazyConn struct {
 	conn     *conn    // nil: there is none
 	inFlight int      // commands that use it, or wait for it
 	attempt  *attempt // in progress; nil: none
@@ -34,15 +34,15 @@ type attempt struct {
 	err  error
 }
 
-// line returns a connection, which it makes if there is none. All who ask while an attempt is made
-// share its outcome.
-func (h *Host) line(ctx context.Context, i int) (*conn, error) {
+// connAt returns the connection with an index, which it makes if there is none. All callers that
+// wait for the same attempt share its outcome.
+func (h *Host) connAt(ctx context.Context, i int) (*conn, error) {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
 		return nil, errClosed
 	}
-	l := &h.lines[i]
+	l := &h.conns[i]
 	if c := l.conn; c != nil {
 		h.mu.Unlock()
 		return c, nil
@@ -75,11 +75,11 @@ func (h *Host) connect(i int, a *attempt, pause time.Duration) {
 	}
 	ctx, cancel := context.WithTimeoutCause(h.ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	a.conn, a.err = h.newLine(ctx, i)
+	a.conn, a.err = h.newConnAt(ctx, i)
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := &h.lines[i]
+	l := &h.conns[i]
 	l.attempt = nil
 	if a.err != nil {
 		a.conn = nil
@@ -88,8 +88,8 @@ func (h *Host) connect(i int, a *attempt, pause time.Duration) {
 	}
 }
 
-// newLine makes a connection and puts it in its place.
-func (h *Host) newLine(ctx context.Context, i int) (*conn, error) {
+// newConnAt makes a connection and stores it at an index.
+func (h *Host) newConnAt(ctx context.Context, i int) (*conn, error) {
 	rw, err := h.open(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (h *Host) newLine(ctx context.Context, i int) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &h.lines[i]
+	l := &h.conns[i]
 	l.conn, l.since = c, time.Now()
 	return c, nil
 }
@@ -121,7 +121,7 @@ func (h *Host) newLine(ctx context.Context, i int) (*conn, error) {
 // lost is called when a connection has ended.
 func (h *Host) lost(i int, c *conn, err error) {
 	h.mu.Lock()
-	l := &h.lines[i]
+	l := &h.conns[i]
 	if l.conn != c { // it was never used
 		h.mu.Unlock()
 		return
@@ -143,26 +143,26 @@ func (h *Host) lost(i int, c *conn, err error) {
 	}
 }
 
-// take returns a connection on which one more command may be in flight. give must be called
+// take returns a connection on which one more command may be in flight. release must be called
 // when the command is answered.
-func (h *Host) take(ctx context.Context) (c *conn, give func(), err error) {
+func (h *Host) take(ctx context.Context) (c *conn, release func(), err error) {
 	h.mu.Lock()
 	i := 0
-	for i < maxLines-1 && h.lines[i].inFlight >= maxPerLine {
+	for i < maxConns-1 && h.conns[i].inFlight >= maxPerConn {
 		i++
 	}
-	h.lines[i].inFlight++
+	h.conns[i].inFlight++
 	h.mu.Unlock()
-	give = func() {
+	release = func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.lines[i].inFlight--
+		h.conns[i].inFlight--
 	}
-	if c, err = h.line(ctx, i); err != nil {
-		give()
+	if c, err = h.connAt(ctx, i); err != nil {
+		release()
 		return nil, nil, err
 	}
-	return c, give, nil
+	return c, release, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
