@@ -98,7 +98,7 @@ func (f *Facts) notes(whole bool) []note {
 	case f.Gone != "":
 		notes = append(notes, note{"Deprecated: QEMU removed it " + f.Gone + instead + ".", true})
 	case f.Deprecated:
-		notes = append(notes, note{"Deprecated: QEMU means to remove it" + instead + ".", true})
+		notes = append(notes, note{"Deprecated: QEMU plans to remove it" + instead + ".", true})
 	}
 	return notes
 }
