@@ -76,8 +76,8 @@ type ImageInfoSpecificQCow2Encryption struct {
 }
 
 // ImageInfoSpecificQCow2EncryptionVariant is what
-// ImageInfoSpecificQCow2Encryption.Format can hold: the types that
-// [ImageInfoSpecificQCow2Encryption] lists.
+// ImageInfoSpecificQCow2Encryption.Format can hold: the types that the comment
+// of [ImageInfoSpecificQCow2Encryption] lists.
 type ImageInfoSpecificQCow2EncryptionVariant interface {
 	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
@@ -515,7 +515,7 @@ const (
 	ImageInfoSpecificKindFile ImageInfoSpecificKind = "file"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ImageInfoSpecificKind) Known() bool {
 	return oneOf(
 		e,
@@ -540,7 +540,7 @@ type ImageInfoSpecific struct {
 }
 
 // ImageInfoSpecificVariant is what ImageInfoSpecific.Type can hold: the types
-// that [ImageInfoSpecific] lists.
+// that the comment of [ImageInfoSpecific] lists.
 type ImageInfoSpecificVariant interface {
 	// ImageInfoSpecificKind returns the tag of the variant.
 	ImageInfoSpecificKind() ImageInfoSpecificKind
@@ -1262,7 +1262,7 @@ const (
 	BlockDeviceIOStatusNospace BlockDeviceIOStatus = "nospace"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockDeviceIOStatus) Known() bool {
 	return oneOf(
 		e,
@@ -1337,7 +1337,7 @@ const (
 	Qcow2BitmapInfoFlagsAuto Qcow2BitmapInfoFlags = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2BitmapInfoFlags) Known() bool {
 	return oneOf(
 		e,
@@ -1496,7 +1496,7 @@ type QueryBlockArgs struct {
 // lists every node of the graph. Filters that jobs have put in by themselves
 // are skipped.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-block (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block
 func (c *Client) QueryBlock(ctx context.Context, args ...QueryBlockArgs) ([]BlockInfo, error) {
@@ -1893,7 +1893,7 @@ type BlockStatsSpecific struct {
 }
 
 // BlockStatsSpecificVariant is what BlockStatsSpecific.Driver can hold: the
-// types that [BlockStatsSpecific] lists.
+// types that the comment of [BlockStatsSpecific] lists.
 type BlockStatsSpecificVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -2779,7 +2779,7 @@ type QueryBlockstatsArgs struct {
 // The counters start at zero with the machine and only grow; take differences
 // for rates.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-blockstats (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-blockstats
 func (c *Client) QueryBlockstats(ctx context.Context, args ...QueryBlockstatsArgs) ([]BlockStats, error) {
@@ -2813,7 +2813,7 @@ const (
 	BlockdevOnErrorAuto BlockdevOnError = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevOnError) Known() bool {
 	return oneOf(
 		e,
@@ -2848,7 +2848,7 @@ const (
 	MirrorSyncModeBitmap MirrorSyncMode = "bitmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MirrorSyncMode) Known() bool {
 	return oneOf(
 		e,
@@ -2877,7 +2877,7 @@ const (
 	BitmapSyncModeAlways BitmapSyncMode = "always"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BitmapSyncMode) Known() bool {
 	return oneOf(
 		e,
@@ -2902,7 +2902,7 @@ const (
 	MirrorCopyModeWriteBlocking MirrorCopyMode = "write-blocking"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MirrorCopyMode) Known() bool {
 	return oneOf(
 		e,
@@ -2997,8 +2997,8 @@ type BlockJobInfo struct {
 	Error *string `json:"error,omitzero"`
 }
 
-// BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that
-// [BlockJobInfo] lists.
+// BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that the
+// comment of [BlockJobInfo] lists.
 type BlockJobInfoVariant interface {
 	// JobType returns the tag of the variant.
 	JobType() JobType
@@ -3302,7 +3302,7 @@ const (
 	NewImageModeAbsolutePaths NewImageMode = "absolute-paths"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NewImageMode) Known() bool {
 	return oneOf(
 		e,
@@ -3599,7 +3599,7 @@ type BlockCommitArgs struct {
 	// The file name of the image that receives the data. It must be written exactly
 	// as in the overlay; base-node is safer.
 	//
-	// Deprecated: QEMU means to remove it; use BaseNode.
+	// Deprecated: QEMU plans to remove it; use BaseNode.
 	Base *string `json:"base,omitzero"`
 	// The uppermost node whose data are written down. The topmost image if neither
 	// this nor top is given.
@@ -3607,7 +3607,7 @@ type BlockCommitArgs struct {
 	// The file name of the uppermost image whose data are written down; top-node is
 	// safer.
 	//
-	// Deprecated: QEMU means to remove it; use TopNode.
+	// Deprecated: QEMU plans to remove it; use TopNode.
 	Top *string `json:"top,omitzero"`
 	// The name that is recorded as backing file in the image above top. The base's
 	// own name if absent. It is not allowed when top is the topmost image, as there
@@ -3673,7 +3673,7 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 //
 // QAPI: command drive-backup (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.drive-backup
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 	return c.conn.Execute(ctx, "drive-backup", args, nil)
 }
@@ -3704,7 +3704,7 @@ type QueryNamedBlockNodesArgs struct {
 // QueryNamedBlockNodes returns all nodes of the block graph that have a name,
 // QEMU's own with generated names (#block123) included.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-named-block-nodes (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-named-block-nodes
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args ...QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
@@ -3730,7 +3730,7 @@ const (
 	XDbgBlockGraphNodeTypeBlockDriver XDbgBlockGraphNodeType = "block-driver"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e XDbgBlockGraphNodeType) Known() bool {
 	return oneOf(
 		e,
@@ -3788,7 +3788,7 @@ const (
 	BlockPermissionGraphMod BlockPermission = "graph-mod"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockPermission) Known() bool {
 	return oneOf(
 		e,
@@ -4262,7 +4262,7 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 type BlockIOThrottle struct {
 	// The name of the drive, as given with -drive.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev:
 	// the id of a virtio-blk-pci device does not do, as the drive belongs to its
@@ -4671,7 +4671,7 @@ type BlockJobPauseArgs struct {
 //
 // QAPI: command block-job-pause (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-pause
 //
-// Deprecated: QEMU means to remove it; use [Client.JobPause].
+// Deprecated: QEMU plans to remove it; use [Client.JobPause].
 func (c *Client) BlockJobPause(ctx context.Context, args BlockJobPauseArgs) error {
 	return c.conn.Execute(ctx, "block-job-pause", args, nil)
 }
@@ -4689,7 +4689,7 @@ type BlockJobResumeArgs struct {
 //
 // QAPI: command block-job-resume (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-resume
 //
-// Deprecated: QEMU means to remove it; use [Client.JobResume].
+// Deprecated: QEMU plans to remove it; use [Client.JobResume].
 func (c *Client) BlockJobResume(ctx context.Context, args BlockJobResumeArgs) error {
 	return c.conn.Execute(ctx, "block-job-resume", args, nil)
 }
@@ -4709,7 +4709,7 @@ type BlockJobCompleteArgs struct {
 //
 // QAPI: command block-job-complete (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-complete
 //
-// Deprecated: QEMU means to remove it; use [Client.JobComplete].
+// Deprecated: QEMU plans to remove it; use [Client.JobComplete].
 func (c *Client) BlockJobComplete(ctx context.Context, args BlockJobCompleteArgs) error {
 	return c.conn.Execute(ctx, "block-job-complete", args, nil)
 }
@@ -4727,7 +4727,7 @@ type BlockJobDismissArgs struct {
 //
 // QAPI: command block-job-dismiss (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-dismiss
 //
-// Deprecated: QEMU means to remove it; use [Client.JobDismiss].
+// Deprecated: QEMU plans to remove it; use [Client.JobDismiss].
 func (c *Client) BlockJobDismiss(ctx context.Context, args BlockJobDismissArgs) error {
 	return c.conn.Execute(ctx, "block-job-dismiss", args, nil)
 }
@@ -4747,7 +4747,7 @@ type BlockJobFinalizeArgs struct {
 //
 // QAPI: command block-job-finalize (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-finalize
 //
-// Deprecated: QEMU means to remove it; use [Client.JobFinalize].
+// Deprecated: QEMU plans to remove it; use [Client.JobFinalize].
 func (c *Client) BlockJobFinalize(ctx context.Context, args BlockJobFinalizeArgs) error {
 	return c.conn.Execute(ctx, "block-job-finalize", args, nil)
 }
@@ -4811,7 +4811,7 @@ type BlockJobChangeOptions struct {
 }
 
 // BlockJobChangeOptionsVariant is what BlockJobChangeOptions.Type can hold: the
-// types that [BlockJobChangeOptions] lists.
+// types that the comment of [BlockJobChangeOptions] lists.
 type BlockJobChangeOptionsVariant interface {
 	// JobType returns the tag of the variant.
 	JobType() JobType
@@ -5059,7 +5059,7 @@ const (
 	BlockdevDiscardOptionsUnmap BlockdevDiscardOptions = "unmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDiscardOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5086,7 +5086,7 @@ const (
 	BlockdevDetectZeroesOptionsUnmap BlockdevDetectZeroesOptions = "unmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDetectZeroesOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5112,7 +5112,7 @@ const (
 	BlockdevAioOptionsIOUring BlockdevAioOptions = "io_uring"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevAioOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5254,7 +5254,7 @@ const (
 	BlockdevDriverSheepdog BlockdevDriver = "sheepdog"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDriver) Known() bool {
 	return oneOf(
 		e,
@@ -5811,7 +5811,7 @@ const (
 	Qcow2OverlapCheckModeAll Qcow2OverlapCheckMode = "all"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2OverlapCheckMode) Known() bool {
 	return oneOf(
 		e,
@@ -5891,7 +5891,7 @@ const (
 	BlockdevQcowEncryptionFormatAes BlockdevQcowEncryptionFormat = "aes"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcowEncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -5911,7 +5911,7 @@ type BlockdevQcowEncryption struct {
 }
 
 // BlockdevQcowEncryptionVariant is what BlockdevQcowEncryption.Format can hold:
-// the types that [BlockdevQcowEncryption] lists.
+// the types that the comment of [BlockdevQcowEncryption] lists.
 type BlockdevQcowEncryptionVariant interface {
 	// BlockdevQcowEncryptionFormat returns the tag of the variant.
 	BlockdevQcowEncryptionFormat() BlockdevQcowEncryptionFormat
@@ -6106,7 +6106,7 @@ const (
 	BlockdevQcow2EncryptionFormatLUKS BlockdevQcow2EncryptionFormat = "luks"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcow2EncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -6127,7 +6127,7 @@ type BlockdevQcow2Encryption struct {
 }
 
 // BlockdevQcow2EncryptionVariant is what BlockdevQcow2Encryption.Format can
-// hold: the types that [BlockdevQcow2Encryption] lists.
+// hold: the types that the comment of [BlockdevQcow2Encryption] lists.
 type BlockdevQcow2EncryptionVariant interface {
 	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
@@ -6540,7 +6540,7 @@ const (
 	SSHHostKeyCheckModeKnownHosts SSHHostKeyCheckMode = "known_hosts"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SSHHostKeyCheckMode) Known() bool {
 	return oneOf(
 		e,
@@ -6565,7 +6565,7 @@ const (
 	SSHHostKeyCheckHashTypeSHA256 SSHHostKeyCheckHashType = "sha256"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SSHHostKeyCheckHashType) Known() bool {
 	return oneOf(
 		e,
@@ -6627,7 +6627,7 @@ type SSHHostKeyCheck struct {
 }
 
 // SSHHostKeyCheckVariant is what SSHHostKeyCheck.Mode can hold: the types that
-// [SSHHostKeyCheck] lists.
+// the comment of [SSHHostKeyCheck] lists.
 type SSHHostKeyCheckVariant interface {
 	// SSHHostKeyCheckMode returns the tag of the variant.
 	SSHHostKeyCheckMode() SSHHostKeyCheckMode
@@ -6889,7 +6889,7 @@ const (
 	BlkdebugEventNone BlkdebugEvent = "none"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlkdebugEvent) Known() bool {
 	return oneOf(
 		e,
@@ -6965,7 +6965,7 @@ const (
 	BlkdebugIOTypeBlockStatus BlkdebugIOType = "block-status"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlkdebugIOType) Known() bool {
 	return oneOf(
 		e,
@@ -7463,7 +7463,7 @@ const (
 	QuorumReadPatternFifo QuorumReadPattern = "fifo"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QuorumReadPattern) Known() bool {
 	return oneOf(
 		e,
@@ -7798,7 +7798,7 @@ const (
 	IscsiTransportIser IscsiTransport = "iser"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e IscsiTransport) Known() bool {
 	return oneOf(
 		e,
@@ -7825,7 +7825,7 @@ const (
 	IscsiHeaderDigestNoneCrc32c IscsiHeaderDigest = "none-crc32c"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e IscsiHeaderDigest) Known() bool {
 	return oneOf(
 		e,
@@ -7956,7 +7956,7 @@ const (
 	RBDAuthModeNone RBDAuthMode = "none"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RBDAuthMode) Known() bool {
 	return oneOf(
 		e,
@@ -7982,7 +7982,7 @@ const (
 	RBDImageEncryptionFormatLUKSAny RBDImageEncryptionFormat = "luks-any"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RBDImageEncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -8208,7 +8208,7 @@ type RBDEncryptionOptions struct {
 }
 
 // RBDEncryptionOptionsVariant is what RBDEncryptionOptions.Format can hold: the
-// types that [RBDEncryptionOptions] lists.
+// types that the comment of [RBDEncryptionOptions] lists.
 type RBDEncryptionOptionsVariant interface {
 	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
@@ -8318,7 +8318,7 @@ type RBDEncryptionCreateOptions struct {
 }
 
 // RBDEncryptionCreateOptionsVariant is what RBDEncryptionCreateOptions.Format
-// can hold: the types that [RBDEncryptionCreateOptions] lists.
+// can hold: the types that the comment of [RBDEncryptionCreateOptions] lists.
 type RBDEncryptionCreateOptionsVariant interface {
 	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
@@ -8524,7 +8524,7 @@ const (
 	ReplicationModeSecondary ReplicationMode = "secondary"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ReplicationMode) Known() bool {
 	return oneOf(
 		e,
@@ -8640,7 +8640,7 @@ const (
 	NFSTransportInet NFSTransport = "inet"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NFSTransport) Known() bool {
 	return oneOf(
 		e,
@@ -9555,7 +9555,7 @@ const (
 	OnCbwErrorBreakSnapshot OnCbwError = "break-snapshot"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OnCbwError) Known() bool {
 	return oneOf(
 		e,
@@ -9742,7 +9742,7 @@ type BlockdevOptions struct {
 }
 
 // BlockdevOptionsVariant is what BlockdevOptions.Driver can hold: the types
-// that [BlockdevOptions] lists.
+// that the comment of [BlockdevOptions] lists.
 type BlockdevOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -11586,7 +11586,7 @@ const (
 	BlockdevQcow2VersionV3 BlockdevQcow2Version = "v3"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcow2Version) Known() bool {
 	return oneOf(
 		e,
@@ -11609,7 +11609,7 @@ const (
 	Qcow2CompressionTypeZstd Qcow2CompressionType = "zstd"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2CompressionType) Known() bool {
 	return oneOf(
 		e,
@@ -11980,7 +11980,7 @@ const (
 	BlockdevVmdkSubformatStreamOptimized BlockdevVmdkSubformat = "streamOptimized"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVmdkSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12010,7 +12010,7 @@ const (
 	BlockdevVmdkAdapterTypeLegacyESX BlockdevVmdkAdapterType = "legacyESX"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVmdkAdapterType) Known() bool {
 	return oneOf(
 		e,
@@ -12303,7 +12303,7 @@ const (
 	BlockdevVhdxSubformatFixed BlockdevVhdxSubformat = "fixed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVhdxSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12441,7 +12441,7 @@ const (
 	BlockdevVpcSubformatFixed BlockdevVpcSubformat = "fixed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVpcSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12588,7 +12588,7 @@ type BlockdevCreateOptions struct {
 }
 
 // BlockdevCreateOptionsVariant is what BlockdevCreateOptions.Driver can hold:
-// the types that [BlockdevCreateOptions] lists.
+// the types that the comment of [BlockdevCreateOptions] lists.
 type BlockdevCreateOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -13563,7 +13563,7 @@ type BlockdevAmendOptions struct {
 }
 
 // BlockdevAmendOptionsVariant is what BlockdevAmendOptions.Driver can hold: the
-// types that [BlockdevAmendOptions] lists.
+// types that the comment of [BlockdevAmendOptions] lists.
 type BlockdevAmendOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -14427,7 +14427,7 @@ const (
 	BlockErrorActionStop BlockErrorAction = "stop"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockErrorAction) Known() bool {
 	return oneOf(
 		e,
@@ -14442,7 +14442,8 @@ func (e BlockErrorAction) Known() bool {
 //
 // QAPI: event BLOCK_IMAGE_CORRUPTED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IMAGE_CORRUPTED
 type BlockImageCorruptedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive that uses the image; empty if there is none.
 	Device string `json:"device"`
@@ -14512,8 +14513,8 @@ func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14527,7 +14528,8 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 //
 // QAPI: event BLOCK_IO_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IO_ERROR
 type BlockIOErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The QOM path of the device. QEMU 9.2 and later.
 	QOMPath string `json:"qom-path"`
@@ -14588,8 +14590,8 @@ func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14602,7 +14604,8 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_COMPLETED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_COMPLETED
 type BlockJobCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14672,8 +14675,8 @@ func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14683,7 +14686,8 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_CANCELLED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_CANCELLED
 type BlockJobCancelledEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14732,8 +14736,8 @@ func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14746,7 +14750,8 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_ERROR
 type BlockJobErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	Device string `json:"device"`
@@ -14787,8 +14792,8 @@ func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14798,7 +14803,8 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_READY (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_READY
 type BlockJobReadyEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14847,8 +14853,8 @@ func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14858,7 +14864,8 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_PENDING (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_PENDING
 type BlockJobPendingEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14895,8 +14902,8 @@ func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14919,7 +14926,7 @@ const (
 	PreallocModeFull PreallocMode = "full"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e PreallocMode) Known() bool {
 	return oneOf(
 		e,
@@ -14938,7 +14945,8 @@ func (e PreallocMode) Known() bool {
 //
 // QAPI: event BLOCK_WRITE_THRESHOLD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The node on which the threshold was set.
 	NodeName string `json:"node-name"`
@@ -14979,8 +14987,8 @@ func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -15105,7 +15113,7 @@ const (
 	QuorumOpTypeFlush QuorumOpType = "flush"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QuorumOpType) Known() bool {
 	return oneOf(
 		e,
@@ -15122,7 +15130,8 @@ func (e QuorumOpType) Known() bool {
 //
 // QAPI: event QUORUM_FAILURE (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive, or of the node if it has no drive.
 	Reference string `json:"reference"`
@@ -15163,8 +15172,8 @@ func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -15176,7 +15185,8 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 //
 // QAPI: event QUORUM_REPORT_BAD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_REPORT_BAD
 type QuorumReportBadEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What was being done.
 	Type QuorumOpType `json:"type"`
@@ -15241,8 +15251,8 @@ func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -15516,7 +15526,7 @@ const (
 	SheepdogRedundancyTypeErasureCoded SheepdogRedundancyType = "erasure-coded"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SheepdogRedundancyType) Known() bool {
 	return oneOf(
 		e,
@@ -15623,7 +15633,7 @@ type SheepdogRedundancy struct {
 }
 
 // SheepdogRedundancyVariant is what SheepdogRedundancy.Type can hold: the types
-// that [SheepdogRedundancy] lists.
+// that the comment of [SheepdogRedundancy] lists.
 type SheepdogRedundancyVariant interface {
 	// SheepdogRedundancyType returns the tag of the variant.
 	SheepdogRedundancyType() SheepdogRedundancyType
@@ -15815,7 +15825,7 @@ const (
 	DirtyBitmapStatusInconsistent DirtyBitmapStatus = "inconsistent"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyBitmapStatus) Known() bool {
 	return oneOf(
 		e,

@@ -222,7 +222,7 @@ const (
 	FuseExportAllowOtherAuto FuseExportAllowOther = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e FuseExportAllowOther) Known() bool {
 	return oneOf(
 		e,
@@ -375,7 +375,7 @@ type NBDServerAddOptions struct {
 //
 // QAPI: command nbd-server-add (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-add
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockExportAdd].
+// Deprecated: QEMU plans to remove it; use [Client.BlockExportAdd].
 func (c *Client) NBDServerAdd(ctx context.Context, args NBDServerAddOptions) error {
 	return c.conn.Execute(ctx, "nbd-server-add", args, nil)
 }
@@ -393,7 +393,7 @@ const (
 	BlockExportRemoveModeHard BlockExportRemoveMode = "hard"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockExportRemoveMode) Known() bool {
 	return oneOf(
 		e,
@@ -418,7 +418,7 @@ type NBDServerRemoveArgs struct {
 //
 // QAPI: command nbd-server-remove (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-remove
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockExportDel].
+// Deprecated: QEMU plans to remove it; use [Client.BlockExportDel].
 func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) error {
 	return c.conn.Execute(ctx, "nbd-server-remove", args, nil)
 }
@@ -454,7 +454,7 @@ const (
 	BlockExportTypeVduseBlk BlockExportType = "vduse-blk"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockExportType) Known() bool {
 	return oneOf(
 		e,
@@ -498,7 +498,7 @@ type BlockExportOptions struct {
 }
 
 // BlockExportOptionsVariant is what BlockExportOptions.Type can hold: the types
-// that [BlockExportOptions] lists.
+// that the comment of [BlockExportOptions] lists.
 type BlockExportOptionsVariant interface {
 	// BlockExportType returns the tag of the variant.
 	BlockExportType() BlockExportType
@@ -693,7 +693,8 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 //
 // QAPI: event BLOCK_EXPORT_DELETED (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-export.BLOCK_EXPORT_DELETED
 type BlockExportDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the export.
 	ID string `json:"id"`
@@ -726,8 +727,8 @@ func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -113,7 +113,7 @@ const (
 	DataFormatBase64 DataFormat = "base64"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DataFormat) Known() bool {
 	return oneOf(
 		e,
@@ -493,7 +493,7 @@ const (
 	ChardevVCEncodingUTF8 ChardevVCEncoding = "utf8"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ChardevVCEncoding) Known() bool {
 	return oneOf(
 		e,
@@ -702,11 +702,11 @@ const (
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
 	// Old name of ringbuf.
 	//
-	// Deprecated: QEMU means to remove it; use [ChardevBackendKindRingbuf].
+	// Deprecated: QEMU plans to remove it; use [ChardevBackendKindRingbuf].
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ChardevBackendKind) Known() bool {
 	return oneOf(
 		e,
@@ -755,7 +755,7 @@ type ChardevBackend struct {
 }
 
 // ChardevBackendVariant is what ChardevBackend.Type can hold: the types that
-// [ChardevBackend] lists.
+// the comment of [ChardevBackend] lists.
 type ChardevBackendVariant interface {
 	// ChardevBackendKind returns the tag of the variant.
 	ChardevBackendKind() ChardevBackendKind
@@ -1256,7 +1256,7 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 //
 // Old name of ringbuf.
 //
-// Deprecated: QEMU means to remove it; use [ChardevBackendKindRingbuf].
+// Deprecated: QEMU plans to remove it; use [ChardevBackendKindRingbuf].
 type ChardevBackendMemory ChardevRingbuf
 
 // ChardevBackendKind returns [ChardevBackendKindMemory].
@@ -1370,7 +1370,8 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 //
 // QAPI: event VSERPORT_CHANGE (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-char.VSERPORT_CHANGE
 type VserportChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the port, as given to [Client.DeviceAdd].
 	ID string `json:"id"`
@@ -1407,8 +1408,8 @@ func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnVserportChange(f func(VserportChangeEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -21,7 +21,7 @@ type QMPCapabilitiesArgs struct {
 // The connection calls it by itself when it is made; a second call fails with
 // CommandNotFound.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command qmp_capabilities (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.qmp_capabilities
 func (c *Client) QMPCapabilities(ctx context.Context, args ...QMPCapabilitiesArgs) error {
@@ -39,7 +39,7 @@ const (
 	QMPCapabilityOOB QMPCapability = "oob"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QMPCapability) Known() bool {
 	return oneOf(
 		e,
@@ -163,7 +163,7 @@ const (
 	MonitorModeControl MonitorMode = "control"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MonitorMode) Known() bool {
 	return oneOf(
 		e,

@@ -23,7 +23,7 @@ const (
 	CXLEventLogFatal CXLEventLog = "fatal"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLEventLog) Known() bool {
 	return oneOf(
 		e,
@@ -270,7 +270,7 @@ const (
 	CXLUncorErrorTypeCXLIDERx           CXLUncorErrorType = "cxl-ide-rx"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLUncorErrorType) Known() bool {
 	return oneOf(
 		e,
@@ -342,7 +342,7 @@ const (
 	CXLCorErrorTypePhysical            CXLCorErrorType = "physical"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLCorErrorType) Known() bool {
 	return oneOf(
 		e,
@@ -406,7 +406,7 @@ const (
 	CXLExtentSelectionPolicyEnableSharedAccess CXLExtentSelectionPolicy = "enable-shared-access"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLExtentSelectionPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -461,7 +461,7 @@ const (
 	CXLExtentRemovalPolicyPrescriptive CXLExtentRemovalPolicy = "prescriptive"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLExtentRemovalPolicy) Known() bool {
 	return oneOf(
 		e,

@@ -52,7 +52,7 @@ const (
 	SchemaMetaTypeEvent SchemaMetaType = "event"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SchemaMetaType) Known() bool {
 	return oneOf(
 		e,
@@ -82,8 +82,8 @@ type SchemaInfo struct {
 	Features []string `json:"features,omitzero"`
 }
 
-// SchemaInfoVariant is what SchemaInfo.MetaType can hold: the types that
-// [SchemaInfo] lists.
+// SchemaInfoVariant is what SchemaInfo.MetaType can hold: the types that the
+// comment of [SchemaInfo] lists.
 type SchemaInfoVariant interface {
 	// SchemaMetaType returns the tag of the variant.
 	SchemaMetaType() SchemaMetaType
@@ -280,7 +280,7 @@ const (
 	JSONTypeValue JSONType = "value"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JSONType) Known() bool {
 	return oneOf(
 		e,
@@ -306,7 +306,7 @@ type SchemaInfoEnum struct {
 	Members []SchemaInfoEnumMember `json:"members"`
 	// The strings.
 	//
-	// Deprecated: QEMU means to remove it; use Members.
+	// Deprecated: QEMU plans to remove it; use Members.
 	Values []string `json:"values"`
 }
 

@@ -44,7 +44,7 @@ const (
 	JobTypeSnapshotDelete JobType = "snapshot-delete"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobType) Known() bool {
 	return oneOf(
 		e,
@@ -92,7 +92,7 @@ const (
 	JobStatusNull JobStatus = "null"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobStatus) Known() bool {
 	return oneOf(
 		e,
@@ -136,7 +136,7 @@ const (
 	JobVerbChange JobVerb = "change"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobVerb) Known() bool {
 	return oneOf(
 		e,
@@ -163,7 +163,8 @@ func (e JobVerb) Known() bool {
 //
 // QAPI: event JOB_STATUS_CHANGE (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-job.JOB_STATUS_CHANGE
 type JobStatusChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	ID string `json:"id"`
@@ -200,8 +201,8 @@ func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 	return on(c, f)
 }

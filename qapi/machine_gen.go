@@ -79,7 +79,7 @@ const (
 	SysEmuTargetUnicore32 SysEmuTarget = "unicore32"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SysEmuTarget) Known() bool {
 	return oneOf(
 		e,
@@ -140,7 +140,7 @@ const (
 	S390CPUStateLoad S390CPUState = "load"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e S390CPUState) Known() bool {
 	return oneOf(
 		e,
@@ -245,8 +245,8 @@ type CPUInfoFast struct {
 	Arch CPUInfoArch `json:"arch"`
 }
 
-// CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that
-// [CPUInfoFast] lists.
+// CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that the
+// comment of [CPUInfoFast] lists.
 type CPUInfoFastVariant interface {
 	// SysEmuTarget returns the tag of the variant.
 	SysEmuTarget() SysEmuTarget
@@ -965,7 +965,7 @@ type QueryMachinesArgs struct {
 
 // QueryMachines returns the types of machine that this QEMU has.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-machines (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-machines
 func (c *Client) QueryMachines(ctx context.Context, args ...QueryMachinesArgs) ([]MachineInfo, error) {
@@ -1136,7 +1136,7 @@ const (
 	LostTickPolicySlew LostTickPolicy = "slew"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e LostTickPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -1177,7 +1177,7 @@ const (
 	NUMAOptionsTypeHmatCache NUMAOptionsType = "hmat-cache"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NUMAOptionsType) Known() bool {
 	return oneOf(
 		e,
@@ -1201,8 +1201,8 @@ type NUMAOptions struct {
 	Type NUMAOptionsVariant `json:"type"`
 }
 
-// NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that
-// [NUMAOptions] lists.
+// NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that the
+// comment of [NUMAOptions] lists.
 type NUMAOptionsVariant interface {
 	// NUMAOptionsType returns the tag of the variant.
 	NUMAOptionsType() NUMAOptionsType
@@ -1451,7 +1451,7 @@ const (
 	X86CPURegister32EDI X86CPURegister32 = "EDI"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e X86CPURegister32) Known() bool {
 	return oneOf(
 		e,
@@ -1598,7 +1598,7 @@ const (
 	HmatLBMemoryHierarchyThirdLevel HmatLBMemoryHierarchy = "third-level"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatLBMemoryHierarchy) Known() bool {
 	return oneOf(
 		e,
@@ -1630,7 +1630,7 @@ const (
 	HmatLBDataTypeWriteBandwidth HmatLBDataType = "write-bandwidth"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatLBDataType) Known() bool {
 	return oneOf(
 		e,
@@ -1722,7 +1722,7 @@ const (
 	HmatCacheAssociativityComplex HmatCacheAssociativity = "complex"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatCacheAssociativity) Known() bool {
 	return oneOf(
 		e,
@@ -1747,7 +1747,7 @@ const (
 	HmatCacheWritePolicyWriteThrough HmatCacheWritePolicy = "write-through"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatCacheWritePolicy) Known() bool {
 	return oneOf(
 		e,
@@ -2106,7 +2106,8 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 //
 // QAPI: event BALLOON_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.BALLOON_CHANGE
 type BalloonChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much memory the guest has now, in bytes.
 	Actual int64 `json:"actual"`
@@ -2139,8 +2140,8 @@ func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2191,7 +2192,8 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 //
 // QEMU 8.2 and later.
 type HvBalloonStatusReportEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much its programs were promised, in bytes.
 	Committed uint64 `json:"committed"`
@@ -2228,8 +2230,8 @@ func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 8.2 and later.
 func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (stop func()) {
@@ -2583,7 +2585,7 @@ const (
 	MemoryDeviceInfoKindSpMem MemoryDeviceInfoKind = "sp-mem"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MemoryDeviceInfoKind) Known() bool {
 	return oneOf(
 		e,
@@ -2611,7 +2613,7 @@ type MemoryDeviceInfo struct {
 }
 
 // MemoryDeviceInfoVariant is what MemoryDeviceInfo.Type can hold: the types
-// that [MemoryDeviceInfo] lists.
+// that the comment of [MemoryDeviceInfo] lists.
 type MemoryDeviceInfoVariant interface {
 	// MemoryDeviceInfoKind returns the tag of the variant.
 	MemoryDeviceInfoKind() MemoryDeviceInfoKind
@@ -2822,7 +2824,8 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 //
 // QAPI: event MEMORY_DEVICE_SIZE_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.MEMORY_DEVICE_SIZE_CHANGE
 type MemoryDeviceSizeChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	ID *string `json:"id,omitzero"`
@@ -2863,8 +2866,8 @@ func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
-// in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// in order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -3004,7 +3007,7 @@ const (
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SMBIOSEntryPointType) Known() bool {
 	return oneOf(
 		e,
@@ -3104,7 +3107,7 @@ type QueryFirmwareLogArgs struct {
 // QueryFirmwareLog returns what the guest's firmware has logged in memory, as
 // EDK II can do. It fails if there is no such log.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-firmware-log (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-firmware-log
 //
@@ -3196,7 +3199,7 @@ const (
 	CPUModelExpansionTypeFull CPUModelExpansionType = "full"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUModelExpansionType) Known() bool {
 	return oneOf(
 		e,
@@ -3223,7 +3226,7 @@ const (
 	CPUModelCompareResultSubset CPUModelCompareResult = "subset"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUModelCompareResult) Known() bool {
 	return oneOf(
 		e,
@@ -3499,7 +3502,7 @@ func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, 
 // QEMU 6.2 to 10.0. Only in builds with CONFIG_TCG. Unstable: QEMU may change
 // or remove it in any release.
 //
-// Deprecated: QEMU removed it in 10.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 10.1; there is no replacement.
 func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-opcount", result.decode)
@@ -3514,7 +3517,8 @@ func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 //
 // Deprecated: QEMU removed it in 9.1; use [DeviceUnplugGuestErrorEvent].
 type MemUnplugErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the memory device.
 	Device string `json:"device"`
@@ -3566,8 +3570,8 @@ func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 5.2 to 9.0.
 //
@@ -3582,7 +3586,7 @@ func (c *Client) OnMemUnplugError(f func(MemUnplugErrorEvent)) (stop func()) {
 //
 // QEMU 6.2 to 9.0. Unstable: QEMU may change or remove it in any release.
 //
-// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 9.1; there is no replacement.
 func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-rdma", result.decode)
@@ -3596,7 +3600,7 @@ func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 // QEMU 6.2 to 8.0. Only in builds with CONFIG_TCG. Unstable: QEMU may change or
 // remove it in any release.
 //
-// Deprecated: QEMU removed it in 8.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 8.1; there is no replacement.
 func (c *Client) XQueryProfile(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-profile", result.decode)
@@ -3632,7 +3636,7 @@ const (
 	CPUInfoArchOther CPUInfoArch = "other"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUInfoArch) Known() bool {
 	return oneOf(
 		e,
@@ -3675,7 +3679,8 @@ type CPUInfo struct {
 	Arch CPUInfoVariant `json:"arch"`
 }
 
-// CPUInfoVariant is what CPUInfo.Arch can hold: the types that [CPUInfo] lists.
+// CPUInfoVariant is what CPUInfo.Arch can hold: the types that the comment of
+// [CPUInfo] lists.
 type CPUInfoVariant interface {
 	// CPUInfoArch returns the tag of the variant.
 	CPUInfoArch() CPUInfoArch

@@ -237,7 +237,7 @@ const (
 	MigrationStatusWaitUnplug MigrationStatus = "wait-unplug"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationStatus) Known() bool {
 	return oneOf(
 		e,
@@ -524,7 +524,7 @@ const (
 	MigrationCapabilityBlock MigrationCapability = "block"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationCapability) Known() bool {
 	return oneOf(
 		e,
@@ -633,7 +633,7 @@ const (
 	MultiFDCompressionUadk MultiFDCompression = "uadk"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MultiFDCompression) Known() bool {
 	return oneOf(
 		e,
@@ -668,7 +668,7 @@ const (
 	MigModeCprExec MigMode = "cpr-exec"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigMode) Known() bool {
 	return oneOf(
 		e,
@@ -696,7 +696,7 @@ const (
 	ZeroPageDetectionMultifd ZeroPageDetection = "multifd"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ZeroPageDetection) Known() bool {
 	return oneOf(
 		e,
@@ -879,7 +879,7 @@ const (
 	MigrationParameterBlockIncremental MigrationParameter = "block-incremental"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationParameter) Known() bool {
 	return oneOf(
 		e,
@@ -929,7 +929,7 @@ func (e MigrationParameter) Known() bool {
 // while a migration runs; the rest takes effect with the next one. A value out
 // of range fails with GenericError and changes nothing.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate-set-parameters (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-set-parameters
 func (c *Client) MigrateSetParameters(ctx context.Context, args ...MigrationParameters) error {
@@ -1306,7 +1306,8 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 //
 // QAPI: event MIGRATION (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The new status.
 	Status MigrationStatus `json:"status"`
@@ -1339,8 +1340,8 @@ func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1352,7 +1353,8 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 //
 // QAPI: event MIGRATION_PASS (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION_PASS
 type MigrationPassEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The number of the pass, from 1.
 	Pass int64 `json:"pass"`
@@ -1385,8 +1387,8 @@ func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1415,7 +1417,7 @@ const (
 	COLOMessageVmstateLoaded COLOMessage = "vmstate-loaded"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOMessage) Known() bool {
 	return oneOf(
 		e,
@@ -1444,7 +1446,7 @@ const (
 	COLOModeSecondary COLOMode = "secondary"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOMode) Known() bool {
 	return oneOf(
 		e,
@@ -1475,7 +1477,7 @@ const (
 	FailoverStatusRelaunch FailoverStatus = "relaunch"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e FailoverStatus) Known() bool {
 	return oneOf(
 		e,
@@ -1492,7 +1494,8 @@ func (e FailoverStatus) Known() bool {
 //
 // QAPI: event COLO_EXIT (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The side that this VM was on.
 	Mode COLOMode `json:"mode"`
@@ -1529,8 +1532,8 @@ func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1552,7 +1555,7 @@ const (
 	COLOExitReasonProcessing COLOExitReason = "processing"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOExitReason) Known() bool {
 	return oneOf(
 		e,
@@ -1623,7 +1626,7 @@ const (
 	MigrationAddressTypeFile MigrationAddressType = "file"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationAddressType) Known() bool {
 	return oneOf(
 		e,
@@ -1764,7 +1767,7 @@ type MigrationAddress struct {
 }
 
 // MigrationAddressVariant is what MigrationAddress.Transport can hold: the
-// types that [MigrationAddress] lists.
+// types that the comment of [MigrationAddress] lists.
 type MigrationAddressVariant interface {
 	// MigrationAddressType returns the tag of the variant.
 	MigrationAddressType() MigrationAddressType
@@ -1926,7 +1929,7 @@ const (
 	MigrationChannelTypeCpr MigrationChannelType = "cpr"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationChannelType) Known() bool {
 	return oneOf(
 		e,
@@ -2016,7 +2019,7 @@ func (x MigrateArgs) LogValue() slog.Value {
 // migration runs; a connection that cannot be made may show only as the status
 // failed with an error-desc.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate
 func (c *Client) Migrate(ctx context.Context, args ...MigrateArgs) error {
@@ -2059,7 +2062,7 @@ func (x MigrateIncomingArgs) LogValue() slog.Value {
 // [MigrationEvent] and [Client.QueryMigrate]. It fails without -incoming defer,
 // and if called twice. Set capabilities and parameters before it.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate-incoming (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-incoming
 func (c *Client) MigrateIncoming(ctx context.Context, args ...MigrateIncomingArgs) error {
@@ -2307,7 +2310,8 @@ func (c *Client) MigratePause(ctx context.Context) error {
 //
 // QAPI: event UNPLUG_PRIMARY (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.UNPLUG_PRIMARY
 type UnplugPrimaryEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd].
 	DeviceID string `json:"device-id"`
@@ -2340,8 +2344,8 @@ func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2386,7 +2390,7 @@ const (
 	DirtyRateStatusMeasured DirtyRateStatus = "measured"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyRateStatus) Known() bool {
 	return oneOf(
 		e,
@@ -2414,7 +2418,7 @@ const (
 	DirtyRateMeasureModeDirtyBitmap DirtyRateMeasureMode = "dirty-bitmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyRateMeasureMode) Known() bool {
 	return oneOf(
 		e,
@@ -2439,7 +2443,7 @@ const (
 	TimeUnitMillisecond TimeUnit = "millisecond"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TimeUnit) Known() bool {
 	return oneOf(
 		e,
@@ -2531,7 +2535,7 @@ type QueryDirtyRateArgs struct {
 // QueryDirtyRate returns the state and the result of the last measurement that
 // [Client.CalcDirtyRate] has started.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-dirty-rate (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-dirty-rate
 func (c *Client) QueryDirtyRate(ctx context.Context, args ...QueryDirtyRateArgs) (DirtyRateInfo, error) {
@@ -2600,7 +2604,7 @@ type CancelVcpuDirtyLimitArgs struct {
 // set. It needs KVM with dirty-ring-size set, and fails while a migration with
 // the capability dirty-limit runs.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command cancel-vcpu-dirty-limit (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.cancel-vcpu-dirty-limit
 //
@@ -2736,7 +2740,7 @@ func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
 //
 // QEMU 8.0 to 10.2.
 //
-// Deprecated: QEMU removed it after 10.2; there is nothing in its place.
+// Deprecated: QEMU removed it after 10.2; there is no replacement.
 func (c *Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
 	var result []MigrationThreadInfo
 	err := bind.Execute(ctx, c.conn, "query-migrationthreads", func(d *codec.Decoder) {

@@ -290,7 +290,7 @@ type AddFDArgs struct {
 // In QEMU 5.2 and 7.2 a set that nothing has opened vanishes when the last
 // monitor disconnects while the guest runs; newer ones keep it.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command add-fd (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.add-fd
 func (c *Client) AddFD(ctx context.Context, args ...AddFDArgs) (AddfdInfo, error) {
@@ -391,7 +391,7 @@ const (
 	CommandLineParameterTypeSize CommandLineParameterType = "size"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CommandLineParameterType) Known() bool {
 	return oneOf(
 		e,
@@ -468,7 +468,7 @@ type QueryCommandLineOptionsArgs struct {
 // Far from all: those that take JSON or QAPI types are not among them, or
 // without parameters. It fails for an option that it does not know.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-command-line-options (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-command-line-options
 func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryCommandLineOptionsArgs) ([]CommandLineOptionInfo, error) {
@@ -484,7 +484,8 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryComma
 //
 // QAPI: event RTC_CHANGE (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.RTC_CHANGE
 type RTCChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far the clock is now from the base time that the machine was started
 	// with, in seconds. Keep it to start the machine again with the same clock.
@@ -522,8 +523,8 @@ func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -534,7 +535,8 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 //
 // QEMU 7.1 and later.
 type VfuClientHangupEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the server object.
 	VfuID string `json:"vfu-id"`
@@ -579,8 +581,8 @@ func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 7.1 and later.
 func (c *Client) OnVfuClientHangup(f func(VfuClientHangupEvent)) (stop func()) {

@@ -40,7 +40,7 @@ const (
 	SEVStateReceiveUpdate SEVState = "receive-update"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SEVState) Known() bool {
 	return oneOf(
 		e,
@@ -68,7 +68,7 @@ const (
 	SEVGuestTypeSEVSnp SEVGuestType = "sev-snp"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SEVGuestType) Known() bool {
 	return oneOf(
 		e,
@@ -191,8 +191,8 @@ type SEVInfo struct {
 	SEVType SEVInfoVariant `json:"sev-type"`
 }
 
-// SEVInfoVariant is what SEVInfo.SEVType can hold: the types that [SEVInfo]
-// lists.
+// SEVInfoVariant is what SEVInfo.SEVType can hold: the types that the comment
+// of [SEVInfo] lists.
 type SEVInfoVariant interface {
 	// SEVGuestType returns the tag of the variant.
 	SEVGuestType() SEVGuestType
@@ -563,7 +563,7 @@ const (
 	EvtchnPortTypeIpi EvtchnPortType = "ipi"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e EvtchnPortType) Known() bool {
 	return oneOf(
 		e,

@@ -1164,7 +1164,7 @@ const (
 	AFXDPModeSkb AFXDPMode = "skb"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e AFXDPMode) Known() bool {
 	return oneOf(
 		e,
@@ -1712,7 +1712,7 @@ const (
 	NetClientDriverVmnetBridged NetClientDriver = "vmnet-bridged"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetClientDriver) Known() bool {
 	return oneOf(
 		e,
@@ -1754,7 +1754,8 @@ type Netdev struct {
 	Type NetdevVariant `json:"type"`
 }
 
-// NetdevVariant is what Netdev.Type can hold: the types that [Netdev] lists.
+// NetdevVariant is what Netdev.Type can hold: the types that the comment of
+// [Netdev] lists.
 type NetdevVariant interface {
 	// NetClientDriver returns the tag of the variant.
 	NetClientDriver() NetClientDriver
@@ -1997,7 +1998,7 @@ const (
 	RxStateAll RxState = "all"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RxState) Known() bool {
 	return oneOf(
 		e,
@@ -2085,7 +2086,7 @@ type QueryRxFilterArgs struct {
 // Calling it also lets the next [NICRxFilterChangedEvent] through. It fails if
 // the named card is unknown or does not support filters; today virtio-net does.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-rx-filter (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.query-rx-filter
 func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) ([]RxFilterInfo, error) {
@@ -2104,7 +2105,8 @@ func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) (
 //
 // QAPI: event NIC_RX_FILTER_CHANGED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The card's name, that is, its device id.
 	Name *string `json:"name,omitzero"`
@@ -2141,8 +2143,8 @@ func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2183,7 +2185,8 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 //
 // QAPI: event FAILOVER_NEGOTIATED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.FAILOVER_NEGOTIATED
 type FailoverNegotiatedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the standby virtio-net device.
 	DeviceID string `json:"device-id"`
@@ -2216,8 +2219,8 @@ func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2229,7 +2232,8 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 //
 // QEMU 7.2 and later.
 type NetdevStreamConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2266,8 +2270,8 @@ func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (stop func()) {
@@ -2281,7 +2285,8 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 //
 // QEMU 7.2 and later.
 type NetdevStreamDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2315,7 +2320,7 @@ func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.OnEvent] has the rules of stop.
+// commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent)) (stop func()) {
@@ -2329,7 +2334,8 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2367,7 +2373,7 @@ func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.OnEvent] has the rules of stop.
+// commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent)) (stop func()) {
@@ -2381,7 +2387,8 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2415,7 +2422,7 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserDisconnected calls f for every
 // NETDEV_VHOST_USER_DISCONNECTED event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
+// is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {

@@ -126,8 +126,8 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 // Properties that are not set must not be in the JSON: tag such fields with omitzero. A
 // null, an id that is empty or not a string, and properties that only the server itself
-// may set, are errors before anything is sent; so are lists for QEMU before 9.2, which would
-// drop them and succeed.
+// may set, are errors before anything is sent. So are lists if the server is a QEMU before
+// 9.2, which would ignore them and report success.
 type Device interface {
 	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
 	DeviceDriver() string
@@ -195,7 +195,8 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 //
 // QAPI: event DEVICE_DELETED (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_DELETED
 type DeviceDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it had none.
 	Device *string `json:"device,omitzero"`
@@ -232,8 +233,8 @@ func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -245,7 +246,8 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 //
 // QEMU 6.2 and later.
 type DeviceUnplugGuestErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	Device *string `json:"device,omitzero"`
@@ -282,8 +284,8 @@ func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,
-// in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// in order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 6.2 and later.
 func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (stop func()) {

@@ -276,7 +276,7 @@ type QOMListTypesArgs struct {
 
 // QOMListTypes returns the types of objects that this QEMU has.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command qom-list-types (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-types
 func (c *Client) QOMListTypes(ctx context.Context, args ...QOMListTypesArgs) ([]ObjectTypeInfo, error) {
@@ -585,7 +585,7 @@ const (
 	NetfilterInsertBehind NetfilterInsert = "behind"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetfilterInsert) Known() bool {
 	return oneOf(
 		e,
@@ -2248,7 +2248,7 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsRngBuiltin struct {
 	// Means nothing any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 }
 
@@ -2287,7 +2287,7 @@ func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsRngEgd struct {
 	// Means nothing any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 	// The id of the character device that leads to it.
 	Chardev string `json:"chardev"`
@@ -2333,7 +2333,7 @@ func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsRngRandom struct {
 	// Means nothing any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 	// The device; /dev/urandom if absent.
 	Filename *string `json:"filename,omitzero"`
@@ -2824,7 +2824,7 @@ const (
 	MonitorQMPCloseActionDelete MonitorQMPCloseAction = "delete"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MonitorQMPCloseAction) Known() bool {
 	return oneOf(
 		e,
@@ -2975,7 +2975,7 @@ const (
 	ObjectTypeXVfioUserServer ObjectType = "x-vfio-user-server"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ObjectType) Known() bool {
 	return oneOf(
 		e,
@@ -3079,7 +3079,7 @@ type ObjectOptions struct {
 }
 
 // ObjectOptionsVariant is what ObjectOptions.QOMType can hold: the types that
-// [ObjectOptions] lists.
+// the comment of [ObjectOptions] lists.
 type ObjectOptionsVariant interface {
 	// ObjectType returns the tag of the variant.
 	ObjectType() ObjectType

@@ -26,7 +26,7 @@ const (
 	ReplayModePlay ReplayMode = "play"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ReplayMode) Known() bool {
 	return oneOf(
 		e,

@@ -42,7 +42,7 @@ const (
 	ActionCompletionModeGrouped ActionCompletionMode = "grouped"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ActionCompletionMode) Known() bool {
 	return oneOf(
 		e,
@@ -82,11 +82,11 @@ const (
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
 	// Starts a backup to a file.
 	//
-	// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+	// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TransactionActionKind) Known() bool {
 	return oneOf(
 		e,
@@ -126,7 +126,7 @@ type TransactionAction struct {
 }
 
 // TransactionActionVariant is what TransactionAction.Type can hold: the types
-// that [TransactionAction] lists.
+// that the comment of [TransactionAction] lists.
 type TransactionActionVariant interface {
 	// TransactionActionKind returns the tag of the variant.
 	TransactionActionKind() TransactionActionKind
@@ -566,7 +566,7 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 //
 // Starts a backup to a file.
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 type TransactionActionDriveBackup DriveBackup
 
 func (x TransactionActionDriveBackup) tagged() any {

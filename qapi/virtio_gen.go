@@ -703,7 +703,7 @@ const (
 	GranuleModeHost GranuleMode = "host"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GranuleMode) Known() bool {
 	return oneOf(
 		e,
@@ -730,7 +730,7 @@ const (
 	VMAppleVirtioBlkVariantAux VMAppleVirtioBlkVariant = "aux"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e VMAppleVirtioBlkVariant) Known() bool {
 	return oneOf(
 		e,

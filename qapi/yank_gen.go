@@ -28,7 +28,7 @@ const (
 	YankInstanceTypeMigration YankInstanceType = "migration"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e YankInstanceType) Known() bool {
 	return oneOf(
 		e,
@@ -139,8 +139,8 @@ type YankInstance struct {
 	Type YankInstanceVariant `json:"type"`
 }
 
-// YankInstanceVariant is what YankInstance.Type can hold: the types that
-// [YankInstance] lists.
+// YankInstanceVariant is what YankInstance.Type can hold: the types that the
+// comment of [YankInstance] lists.
 type YankInstanceVariant interface {
 	// YankInstanceType returns the tag of the variant.
 	YankInstanceType() YankInstanceType

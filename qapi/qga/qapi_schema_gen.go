@@ -84,7 +84,7 @@ type GuestSetTimeArgs struct {
 // Use it after the guest has slept, such as on resume from a snapshot. Without
 // a time the guest reads its hardware clock, which QEMU keeps right.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-set-time (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-time
 func (c *Client) GuestSetTime(ctx context.Context, args ...GuestSetTimeArgs) error {
@@ -167,7 +167,7 @@ type GuestShutdownArgs struct {
 // A server that succeeds sends no reply: the method returns nil when the server
 // goes away, and an error when it refuses or ctx ends.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-shutdown (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-shutdown
 func (c *Client) GuestShutdown(ctx context.Context, args ...GuestShutdownArgs) error {
@@ -370,7 +370,7 @@ const (
 	QGASeekEnd QGASeek = "end"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QGASeek) Known() bool {
 	return oneOf(
 		e,
@@ -498,7 +498,7 @@ const (
 	GuestFsfreezeStatusFrozen GuestFsfreezeStatus = "frozen"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestFsfreezeStatus) Known() bool {
 	return oneOf(
 		e,
@@ -553,7 +553,7 @@ type GuestFsfreezeFreezeListArgs struct {
 // Paths that are not mount points are ignored without an error: compare the
 // returned count with the number of paths.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-fsfreeze-freeze-list (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-freeze-list
 //
@@ -682,7 +682,7 @@ type GuestFstrimArgs struct {
 // It reaches the image if the disk was plugged in with discard=unmap. It can
 // take minutes; each file system succeeds or fails by itself.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-fstrim (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fstrim
 //
@@ -754,7 +754,7 @@ const (
 	GuestIPAddressTypeIPv6 GuestIPAddressType = "ipv6"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestIPAddressType) Known() bool {
 	return oneOf(
 		e,
@@ -1008,7 +1008,7 @@ const (
 	GuestDiskBusTypeNvme GuestDiskBusType = "nvme"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestDiskBusType) Known() bool {
 	return oneOf(
 		e,
@@ -1314,7 +1314,7 @@ type GuestDiskSmart struct {
 }
 
 // GuestDiskSmartVariant is what GuestDiskSmart.Type can hold: the types that
-// [GuestDiskSmart] lists.
+// the comment of [GuestDiskSmart] lists.
 type GuestDiskSmartVariant interface {
 	// GuestDiskBusType returns the tag of the variant.
 	GuestDiskBusType() GuestDiskBusType
@@ -1924,7 +1924,7 @@ const (
 	GuestMemoryBlockResponseTypeOperationFailed GuestMemoryBlockResponseType = "operation-failed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestMemoryBlockResponseType) Known() bool {
 	return oneOf(
 		e,
@@ -2141,7 +2141,7 @@ const (
 	GuestExecCaptureOutputModeMerged GuestExecCaptureOutputMode = "merged"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestExecCaptureOutputMode) Known() bool {
 	return oneOf(
 		e,
@@ -2462,7 +2462,7 @@ const (
 	GuestDeviceTypePCI GuestDeviceType = "pci"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestDeviceType) Known() bool {
 	return oneOf(
 		e,
@@ -2532,8 +2532,8 @@ type GuestDeviceID struct {
 	Type GuestDeviceIDVariant `json:"type"`
 }
 
-// GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that
-// [GuestDeviceID] lists.
+// GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that the
+// comment of [GuestDeviceID] lists.
 type GuestDeviceIDVariant interface {
 	// GuestDeviceType returns the tag of the variant.
 	GuestDeviceType() GuestDeviceType
@@ -2916,7 +2916,7 @@ const (
 	GuestCPUStatsTypeLinux GuestCPUStatsType = "linux"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestCPUStatsType) Known() bool {
 	return oneOf(
 		e,
@@ -3045,8 +3045,8 @@ type GuestCPUStats struct {
 	Type GuestCPUStatsVariant `json:"type"`
 }
 
-// GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that
-// [GuestCPUStats] lists.
+// GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that the
+// comment of [GuestCPUStats] lists.
 type GuestCPUStatsVariant interface {
 	// GuestCPUStatsType returns the tag of the variant.
 	GuestCPUStatsType() GuestCPUStatsType
