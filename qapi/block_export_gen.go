@@ -18,14 +18,15 @@ import (
 //
 // QAPI: struct NbdServerOptions (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
-	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
+	// After how many seconds a client that has not finished the handshake is
+	// disconnected; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// The id of the authorization object that decides, by its certificate, who may
-	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	// The id of the authorization object that decides, by the client's certificate,
+	// who may connect. Requires tls-creds; everybody with a valid certificate if
+	// absent.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
 	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
 	// With 1 the server does not claim to serve several clients of one disk.
@@ -35,19 +36,20 @@ type NBDServerOptions struct {
 }
 
 // NBDServerOptionsLegacy are the options of the NBD server, as
-// [Client.NBDServerStart] takes them. Their address is nested deeper than
-// usual.
+// [Client.NBDServerStart] takes them. Their address has one more level of
+// nesting than usual.
 //
 // QAPI: struct NbdServerOptionsLegacy (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptionsLegacy
 type NBDServerOptionsLegacy struct {
-	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
+	// After how many seconds a client that has not finished the handshake is
+	// disconnected; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// The id of the authorization object that decides, by its certificate, who may
-	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	// The id of the authorization object that decides, by the client's certificate,
+	// who may connect. Requires tls-creds; everybody with a valid certificate if
+	// absent.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
 	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
 	// With 1 the server does not claim to serve several clients of one disk.
@@ -59,8 +61,8 @@ type NBDServerOptionsLegacy struct {
 // NBDServerStart starts the NBD server of this process, which exports are then
 // added to with [Client.BlockExportAdd].
 //
-// It returns when the server listens. There is one server to a process: it
-// fails if that is running already.
+// It returns when the server listens. A process has one server: it fails if
+// that is running already.
 //
 // QAPI: command nbd-server-start (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-start
 func (c *Client) NBDServerStart(ctx context.Context, args NBDServerOptionsLegacy) error {
@@ -215,8 +217,8 @@ type FuseExportAllowOther string
 const (
 	// Only the user that QEMU runs as.
 	FuseExportAllowOtherOff FuseExportAllowOther = "off"
-	// All whom the file's permissions let. Unless QEMU is root, fuse.conf has to
-	// allow it with user_allow_other.
+	// All users that the file's permissions allow. Unless QEMU is root, fuse.conf
+	// has to allow it with user_allow_other.
 	FuseExportAllowOtherOn FuseExportAllowOther = "on"
 	// As with on if that works, otherwise as with off.
 	FuseExportAllowOtherAuto FuseExportAllowOther = "auto"
@@ -764,8 +766,8 @@ func (x *BlockExportInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// QueryBlockExports returns all exports, of every type, those that are about to
-// end included.
+// QueryBlockExports returns all exports, of every type, including those that
+// are about to end.
 //
 // QAPI: command query-block-exports (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// BIOSAtaTranslation says how the BIOS of an old PC makes a large disk fit its
+// BIOSAtaTranslation says how the BIOS of an old PC maps a large disk to
 // cylinders, heads and sectors.
 //
 // QAPI: enum BiosAtaTranslation (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BiosAtaTranslation
@@ -125,8 +125,8 @@ type EjectArgs struct {
 // Eject opens the tray of a removable drive and takes its medium out.
 //
 // It succeeds with an empty drive, too. It fails while the guest has locked the
-// tray: the guest is then asked to let go, and a second try may succeed. The
-// event [DeviceTrayMovedEvent] reports when the tray moves.
+// tray: the guest is then asked to unlock it, and a second attempt may succeed.
+// The event [DeviceTrayMovedEvent] reports when the tray moves.
 //
 // The arguments are optional; more than one value is an error.
 //
@@ -148,11 +148,11 @@ type BlockdevOpenTrayArgs struct {
 }
 
 // BlockdevOpenTray opens the tray of a removable drive. The medium stays in it,
-// out of the guest's reach.
+// but the guest cannot access it.
 //
 // If the guest has locked the tray, the method succeeds without having opened
-// it: the guest is asked, and [DeviceTrayMovedEvent] follows if it lets go. It
-// fails for drives that are not removable.
+// it: the guest is asked, and [DeviceTrayMovedEvent] follows if it unlocks the
+// tray. It fails for drives that are not removable.
 //
 // The arguments are optional; more than one value is an error.
 //
@@ -345,9 +345,9 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 }
 
 // PrManagerStatusChangedEvent reports that the connection to a helper for SCSI
-// persistent reservations was lost, or is there again.
+// persistent reservations was lost, or was made again.
 //
-// QEMU goes on trying to connect; requests of the guest fail or wait meanwhile.
+// QEMU keeps trying to connect; requests of the guest fail or wait meanwhile.
 //
 // QAPI: event PR_MANAGER_STATUS_CHANGED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.PR_MANAGER_STATUS_CHANGED
 type PrManagerStatusChangedEvent struct {
@@ -411,9 +411,11 @@ func (c *Client) BlockSetIOThrottle(ctx context.Context, args BlockIOThrottle) e
 
 // BlockLatencyHistogramSetArgs are the arguments of [Client.BlockLatencyHistogramSet].
 type BlockLatencyHistogramSetArgs struct {
-	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev.
+	// The id or QOM path of the device, best the one that [Client.QueryBlock]
+	// returns as qdev.
 	ID string `json:"id"`
-	// Where intervals end, for all kinds of requests that are not given apart.
+	// Where intervals end, for all kinds of requests without boundaries of their
+	// own.
 	Boundaries []uint64 `json:"boundaries,omitzero"`
 	// Where intervals end, for reads.
 	BoundariesRead []uint64 `json:"boundaries-read,omitzero"`

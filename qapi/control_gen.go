@@ -18,7 +18,7 @@ type QMPCapabilitiesArgs struct {
 // QMPCapabilities ends the negotiation that every connection begins with, and
 // enables what is asked for.
 //
-// The connection calls it by itself when it is made; a second call fails with
+// Connecting executes it automatically; a second call fails with
 // CommandNotFound.
 //
 // The arguments are optional; more than one value is an error.
@@ -138,8 +138,8 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	return result, err
 }
 
-// Quit makes QEMU exit at once, without a word to the guest: like pulling the
-// plug.
+// Quit makes QEMU exit at once, without notice to the guest: as if its power
+// was cut.
 //
 // [ShutdownEvent] with the reason host-qmp-quit comes before the reply, in QEMU
 // 5.2 after it; then the connection ends. Use [Client.SystemPowerdown] for

@@ -162,7 +162,7 @@ type QCryptoCipherMode string
 
 // The values of QCryptoCipherMode.
 const (
-	// Each block by itself; hides little.
+	// Each block separately; hides little.
 	QCryptoCipherModeEcb QCryptoCipherMode = "ecb"
 	// Each block is mixed with the one before.
 	QCryptoCipherModeCbc QCryptoCipherMode = "cbc"
@@ -284,7 +284,7 @@ func (x *QCryptoBlockOptionsLUKS) encodeMembers(e *codec.Encoder) {
 }
 
 // QCryptoBlockCreateOptionsLUKS are the options to format a disk with LUKS;
-// what is absent gets a sound default.
+// what is absent gets a good default.
 //
 // It is the variant of [QCryptoBlockCreateOptions] for luks.
 //
@@ -1188,11 +1188,11 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1239,18 +1239,18 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCredsAnon are the properties of credentials that encrypt and
-// prove nothing about either end.
+// ObjectOptionsTLSCredsAnon are the properties of credentials that only
+// encrypt: neither end proves its identity.
 //
 // It is the variant of [ObjectOptions] for tls-creds-anon.
 //
 // QAPI: struct TlsCredsAnonProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1313,11 +1313,11 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsPskProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1387,11 +1387,11 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsX509Properties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`

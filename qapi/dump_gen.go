@@ -79,7 +79,7 @@ type DumpGuestMemoryArgs struct {
 // DumpGuestMemory writes the guest's memory and CPU registers to a file for
 // crash, gdb or WinDbg.
 //
-// The guest stands still meanwhile and goes on afterwards. Without detach it
+// The guest is paused meanwhile and continues afterwards. Without detach it
 // returns when all is written, which can take minutes; with detach it returns
 // at once, [Client.QueryDump] reports the progress and [DumpCompletedEvent] the
 // end. Only one dump can run at a time. A whole dump needs as much space as the

@@ -51,7 +51,7 @@ type SetCPUTopologyArgs struct {
 }
 
 // SetCPUTopology moves a processor of an s390x guest within the topology that
-// the guest sees, or changes its entitlement; the guest is told at once.
+// the guest sees, or changes its entitlement; the guest is informed at once.
 //
 // It needs KVM with support for topology.
 //

@@ -22,10 +22,10 @@ type SetLinkArgs struct {
 	Up bool `json:"up"`
 }
 
-// SetLink plugs the cable of a network card in or pulls it out, as the guest
-// sees it.
+// SetLink plugs in or unplugs the cable of a network card, as the guest sees
+// it.
 //
-// It returns at once, and succeeds also with cards that cannot tell the guest.
+// It returns at once, and succeeds even for cards that cannot notify the guest.
 // It fails with DeviceNotFound if there is no such device.
 //
 // QAPI: command set_link (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.set_link
@@ -37,8 +37,8 @@ func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
 // with [Client.DeviceAdd] and its property netdev.
 //
 // The backend is ready when the method returns, except that stream and
-// vhost-user connect on their own time. File descriptors are passed with
-// [Client.Getfd] before.
+// vhost-user connect later. File descriptors are passed with [Client.Getfd]
+// before.
 //
 // QAPI: command netdev_add (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_add
 func (c *Client) NetdevAdd(ctx context.Context, args Netdev) error {
@@ -53,9 +53,9 @@ type NetdevDelArgs struct {
 
 // NetdevDel removes a network backend.
 //
-// It works even while a card uses it: the guest then sees the link go down for
-// good, as a card cannot be given another backend. It fails with DeviceNotFound
-// if there is no such backend.
+// It works even while a card uses it: the guest then sees the link go down, and
+// it stays down, since a card cannot be given another backend. It fails with
+// DeviceNotFound if there is no such backend.
 //
 // QAPI: command netdev_del (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_del
 func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
@@ -401,7 +401,8 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
-// without privileges. The guest gets out, but no connections come in.
+// without privileges. The guest can connect to the outside, but no connections
+// come in.
 //
 // It is the variant of [Netdev] for user.
 //
@@ -610,7 +611,7 @@ func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevTap are the options of a tap interface of the host, the usual backend
-// for servers. Creating one takes privileges; fd does not.
+// for servers. Creating one needs privileges, except with fd.
 //
 // It is the variant of [Netdev] for tap.
 //
@@ -1983,7 +1984,7 @@ func (NetdevNone) NetClientDriver() NetClientDriver {
 
 func (NetdevNone) encodeNetdev(e *codec.Encoder) {}
 
-// RxState says how a network card treats a sort of packets.
+// RxState says how a network card treats one kind of packets.
 //
 // QAPI: enum RxState (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-net.RxState
 type RxState string
@@ -2008,7 +2009,7 @@ func (e RxState) Known() bool {
 	)
 }
 
-// RxFilterInfo is what a network card is to receive.
+// RxFilterInfo says which packets a network card receives.
 //
 // QAPI: struct RxFilterInfo (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.RxFilterInfo
 type RxFilterInfo struct {
@@ -2083,8 +2084,8 @@ type QueryRxFilterArgs struct {
 // receive: addresses, VLANs and modes. Used to set up the host's side of
 // macvtap to match.
 //
-// Calling it also lets the next [NICRxFilterChangedEvent] through. It fails if
-// the named card is unknown or does not support filters; today virtio-net does.
+// Only after a call is the next [NICRxFilterChangedEvent] sent. It fails if the
+// named card is unknown or does not support filters; today virtio-net does.
 //
 // The arguments are optional; more than one value is an error.
 //
@@ -2098,10 +2099,10 @@ func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) (
 }
 
 // NICRxFilterChangedEvent reports that the guest has changed which packets a
-// network card is to receive.
+// network card receives.
 //
-// Only the first change is reported; further ones are once
-// [Client.QueryRxFilter] has been called.
+// Only the first change is reported; further ones are reported after
+// [Client.QueryRxFilter] was called.
 //
 // QAPI: event NIC_RX_FILTER_CHANGED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
@@ -2173,7 +2174,7 @@ type AnnounceParameters struct {
 // switches learn where the guest is now.
 //
 // It returns at once and the packets follow. It is useful after a failover of
-// host links; after a migration QEMU does it by itself.
+// host links; after a migration QEMU does it automatically.
 //
 // QAPI: command announce-self (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.announce-self
 func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) error {

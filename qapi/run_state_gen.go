@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// RunState is what a machine is doing, or why it stands still.
+// RunState is what a machine is doing, or why it is stopped.
 //
 // QAPI: enum RunState (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.RunState
 type RunState string
@@ -24,9 +24,9 @@ const (
 	RunStateDebug RunState = "debug"
 	// The machine waits for a migration to come in.
 	RunStateInmigrate RunState = "inmigrate"
-	// QEMU or KVM has failed, and the guest cannot go on.
+	// QEMU or KVM has failed, and the guest cannot continue.
 	RunStateInternalError RunState = "internal-error"
-	// A disk has failed and was told to stop the machine; [Client.Cont] tries
+	// A disk has failed that was set to stop the machine; [Client.Cont] tries
 	// again.
 	RunStateIOError RunState = "io-error"
 	// The command [Client.Stop] has stopped it.
@@ -35,7 +35,7 @@ const (
 	RunStatePostmigrate RunState = "postmigrate"
 	// The machine was started with -S and has not run yet.
 	RunStatePrelaunch RunState = "prelaunch"
-	// The end of a migration away: it stands still for the last pages.
+	// The end of an outgoing migration: the machine is stopped for the last pages.
 	RunStateFinishMigrate RunState = "finish-migrate"
 	// A snapshot is being loaded.
 	RunStateRestoreVM RunState = "restore-vm"
@@ -45,15 +45,15 @@ const (
 	RunStateSaveVM RunState = "save-vm"
 	// The guest has shut down, and QEMU was started with -no-shutdown.
 	RunStateShutdown RunState = "shutdown"
-	// The guest sleeps, ACPI S3.
+	// The guest sleeps (ACPI S3).
 	RunStateSuspended RunState = "suspended"
 	// The watchdog has stopped it.
 	RunStateWatchdog RunState = "watchdog"
-	// The guest's kernel has crashed and said so.
+	// The guest's kernel has crashed and reported it.
 	RunStateGuestPanicked RunState = "guest-panicked"
 	// The machine waits for a checkpoint of COLO.
 	RunStateColo RunState = "colo"
-	// The machine waits for its configuration to go on. QEMU 5.2 only.
+	// The machine waits for more configuration (-preconfig). QEMU 5.2 only.
 	//
 	// Deprecated: QEMU removed it in 6.0; use [RunStatePrelaunch].
 	RunStatePreconfig RunState = "preconfig"
@@ -92,7 +92,7 @@ type ShutdownCause string
 const (
 	// The machine was not shut down or reset.
 	ShutdownCauseNone ShutdownCause = "none"
-	// QEMU met an error that it could not get over.
+	// QEMU met an error that it could not handle.
 	ShutdownCauseHostError ShutdownCause = "host-error"
 	// The command [Client.Quit].
 	ShutdownCauseHostQMPQuit ShutdownCause = "host-qmp-quit"
@@ -100,7 +100,7 @@ const (
 	ShutdownCauseHostQMPSystemReset ShutdownCause = "host-qmp-system-reset"
 	// A signal to QEMU, such as SIGTERM.
 	ShutdownCauseHostSignal ShutdownCause = "host-signal"
-	// A person, by the user interface.
+	// A person, with the user interface.
 	ShutdownCauseHostUI ShutdownCause = "host-ui"
 	// The guest shut itself down.
 	ShutdownCauseGuestShutdown ShutdownCause = "guest-shutdown"
@@ -221,8 +221,8 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 }
 
 // PowerdownEvent reports that the guest has been asked to shut down, as by the
-// power button: by [Client.SystemPowerdown], or by the user interface. Whether
-// it does is another matter.
+// power button: by [Client.SystemPowerdown], or by the user interface. It may
+// not do so.
 //
 // QAPI: event POWERDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.POWERDOWN
 type PowerdownEvent struct {
@@ -362,7 +362,7 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendEvent reports that the guest has gone to sleep, ACPI S3. [WakeupEvent]
+// SuspendEvent reports that the guest sleeps now (ACPI S3). [WakeupEvent]
 // follows when it wakes.
 //
 // QAPI: event SUSPEND (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND
@@ -393,8 +393,8 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendDiskEvent reports that the guest hibernates, ACPI S4. [ShutdownEvent]
-// follows, as with any guest that powers off.
+// SuspendDiskEvent reports that the guest hibernates (ACPI S4). [ShutdownEvent]
+// follows, as for any guest that powers off.
 //
 // QAPI: event SUSPEND_DISK (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND_DISK
 type SuspendDiskEvent struct {
@@ -549,7 +549,7 @@ type RebootAction string
 const (
 	// QEMU resets the machine.
 	RebootActionReset RebootAction = "reset"
-	// QEMU takes the reset for a shutdown, like -no-reboot.
+	// QEMU treats the reset as a shutdown, like -no-reboot.
 	RebootActionShutdown RebootAction = "shutdown"
 )
 
@@ -657,7 +657,7 @@ func (c *Client) SetAction(ctx context.Context, args ...SetActionArgs) error {
 // GuestPanickedEvent reports that the guest's kernel has crashed, through a
 // device such as pvpanic or by means of its processors.
 //
-// [ShutdownEvent] or [StopEvent] follows, as [Client.SetAction] has it.
+// [ShutdownEvent] or [StopEvent] follows, as chosen with [Client.SetAction].
 //
 // QAPI: event GUEST_PANICKED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
@@ -1013,14 +1013,14 @@ func (v GuestPanicInformationHyperV) encodeGuestPanicInformation(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// S390CrashReason is why an s390x guest is taken for crashed.
+// S390CrashReason is why QEMU believes that an s390x guest has crashed.
 //
 // QAPI: enum S390CrashReason (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.S390CrashReason
 type S390CrashReason string
 
 // The values of S390CrashReason.
 const (
-	// Nobody knows.
+	// The reason is not known.
 	S390CrashReasonUnknown S390CrashReason = "unknown"
 	// The guest waits for an interrupt that cannot come.
 	S390CrashReasonDisabledWait S390CrashReason = "disabled-wait"
@@ -1056,7 +1056,7 @@ type GuestPanicInformationS390 struct {
 	PswMask uint64 `json:"psw-mask"`
 	// The address in its status word.
 	PswAddr uint64 `json:"psw-addr"`
-	// Why the guest is taken for crashed.
+	// Why QEMU believes that the guest has crashed.
 	Reason S390CrashReason `json:"reason"`
 }
 
@@ -1111,7 +1111,7 @@ func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder)
 type GuestPanicInformationTdx struct {
 	// The code of the error; 0 stands for a panic.
 	ErrorCode uint32 `json:"error-code"`
-	// What the guest says, made printable. Whoever attacks the guest may have
+	// What the guest says, made printable. An attacker of the guest may have
 	// written it.
 	Message string `json:"message"`
 	// The guest address of a page with more, if there is one.
@@ -1291,11 +1291,11 @@ type MemoryFailureAction string
 const (
 	// Nothing: it was not in use, or can wait.
 	MemoryFailureActionIgnore MemoryFailureAction = "ignore"
-	// The guest is told.
+	// The guest is informed.
 	MemoryFailureActionInject MemoryFailureAction = "inject"
 	// Nothing helps; QEMU ends.
 	MemoryFailureActionFatal MemoryFailureAction = "fatal"
-	// The guest was told and could not cope; the machine is reset.
+	// The guest was informed and could not handle it; the machine is reset.
 	MemoryFailureActionReset MemoryFailureAction = "reset"
 )
 
@@ -1314,7 +1314,7 @@ func (e MemoryFailureAction) Known() bool {
 //
 // QAPI: struct MemoryFailureFlags (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.MemoryFailureFlags
 type MemoryFailureFlags struct {
-	// The processor was about to use what is lost.
+	// The processor was about to use the lost memory.
 	ActionRequired bool `json:"action-required"`
 	// The guest was handling an earlier failure.
 	Recursive bool `json:"recursive"`

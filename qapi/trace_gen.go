@@ -92,8 +92,8 @@ type TraceEventSetStateArgs struct {
 	Name string `json:"name"`
 	// True for on.
 	Enable bool `json:"enable"`
-	// Passes over events that have been left out of this QEMU instead of failing.
-	// False if absent.
+	// Ignores events that have been left out of this QEMU instead of failing. False
+	// if absent.
 	IgnoreUnavailable *bool `json:"ignore-unavailable,omitzero"`
 	// The number of a processor, for events that each processor has; all if absent.
 	// QEMU 5.2 to 9.0.

@@ -376,8 +376,8 @@ func (v ExpirePasswordOptionsVNC) encodeExpirePasswordOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// ExpirePassword sets when the password of a VNC or SPICE server ceases to be
-// valid. Connections that exist stay.
+// ExpirePassword sets when the password of a VNC or SPICE server becomes
+// invalid. Existing connections stay.
 //
 // QAPI: command expire_password (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.expire_password
 func (c *Client) ExpirePassword(ctx context.Context, args ExpirePasswordOptions) error {
@@ -437,7 +437,7 @@ func (x ScreendumpArgs) LogValue() slog.Value {
 
 // Screendump saves what a screen shows as a picture.
 //
-// It returns when the file is written, having let the display be redrawn first.
+// It lets the display be redrawn first, and returns when the file is written.
 // An existing file is overwritten. It fails with DeviceNotFound if there is no
 // such device.
 //
@@ -590,7 +590,7 @@ func (e SpiceQueryMouseMode) Known() bool {
 type SpiceInfo struct {
 	// Whether the server runs; if not, most of the rest is absent.
 	Enabled bool `json:"enabled"`
-	// Whether the clients have moved on after a migration.
+	// Whether the clients have moved after a migration.
 	Migrated bool `json:"migrated"`
 	// Address at which the server listens.
 	Host *string `json:"host,omitzero"`
@@ -799,7 +799,7 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 }
 
 // SpiceMigrateCompletedEvent reports that the clients of the SPICE server have
-// moved on to the destination of a migration, so that this QEMU may be ended.
+// moved to the destination of a migration, so that this QEMU may be ended.
 //
 // QAPI: event SPICE_MIGRATE_COMPLETED (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_MIGRATE_COMPLETED
 //
@@ -1336,7 +1336,7 @@ type VNCDisconnectedEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
-	// The client, with the name that it proved if it got so far.
+	// The client, with the name that it proved, if it was authenticated.
 	Client VNCClientInfo `json:"client"`
 }
 
@@ -1610,7 +1610,7 @@ const (
 	QKeyCodeKp8 QKeyCode = "kp_8"
 	// 9 on the number pad.
 	QKeyCodeKp9 QKeyCode = "kp_9"
-	// The extra key beside left Shift on keyboards with 102 keys.
+	// The extra key next to left Shift on keyboards with 102 keys.
 	QKeyCodeLess QKeyCode = "less"
 	// Function key F11.
 	QKeyCodeF11 QKeyCode = "f11"
@@ -1666,7 +1666,7 @@ const (
 	QKeyCodeMetaL QKeyCode = "meta_l"
 	// Right Windows key.
 	QKeyCodeMetaR QKeyCode = "meta_r"
-	// Menu key of PCs, beside right Ctrl.
+	// Menu key of PCs, next to right Ctrl.
 	QKeyCodeCompose QKeyCode = "compose"
 	// Pause and Break.
 	QKeyCodePause QKeyCode = "pause"
@@ -2888,8 +2888,7 @@ func (v DisplayOptionsCocoa) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HotKeyMod are the keys that, held together, make a further key one of QEMU's
-// own.
+// HotKeyMod are the keys that must be held for QEMU's own keyboard shortcuts.
 //
 // QAPI: enum HotKeyMod (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.HotKeyMod
 //
@@ -2970,13 +2969,13 @@ type DisplayType string
 const (
 	// The first that is available of those with a window, otherwise VNC.
 	DisplayTypeDefault DisplayType = "default"
-	// No display; the guest has its graphics card all the same.
+	// No display; the guest still has its graphics card.
 	DisplayTypeNone DisplayType = "none"
 	// A window of GTK. Only in builds with CONFIG_GTK.
 	DisplayTypeGtk DisplayType = "gtk"
 	// A window of SDL. Only in builds with CONFIG_SDL.
 	DisplayTypeSdl DisplayType = "sdl"
-	// OpenGL without a window, to go with VNC or SPICE. Only in builds with
+	// OpenGL without a window, for use with VNC or SPICE. Only in builds with
 	// CONFIG_OPENGL.
 	DisplayTypeEglHeadless DisplayType = "egl-headless"
 	// Text in the terminal; graphics are not shown. Only in builds with
@@ -3187,7 +3186,7 @@ func (DisplayOptionsDefault) encodeDisplayOptions(e *codec.Encoder) {}
 
 // DisplayOptionsNone is the variant of [DisplayOptions] for none.
 //
-// No display; the guest has its graphics card all the same.
+// No display; the guest still has its graphics card.
 type DisplayOptionsNone struct{}
 
 // DisplayType returns [DisplayTypeNone].
@@ -3242,7 +3241,8 @@ func (e DisplayReloadType) Known() bool {
 	)
 }
 
-// DisplayReloadOptionsVNC says what of VNC is loaded again.
+// DisplayReloadOptionsVNC says which part of VNC's configuration is loaded
+// again.
 //
 // It is the variant of [DisplayReloadOptions] for vnc.
 //
@@ -3398,7 +3398,7 @@ func (e DisplayUpdateType) Known() bool {
 	)
 }
 
-// DisplayUpdateOptionsVNC says what of VNC is changed.
+// DisplayUpdateOptionsVNC says which part of VNC's configuration is changed.
 //
 // It is the variant of [DisplayUpdateOptions] for vnc.
 //
@@ -3524,8 +3524,9 @@ func (x DisplayUpdateOptions) LogValue() slog.Value {
 // DisplayUpdate changes the configuration of a display while it runs, such as
 // the addresses at which VNC listens.
 //
-// It returns when the new addresses are in use; clients stay connected. Beware:
-// if an address cannot be used the call fails and the server listens nowhere.
+// It returns when the new addresses are in use; clients stay connected. Take
+// care: if an address cannot be used, the call fails and the server does not
+// listen at all.
 //
 // QAPI: command display-update (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.display-update
 //
@@ -3548,8 +3549,8 @@ type ClientMigrateInfoArgs struct {
 	CertSubject *string `json:"cert-subject,omitzero"`
 }
 
-// ClientMigrateInfo tells the SPICE server where the VM will be after a
-// migration, so that clients connect there by themselves.
+// ClientMigrateInfo informs the SPICE server where the VM will be after a
+// migration, so that clients connect there automatically.
 //
 // Call it before [Client.Migrate]. It needs at least one of port and tls-port,
 // and fails with DeviceNotActive if there is no SPICE server.

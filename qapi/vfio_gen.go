@@ -18,13 +18,13 @@ type QAPIVfioMigrationState string
 
 // The values of QAPIVfioMigrationState.
 const (
-	// The device stands still.
+	// The device is stopped.
 	QAPIVfioMigrationStateStop QAPIVfioMigrationState = "stop"
 	// The device works.
 	QAPIVfioMigrationStateRunning QAPIVfioMigrationState = "running"
-	// The device stands still and its state is read.
+	// The device is stopped and its state is read.
 	QAPIVfioMigrationStateStopCopy QAPIVfioMigrationState = "stop-copy"
-	// The device stands still and its state is written.
+	// The device is stopped and its state is written.
 	QAPIVfioMigrationStateResuming QAPIVfioMigrationState = "resuming"
 	// The device works but sends nothing to other devices.
 	QAPIVfioMigrationStateRunningP2p QAPIVfioMigrationState = "running-p2p"

@@ -241,8 +241,8 @@ type YankArgs struct {
 	Instances []YankInstance `json:"instances"`
 }
 
-// Yank cuts connections that hang, so that QEMU, which may wait for them, goes
-// on.
+// Yank cuts connections that hang, so that QEMU, which may wait for them, can
+// continue.
 //
 // It closes them as if the network had failed: a migration fails, an NBD node
 // returns errors and does not reconnect, a character device is disconnected.
