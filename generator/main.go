@@ -2,8 +2,8 @@
 //
 //	go run github.com/goqapi/goqapi/generator -schema qapi/qapi-schema.json -package qapi -out ./qapi
 //
-// Several schemas, the oldest first, give bindings for all of them. With -known the QEMU
-// releases that this module knows and that are older come before them.
+// Several schemas, the oldest first, give bindings for all of them. With -known, the
+// bindings are also for the older QEMU releases that this module knows.
 package main
 
 import (

@@ -36,7 +36,7 @@ func (x *KVMInfo) decode(d *codec.Decoder) {
 //
 // QAPI: command query-kvm (accelerator.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-kvm
 //
-// Deprecated: QEMU means to remove it; use [Client.QueryAccelerators].
+// Deprecated: QEMU plans to remove it; use [Client.QueryAccelerators].
 func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 	var result KVMInfo
 	err := bind.Execute(ctx, c.conn, "query-kvm", result.decode)
@@ -81,7 +81,7 @@ const (
 	AcceleratorXen Accelerator = "xen"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Accelerator) Known() bool {
 	return oneOf(
 		e,

@@ -66,7 +66,7 @@ const (
 	ACPISlotTypeCPU ACPISlotType = "CPU"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ACPISlotType) Known() bool {
 	return oneOf(
 		e,
@@ -132,7 +132,8 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 //
 // QAPI: event ACPI_DEVICE_OST (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The slot and what the guest said of it.
 	Info ACPIOSTInfo `json:"info"`
@@ -165,8 +166,8 @@ func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnACPIDeviceOst(f func(ACPIDeviceOstEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -1180,7 +1180,7 @@ const (
 	AudioFormatF32 AudioFormat = "f32"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e AudioFormat) Known() bool {
 	return oneOf(
 		e,
@@ -1231,7 +1231,7 @@ const (
 	AudiodevDriverWav AudiodevDriver = "wav"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e AudiodevDriver) Known() bool {
 	return oneOf(
 		e,
@@ -1270,8 +1270,8 @@ type Audiodev struct {
 	TimerPeriod *uint32 `json:"timer-period,omitzero"`
 }
 
-// AudiodevVariant is what Audiodev.Driver can hold: the types that [Audiodev]
-// lists.
+// AudiodevVariant is what Audiodev.Driver can hold: the types that the comment
+// of [Audiodev] lists.
 type AudiodevVariant interface {
 	// AudiodevDriver returns the tag of the variant.
 	AudiodevDriver() AudiodevDriver

@@ -21,7 +21,7 @@ const (
 	QAuthZListPolicyAllow QAuthZListPolicy = "allow"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QAuthZListPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -43,7 +43,7 @@ const (
 	QAuthZListFormatGlob QAuthZListFormat = "glob"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QAuthZListFormat) Known() bool {
 	return oneOf(
 		e,

@@ -12,13 +12,13 @@ import (
 //
 //	reset, err := qapi.Await(ctx, c, c.SystemReset, func(e qapi.ResetEvent) bool { return !e.Guest })
 //
-// It subscribes before it calls do, so that an event that comes before do returns is not
-// missed, and returns the first event for which match is true. A nil do does nothing, a nil
-// match takes any event. An error of do is returned as it is.
+// It subscribes before it calls do, so that no event is missed that comes before do
+// returns. It returns the first event for which match returns true. A nil do does nothing,
+// a nil match accepts any event. An error of do is returned as it is.
 //
-// If events were lost while it waited, the one awaited may be among them: then the error is or
-// wraps a [*qmp.GapError] or a [*qmp.OverflowError], and only a query can show whether what was
-// awaited has happened. ctx should have a limit, since some events never come.
+// If events were lost while it waited, the awaited event may be among them. The error then is
+// or wraps a [*qmp.GapError] or a [*qmp.OverflowError], and only a query can show what has
+// happened. ctx should have a limit, since some events never come.
 func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(context.Context) error, match func(E) bool) (E, error) {
 	events := Subscribe[E, P](c)
 	defer events.Close()
@@ -42,9 +42,9 @@ func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(con
 //
 //	for e, err := range qapi.Events[qapi.BlockIOErrorEvent](ctx, c) {
 //
-// It is [Subscribe] for a loop: the subscription is closed when the loop or ctx ends.
-// Errors are those of [qmp.Stream.All]: the loop goes on after lost events, and the end
-// of ctx or of the connection is its last error. It can be ranged over once.
+// It is like [Subscribe], for a loop: the subscription is closed when the loop or ctx
+// ends. Errors are those of [qmp.Stream.All]: the loop goes on after lost events, and
+// the end of ctx or of the connection is its last error. It can be ranged over once.
 func Events[E any, P eventPointer[E]](ctx context.Context, c *Client, opts ...qmp.SubscribeOption) iter.Seq2[E, error] {
 	events := Subscribe[E, P](c, opts...)
 	unused := context.AfterFunc(ctx, events.Close)

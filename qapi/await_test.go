@@ -39,7 +39,7 @@ func TestAwait(t *testing.T) {
 	assert.Equal(t, refused, err)
 }
 
-// The error of Await has the reason and the name of the event.
+// The error of Await contains the reason and the name of the event.
 func TestAwaitEnds(t *testing.T) {
 	srv, c := dialFake(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,8 +12,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// answering is a connection to a server that gives the same reply to whatever
-// it reads, and allocates nothing for it.
+// answering returns a connection to a server that sends the same reply to whatever it
+// reads, and allocates nothing for that.
 func answering(b testing.TB, reply string) *qapi.Client {
 	b.Helper()
 	client, server := net.Pipe()

@@ -76,8 +76,8 @@ type ImageInfoSpecificQCow2Encryption struct {
 }
 
 // ImageInfoSpecificQCow2EncryptionVariant is what
-// ImageInfoSpecificQCow2Encryption.Format can hold: the types that
-// [ImageInfoSpecificQCow2Encryption] lists.
+// ImageInfoSpecificQCow2Encryption.Format can hold: the types that the comment
+// of [ImageInfoSpecificQCow2Encryption] lists.
 type ImageInfoSpecificQCow2EncryptionVariant interface {
 	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
@@ -515,7 +515,7 @@ const (
 	ImageInfoSpecificKindFile ImageInfoSpecificKind = "file"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ImageInfoSpecificKind) Known() bool {
 	return oneOf(
 		e,
@@ -540,7 +540,7 @@ type ImageInfoSpecific struct {
 }
 
 // ImageInfoSpecificVariant is what ImageInfoSpecific.Type can hold: the types
-// that [ImageInfoSpecific] lists.
+// that the comment of [ImageInfoSpecific] lists.
 type ImageInfoSpecificVariant interface {
 	// ImageInfoSpecificKind returns the tag of the variant.
 	ImageInfoSpecificKind() ImageInfoSpecificKind
@@ -689,13 +689,13 @@ type BlockLimitsInfo struct {
 	RequestAlignment uint32 `json:"request-alignment"`
 	// The most that one discard may cover, in bytes; no limit if absent.
 	MaxDiscard *uint64 `json:"max-discard,omitzero"`
-	// What discards had best be multiples of, in bytes; request-alignment if
+	// What discards should best be multiples of, in bytes; request-alignment if
 	// absent.
 	DiscardAlignment *uint32 `json:"discard-alignment,omitzero"`
 	// The most that one write of zeros may cover, in bytes; no limit if absent.
 	MaxWriteZeroes *uint64 `json:"max-write-zeroes,omitzero"`
-	// What writes of zeros had best be multiples of, in bytes; request-alignment if
-	// absent.
+	// What writes of zeros should best be multiples of, in bytes; request-alignment
+	// if absent.
 	WriteZeroesAlignment *uint32 `json:"write-zeroes-alignment,omitzero"`
 	// The length of a request that is best, in bytes; no preference if absent.
 	OptTransfer *uint32 `json:"opt-transfer,omitzero"`
@@ -777,7 +777,7 @@ type ImageInfo struct {
 	// The backing file's name made complete, so that it can be opened.
 	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
 	// The recorded format of the backing file. Not recording it is a security risk,
-	// as the guest could then make a raw image look like another format.
+	// since the guest could then make a raw image look like another format.
 	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
 	// The snapshots inside the image.
 	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
@@ -898,7 +898,7 @@ type BlockGraphInfo struct {
 	// The backing file's name made complete, so that it can be opened.
 	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
 	// The recorded format of the backing file. Not recording it is a security risk,
-	// as the guest could then make a raw image look like another format.
+	// since the guest could then make a raw image look like another format.
 	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
 	// The snapshots inside the image.
 	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
@@ -1258,11 +1258,11 @@ const (
 	BlockDeviceIOStatusOk BlockDeviceIOStatus = "ok"
 	// A read or write failed.
 	BlockDeviceIOStatusFailed BlockDeviceIOStatus = "failed"
-	// A write failed as storage was full.
+	// A write failed because storage was full.
 	BlockDeviceIOStatusNospace BlockDeviceIOStatus = "nospace"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockDeviceIOStatus) Known() bool {
 	return oneOf(
 		e,
@@ -1337,7 +1337,7 @@ const (
 	Qcow2BitmapInfoFlagsAuto Qcow2BitmapInfoFlags = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2BitmapInfoFlags) Known() bool {
 	return oneOf(
 		e,
@@ -1489,14 +1489,14 @@ type QueryBlockArgs struct {
 	Flat *bool `json:"flat,omitzero"`
 }
 
-// QueryBlock returns the drives of the guest's devices, those with an empty
-// tray included, and drives that no device uses yet.
+// QueryBlock returns the drives of the guest's devices, including those with an
+// empty tray, and drives that no device uses yet.
 //
 // A drive is seen from the device's side here; [Client.QueryNamedBlockNodes]
 // lists every node of the graph. Filters that jobs have put in by themselves
 // are skipped.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-block (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block
 func (c *Client) QueryBlock(ctx context.Context, args ...QueryBlockArgs) ([]BlockInfo, error) {
@@ -1538,11 +1538,11 @@ type BlockDeviceTimedStats struct {
 	MaxFlushLatencyNs int64 `json:"max_flush_latency_ns"`
 	// The average flush.
 	AvgFlushLatencyNs int64 `json:"avg_flush_latency_ns"`
-	// How many reads were under way on average.
+	// How many reads were in progress on average.
 	AvgRdQueueDepth float64 `json:"avg_rd_queue_depth"`
-	// How many writes were under way on average.
+	// How many writes were in progress on average.
 	AvgWrQueueDepth float64 `json:"avg_wr_queue_depth"`
-	// How many zone appends were under way on average. QEMU 8.1 and later.
+	// How many zone appends were in progress on average. QEMU 8.1 and later.
 	AvgZoneAppendQueueDepth float64 `json:"avg_zone_append_queue_depth"`
 }
 
@@ -1611,7 +1611,7 @@ type BlockDeviceStats struct {
 	// Completed discards.
 	UnmapOperations int64 `json:"unmap_operations"`
 	// The duration of all reads together, in nanoseconds. It may exceed the time
-	// elapsed, as reads overlap.
+	// elapsed, since reads overlap.
 	RdTotalTimeNs int64 `json:"rd_total_time_ns"`
 	// The duration of all writes together, in nanoseconds.
 	WrTotalTimeNs int64 `json:"wr_total_time_ns"`
@@ -1633,7 +1633,7 @@ type BlockDeviceStats struct {
 	ZoneAppendMerged int64 `json:"zone_append_merged"`
 	// Discards that became part of another one.
 	UnmapMerged int64 `json:"unmap_merged"`
-	// How long the last request is ago, in nanoseconds. Absent if there was none.
+	// The time since the last request, in nanoseconds. Absent if there was none.
 	IdleTimeNs *int64 `json:"idle_time_ns,omitzero"`
 	// Reads that failed.
 	FailedRdOperations int64 `json:"failed_rd_operations"`
@@ -1645,15 +1645,15 @@ type BlockDeviceStats struct {
 	FailedFlushOperations int64 `json:"failed_flush_operations"`
 	// Discards that failed.
 	FailedUnmapOperations int64 `json:"failed_unmap_operations"`
-	// Reads refused, as they made no sense, such as those beyond the end.
+	// Reads refused because they were invalid, such as those beyond the end.
 	InvalidRdOperations int64 `json:"invalid_rd_operations"`
-	// Writes refused, as they made no sense.
+	// Writes refused because they were invalid.
 	InvalidWrOperations int64 `json:"invalid_wr_operations"`
-	// Zone appends refused, as they made no sense. QEMU 8.1 and later.
+	// Zone appends refused because they were invalid. QEMU 8.1 and later.
 	InvalidZoneAppendOperations int64 `json:"invalid_zone_append_operations"`
-	// Flushes refused. There are none, as a flush is always valid.
+	// Flushes refused: always 0, since a flush is always valid.
 	InvalidFlushOperations int64 `json:"invalid_flush_operations"`
-	// Discards refused, as they made no sense.
+	// Discards refused because they were invalid.
 	InvalidUnmapOperations int64 `json:"invalid_unmap_operations"`
 	// Whether refused requests count for idle_time_ns.
 	AccountInvalid bool `json:"account_invalid"`
@@ -1893,7 +1893,7 @@ type BlockStatsSpecific struct {
 }
 
 // BlockStatsSpecificVariant is what BlockStatsSpecific.Driver can hold: the
-// types that [BlockStatsSpecific] lists.
+// types that the comment of [BlockStatsSpecific] lists.
 type BlockStatsSpecificVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -2779,7 +2779,7 @@ type QueryBlockstatsArgs struct {
 // The counters start at zero with the machine and only grow; take differences
 // for rates.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-blockstats (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-blockstats
 func (c *Client) QueryBlockstats(ctx context.Context, args ...QueryBlockstatsArgs) ([]BlockStats, error) {
@@ -2799,21 +2799,21 @@ type BlockdevOnError string
 const (
 	// Passes the error on: to the guest, or in a job so that the job fails.
 	BlockdevOnErrorReport BlockdevOnError = "report"
-	// Goes on as if nothing had happened; only an event reports it, and a guest
-	// takes the request for done. Backup, mirror and commit try again later; a
-	// stream leaves the part out and fails at its end.
+	// Continues as if nothing had happened; only an event reports it, and a guest
+	// believes that the request was executed. Backup, mirror and commit try again
+	// later; a stream leaves the part out and fails at its end.
 	BlockdevOnErrorIgnore BlockdevOnError = "ignore"
 	// Stops if storage is full, and otherwise reports the error.
 	BlockdevOnErrorEnospc BlockdevOnError = "enospc"
-	// Stops the machine, or pauses the job, until somebody has helped and resumes
-	// it.
+	// Stops the machine, or pauses the job, until somebody has removed the cause
+	// and resumes it.
 	BlockdevOnErrorStop BlockdevOnError = "stop"
 	// Like enospc for jobs and for writes of devices, like report for reads of
 	// devices.
 	BlockdevOnErrorAuto BlockdevOnError = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevOnError) Known() bool {
 	return oneOf(
 		e,
@@ -2837,18 +2837,18 @@ const (
 	MirrorSyncModeTop MirrorSyncMode = "top"
 	// All of the disk.
 	MirrorSyncModeFull MirrorSyncMode = "full"
-	// Nothing to begin with; mirrors copy new writes, and backups the old data that
+	// Nothing at the start; mirrors copy new writes, and backups the old data that
 	// new writes overwrite.
 	MirrorSyncModeNone MirrorSyncMode = "none"
 	// What a dirty bitmap has marked; the bitmap is cleared if the job succeeds.
 	// For backups.
 	MirrorSyncModeIncremental MirrorSyncMode = "incremental"
-	// What a dirty bitmap has marked; what becomes of it is chosen apart, with
-	// bitmap-mode. For backups.
+	// What a dirty bitmap has marked; bitmap-mode says what happens to the bitmap.
+	// For backups.
 	MirrorSyncModeBitmap MirrorSyncMode = "bitmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MirrorSyncMode) Known() bool {
 	return oneOf(
 		e,
@@ -2860,7 +2860,7 @@ func (e MirrorSyncMode) Known() bool {
 	)
 }
 
-// BitmapSyncMode says what becomes of the dirty bitmap that a backup uses.
+// BitmapSyncMode says what happens to the dirty bitmap that a backup uses.
 //
 // QAPI: enum BitmapSyncMode (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BitmapSyncMode
 type BitmapSyncMode string
@@ -2873,11 +2873,11 @@ const (
 	// The bitmap stays unchanged, so that the backup is a differential one.
 	BitmapSyncModeNever BitmapSyncMode = "never"
 	// The bitmap is cleared of what was copied even if the job fails, so that the
-	// next try need not begin again.
+	// next attempt need not copy it again.
 	BitmapSyncModeAlways BitmapSyncMode = "always"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BitmapSyncMode) Known() bool {
 	return oneOf(
 		e,
@@ -2897,12 +2897,12 @@ const (
 	// Later, by the job. The guest is not slowed down, but the job may never catch
 	// up.
 	MirrorCopyModeBackground MirrorCopyMode = "background"
-	// Each write goes to source and target before the guest is told that it is
-	// done; the job surely catches up.
+	// Each write goes to source and target before the guest learns that it is done;
+	// the job certainly catches up.
 	MirrorCopyModeWriteBlocking MirrorCopyMode = "write-blocking"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MirrorCopyMode) Known() bool {
 	return oneOf(
 		e,
@@ -2919,7 +2919,7 @@ func (e MirrorCopyMode) Known() bool {
 //
 // QEMU 8.2 and later.
 type BlockJobInfoMirror struct {
-	// Whether source and target are equal and stay so, as writes go to both.
+	// Whether source and target are equal and stay equal, since writes go to both.
 	// Requires write-blocking.
 	ActivelySynced bool `json:"actively-synced"`
 }
@@ -2976,7 +2976,7 @@ type BlockJobInfo struct {
 	// How far the job has got. The job is done when this equals len, but the job
 	// goes on if it is a mirror.
 	Offset int64 `json:"offset"`
-	// Whether the job is working right now, or waiting.
+	// Whether the job is working at this moment, and not waiting.
 	Busy bool `json:"busy"`
 	// Whether the job is paused, or about to be.
 	Paused bool `json:"paused"`
@@ -2997,8 +2997,8 @@ type BlockJobInfo struct {
 	Error *string `json:"error,omitzero"`
 }
 
-// BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that
-// [BlockJobInfo] lists.
+// BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that the
+// comment of [BlockJobInfo] lists.
 type BlockJobInfoVariant interface {
 	// JobType returns the tag of the variant.
 	JobType() JobType
@@ -3271,8 +3271,8 @@ type BlockResizeArgs struct {
 	Device *string `json:"device,omitzero"`
 	// The node to resize, usually the format node, such as that of a qcow2 image.
 	NodeName *string `json:"node-name,omitzero"`
-	// The new size in bytes, as the guest sees it. qcow2 wants a multiple of 512;
-	// raw files are seen rounded up to one.
+	// The new size in bytes, as the guest sees it. qcow2 needs a multiple of 512;
+	// for raw files the guest sees the size rounded up to one.
 	Size int64 `json:"size"`
 }
 
@@ -3280,9 +3280,9 @@ type BlockResizeArgs struct {
 // informs the guest where its device can.
 //
 // It returns when the image has its new size. Making a disk smaller cuts its
-// end off, data and all; not every format can. The guest's partitions and file
-// systems stay as they were. It fails while a job uses the node in a way that
-// forbids it.
+// end off, with the data there; not every format can do it. The guest's
+// partitions and file systems stay as they were. It fails while a job uses the
+// node in a way that forbids it.
 //
 // QAPI: command block_resize (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block_resize
 func (c *Client) BlockResize(ctx context.Context, args BlockResizeArgs) error {
@@ -3302,7 +3302,7 @@ const (
 	NewImageModeAbsolutePaths NewImageMode = "absolute-paths"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NewImageMode) Known() bool {
 	return oneOf(
 		e,
@@ -3397,7 +3397,7 @@ type DriveBackup struct {
 	// The name of a dirty bitmap of the device's node. Required for bitmap and
 	// incremental.
 	Bitmap *string `json:"bitmap,omitzero"`
-	// What becomes of the dirty bitmap. Required with a bitmap, except that
+	// What happens to the dirty bitmap. Required with a bitmap, except that
 	// incremental implies on-success.
 	BitmapMode *BitmapSyncMode `json:"bitmap-mode,omitzero"`
 	// Compresses the data if the target's format can. False if absent.
@@ -3419,8 +3419,8 @@ type DriveBackup struct {
 	// The name of the filter node that the job puts above the source while it runs.
 	// QEMU picks a name if absent.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Discards what has been copied from the source. It is for sources that only
-	// live for the backup, such as a temporary image behind a fleecing filter.
+	// Discards what has been copied from the source. It is for sources that exist
+	// only for the backup, such as a temporary image behind a fleecing filter.
 	// False if absent. QEMU 9.1 and later.
 	DiscardSource *bool `json:"discard-source,omitzero"`
 	// Options for tuning. QEMU 6.0 and later. Unstable: QEMU may change or remove
@@ -3469,7 +3469,7 @@ type BlockdevBackup struct {
 	// The name of a dirty bitmap of the device's node. Required for bitmap and
 	// incremental.
 	Bitmap *string `json:"bitmap,omitzero"`
-	// What becomes of the dirty bitmap. Required with a bitmap, except that
+	// What happens to the dirty bitmap. Required with a bitmap, except that
 	// incremental implies on-success.
 	BitmapMode *BitmapSyncMode `json:"bitmap-mode,omitzero"`
 	// Compresses the data if the target's format can. False if absent.
@@ -3491,8 +3491,8 @@ type BlockdevBackup struct {
 	// The name of the filter node that the job puts above the source while it runs.
 	// QEMU picks a name if absent.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Discards what has been copied from the source. It is for sources that only
-	// live for the backup, such as a temporary image behind a fleecing filter.
+	// Discards what has been copied from the source. It is for sources that exist
+	// only for the backup, such as a temporary image behind a fleecing filter.
 	// False if absent. QEMU 9.1 and later.
 	DiscardSource *bool `json:"discard-source,omitzero"`
 	// Options for tuning. QEMU 6.0 and later. Unstable: QEMU may change or remove
@@ -3521,8 +3521,8 @@ func (x BlockdevBackup) LogValue() slog.Value {
 // file on top, and new writes go there.
 //
 // It returns when the guest writes to the overlay. The guest's data on disk are
-// as after a power failure, unless guest-fsfreeze-freeze came before. To take
-// snapshots of several disks at one moment, use [Client.Transaction]. With
+// as after a power failure, unless guest-fsfreeze-freeze was called before. To
+// take snapshots of several disks at one moment, use [Client.Transaction]. With
 // [Client.BlockdevCreate], [Client.BlockdevAdd] and [Client.BlockdevSnapshot]
 // there is more control over the overlay. If no device uses the node, the
 // overlay is gone again at once, since nothing uses it, and the node stays
@@ -3575,8 +3575,8 @@ func (x ChangeBackingFileArgs) LogValue() slog.Value {
 }
 
 // ChangeBackingFile changes the name of the backing file that is recorded
-// inside an image. The running machine's graph stays as it is; it matters when
-// the image is opened next.
+// inside an image. The running machine's graph stays as it is; the name matters
+// when the image is opened next.
 //
 // Wrong names make an image unusable or, worse, silently change its contents:
 // QEMU does not check that the file is the same.
@@ -3599,7 +3599,7 @@ type BlockCommitArgs struct {
 	// The file name of the image that receives the data. It must be written exactly
 	// as in the overlay; base-node is safer.
 	//
-	// Deprecated: QEMU means to remove it; use BaseNode.
+	// Deprecated: QEMU plans to remove it; use BaseNode.
 	Base *string `json:"base,omitzero"`
 	// The uppermost node whose data are written down. The topmost image if neither
 	// this nor top is given.
@@ -3607,11 +3607,11 @@ type BlockCommitArgs struct {
 	// The file name of the uppermost image whose data are written down; top-node is
 	// safer.
 	//
-	// Deprecated: QEMU means to remove it; use TopNode.
+	// Deprecated: QEMU plans to remove it; use TopNode.
 	Top *string `json:"top,omitzero"`
 	// The name that is recorded as backing file in the image above top. The base's
-	// own name if absent. It is not allowed when top is the topmost image, as there
-	// is nothing above.
+	// own name if absent. It is not allowed when top is the topmost image, since
+	// there is nothing above.
 	BackingFile *string `json:"backing-file,omitzero"`
 	// Records raw as the backing format where it would be the name of a protocol,
 	// such as file or nbd. False if absent. QEMU 9.0 and later.
@@ -3652,9 +3652,9 @@ func (x BlockCommitArgs) LogValue() slog.Value {
 //
 // It returns when the job has started. When the topmost image that the guest
 // writes to is among the overlays, the job does not end by itself: it becomes
-// ready ([BlockJobReadyEvent]) and keeps both in step until
+// ready ([BlockJobReadyEvent]) and keeps both up to date until
 // [Client.JobComplete] switches the guest over to the base, or
-// [Client.JobCancel] gives up. Otherwise it ends when all is copied, with
+// [Client.JobCancel] ends the job. Otherwise it ends when all is copied, with
 // [BlockJobCompletedEvent]. The base grows if it is smaller than the top.
 // Images that are dropped are stale afterwards and should be deleted; other
 // images that have them or the base as backing files are ruined.
@@ -3673,13 +3673,13 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 //
 // QAPI: command drive-backup (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.drive-backup
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 	return c.conn.Execute(ctx, "drive-backup", args, nil)
 }
 
 // BlockdevBackup starts a job that copies a disk as it is at this moment to
-// another node, while the guest goes on writing.
+// another node, while the guest continues to write.
 //
 // Before the guest overwrites anything that is not copied yet, the old data go
 // to the target first; a slow target thus slows the guest's writes down. The
@@ -3695,16 +3695,16 @@ func (c *Client) BlockdevBackup(ctx context.Context, args BlockdevBackup) error 
 
 // QueryNamedBlockNodesArgs are the arguments of [Client.QueryNamedBlockNodes].
 type QueryNamedBlockNodesArgs struct {
-	// Leaves the backing images out of each node's image. As every image of a chain
-	// is a node of its own, nothing is lost, and the answer no longer grows with
-	// the square of the chain's length. False if absent.
+	// Leaves the backing images out of each node's image. Since every image of a
+	// chain is a node of its own, nothing is lost, and the answer no longer grows
+	// with the square of the chain's length. False if absent.
 	Flat *bool `json:"flat,omitzero"`
 }
 
 // QueryNamedBlockNodes returns all nodes of the block graph that have a name,
-// QEMU's own with generated names (#block123) included.
+// including QEMU's own with generated names (#block123).
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-named-block-nodes (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-named-block-nodes
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args ...QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
@@ -3730,7 +3730,7 @@ const (
 	XDbgBlockGraphNodeTypeBlockDriver XDbgBlockGraphNodeType = "block-driver"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e XDbgBlockGraphNodeType) Known() bool {
 	return oneOf(
 		e,
@@ -3744,9 +3744,9 @@ func (e XDbgBlockGraphNodeType) Known() bool {
 //
 // QAPI: struct XDbgBlockGraphNode (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraphNode
 type XDbgBlockGraphNode struct {
-	// A number for the edges to refer to, good for this one answer.
+	// A number for the edges to refer to, valid only in this answer.
 	ID uint64 `json:"id"`
-	// What sort of thing the vertex is.
+	// What kind of thing the vertex is.
 	Type XDbgBlockGraphNodeType `json:"type"`
 	// The name of the vertex: a node name, a job's id, or that of a device.
 	Name string `json:"name"`
@@ -3788,7 +3788,7 @@ const (
 	BlockPermissionGraphMod BlockPermission = "graph-mod"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockPermission) Known() bool {
 	return oneOf(
 		e,
@@ -4018,7 +4018,7 @@ type BlockDirtyBitmapMerge struct {
 	// The name of the bitmap that is changed.
 	Target string `json:"target"`
 	// The bitmaps to add: a name for those of the same node, or node and name. At
-	// least one, as QEMU 7.2, 10.0 and 11.1 crash without.
+	// least one, since QEMU 7.2, 10.0 and 11.1 crash without any.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
@@ -4124,7 +4124,7 @@ func (c *Client) BlockDirtyBitmapEnable(ctx context.Context, args BlockDirtyBitm
 // BlockDirtyBitmapDisable stops a dirty bitmap from recording further writes.
 // What it has recorded stays.
 //
-// It returns at once. Exports and merges want a bitmap that no longer changes.
+// It returns at once. Exports and merges need a bitmap that no longer changes.
 // It fails while a job or an export uses the bitmap.
 //
 // QAPI: command block-dirty-bitmap-disable (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-disable
@@ -4136,8 +4136,8 @@ func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBit
 // others. The others stay as they are.
 //
 // If one cannot be merged, the target stays unchanged, too. The bitmaps need
-// nodes of the same size; their granularities may differ. Without any to add,
-// QEMU 7.2, 10.0 and 11.1 crash.
+// nodes of the same size; their granularities may differ. If there are none to
+// add, QEMU 7.2, 10.0 and 11.1 crash.
 //
 // QAPI: command block-dirty-bitmap-merge (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-merge
 func (c *Client) BlockDirtyBitmapMerge(ctx context.Context, args BlockDirtyBitmapMerge) error {
@@ -4244,10 +4244,10 @@ func (x BlockdevMirrorArgs) LogValue() slog.Value {
 // ([BlockJobReadyEvent]) when the copy has caught up; from then on
 // [Client.JobComplete] switches the guest over to the target, and
 // [Client.BlockJobCancel] without force ends the job with a copy of that moment
-// and leaves the guest where it is. Until one of them comes, the job runs on.
-// [BlockJobCompletedEvent] or [BlockJobCancelledEvent] follows. The target must
-// not be in use, and must be exactly as large as the source: otherwise the job
-// fails.
+// and leaves the guest where it is. Until one of these is called, the job
+// continues. [BlockJobCompletedEvent] or [BlockJobCancelledEvent] follows. The
+// target must not be in use, and must be exactly as large as the source:
+// otherwise the job fails.
 //
 // QAPI: command blockdev-mirror (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-mirror
 func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) error {
@@ -4262,11 +4262,11 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 type BlockIOThrottle struct {
 	// The name of the drive, as given with -drive.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev:
-	// the id of a virtio-blk-pci device does not do, as the drive belongs to its
-	// child virtio-backend. Either this or device, not both.
+	// the id of a virtio-blk-pci device is not accepted, since the drive belongs to
+	// its child virtio-backend. Either this or device, not both.
 	ID *string `json:"id,omitzero"`
 	// The limit of reads and writes together, in bytes per second.
 	BPS int64 `json:"bps"`
@@ -4605,8 +4605,8 @@ func (x BlockStreamArgs) LogValue() slog.Value {
 // BlockStream starts a job that copies data of backing images up into the image
 // above them, and then drops these backing images from the chain.
 //
-// The guest goes on with the same topmost image. The method returns when the
-// job has started; the job ends by itself when all is copied, with
+// The guest continues to use the same topmost image. The method returns when
+// the job has started; the job ends by itself when all is copied, with
 // [BlockJobCompletedEvent]. If it is cancelled, the chain stays as it was, and
 // what was copied need not be copied again.
 //
@@ -4639,16 +4639,16 @@ func (c *Client) BlockJobSetSpeed(ctx context.Context, args BlockJobSetSpeedArgs
 type BlockJobCancelArgs struct {
 	// The id of the job.
 	Device string `json:"device"`
-	// Gives up a mirror that is ready, too, with [BlockJobCancelledEvent]; and
-	// cancels a job although it is paused, which otherwise fails. False if absent.
+	// Also cancels a mirror that is ready, with [BlockJobCancelledEvent], and a job
+	// that is paused, which otherwise fails. False if absent.
 	Force *bool `json:"force,omitzero"`
 }
 
-// BlockJobCancel tells a block job to stop.
+// BlockJobCancel makes a block job stop.
 //
 // It returns at once; [BlockJobCancelledEvent] follows when the job has
 // stopped, which may take long if a request hangs. A mirror that is ready ends
-// in good order instead, with [BlockJobCompletedEvent]: the target is then a
+// with success instead, with [BlockJobCompletedEvent]: the target is then a
 // copy of that moment and the guest stays on the source. It fails with
 // DeviceNotActive if there is no such job.
 //
@@ -4671,7 +4671,7 @@ type BlockJobPauseArgs struct {
 //
 // QAPI: command block-job-pause (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-pause
 //
-// Deprecated: QEMU means to remove it; use [Client.JobPause].
+// Deprecated: QEMU plans to remove it; use [Client.JobPause].
 func (c *Client) BlockJobPause(ctx context.Context, args BlockJobPauseArgs) error {
 	return c.conn.Execute(ctx, "block-job-pause", args, nil)
 }
@@ -4682,14 +4682,14 @@ type BlockJobResumeArgs struct {
 	Device string `json:"device"`
 }
 
-// BlockJobResume lets a block job go on that was paused by
+// BlockJobResume continues a block job that was paused by
 // [Client.BlockJobPause] or by an error.
 //
 // [Client.JobResume] does the same. It fails if the job is not paused.
 //
 // QAPI: command block-job-resume (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-resume
 //
-// Deprecated: QEMU means to remove it; use [Client.JobResume].
+// Deprecated: QEMU plans to remove it; use [Client.JobResume].
 func (c *Client) BlockJobResume(ctx context.Context, args BlockJobResumeArgs) error {
 	return c.conn.Execute(ctx, "block-job-resume", args, nil)
 }
@@ -4700,8 +4700,8 @@ type BlockJobCompleteArgs struct {
 	Device string `json:"device"`
 }
 
-// BlockJobComplete tells a block job that is ready to finish its work: the
-// guest goes over to the target of a mirror, or the base of a commit.
+// BlockJobComplete makes a block job that is ready finish its work: the guest
+// switches to the target of a mirror, or to the base of a commit.
 //
 // It returns at once and [BlockJobCompletedEvent] follows. It fails if the job
 // is not ready, which [BlockJobReadyEvent] announces. [Client.JobComplete] does
@@ -4709,7 +4709,7 @@ type BlockJobCompleteArgs struct {
 //
 // QAPI: command block-job-complete (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-complete
 //
-// Deprecated: QEMU means to remove it; use [Client.JobComplete].
+// Deprecated: QEMU plans to remove it; use [Client.JobComplete].
 func (c *Client) BlockJobComplete(ctx context.Context, args BlockJobCompleteArgs) error {
 	return c.conn.Execute(ctx, "block-job-complete", args, nil)
 }
@@ -4727,7 +4727,7 @@ type BlockJobDismissArgs struct {
 //
 // QAPI: command block-job-dismiss (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-dismiss
 //
-// Deprecated: QEMU means to remove it; use [Client.JobDismiss].
+// Deprecated: QEMU plans to remove it; use [Client.JobDismiss].
 func (c *Client) BlockJobDismiss(ctx context.Context, args BlockJobDismissArgs) error {
 	return c.conn.Execute(ctx, "block-job-dismiss", args, nil)
 }
@@ -4747,7 +4747,7 @@ type BlockJobFinalizeArgs struct {
 //
 // QAPI: command block-job-finalize (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-finalize
 //
-// Deprecated: QEMU means to remove it; use [Client.JobFinalize].
+// Deprecated: QEMU plans to remove it; use [Client.JobFinalize].
 func (c *Client) BlockJobFinalize(ctx context.Context, args BlockJobFinalizeArgs) error {
 	return c.conn.Execute(ctx, "block-job-finalize", args, nil)
 }
@@ -4811,7 +4811,7 @@ type BlockJobChangeOptions struct {
 }
 
 // BlockJobChangeOptionsVariant is what BlockJobChangeOptions.Type can hold: the
-// types that [BlockJobChangeOptions] lists.
+// types that the comment of [BlockJobChangeOptions] lists.
 type BlockJobChangeOptionsVariant interface {
 	// JobType returns the tag of the variant.
 	JobType() JobType
@@ -5033,11 +5033,11 @@ func (BlockJobChangeOptionsSnapshotDelete) JobType() JobType {
 
 func (BlockJobChangeOptionsSnapshotDelete) encodeBlockJobChangeOptions(e *codec.Encoder) {}
 
-// BlockJobChange changes options of a block job that runs. At present that is
-// the copy mode of a mirror, and that only from background to write-blocking.
+// BlockJobChange changes options of a block job that runs. At present only the
+// copy mode of a mirror can be changed, from background to write-blocking.
 //
 // It returns at once; a mirror's member actively-synced in
-// [Client.QueryBlockJobs] says when the copy is in step.
+// [Client.QueryBlockJobs] reports when the copy is up to date.
 //
 // QAPI: command block-job-change (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-change
 //
@@ -5046,7 +5046,7 @@ func (c *Client) BlockJobChange(ctx context.Context, args BlockJobChangeOptions)
 	return c.conn.Execute(ctx, "block-job-change", args, nil)
 }
 
-// BlockdevDiscardOptions says what becomes of discards.
+// BlockdevDiscardOptions says what happens to discards.
 //
 // QAPI: enum BlockdevDiscardOptions (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevDiscardOptions
 type BlockdevDiscardOptions string
@@ -5059,7 +5059,7 @@ const (
 	BlockdevDiscardOptionsUnmap BlockdevDiscardOptions = "unmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDiscardOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5078,15 +5078,15 @@ type BlockdevDetectZeroesOptions string
 const (
 	// Zeros are written.
 	BlockdevDetectZeroesOptionsOff BlockdevDetectZeroesOptions = "off"
-	// Zeros are recognised, and written as efficiently as the format can. This
-	// costs time for looking.
+	// Zeros are recognised, and written as efficiently as the format can. Searching
+	// for them takes time.
 	BlockdevDetectZeroesOptionsOn BlockdevDetectZeroesOptions = "on"
 	// Zeros are recognised, and their storage is freed. Requires discard to be
 	// unmap.
 	BlockdevDetectZeroesOptionsUnmap BlockdevDetectZeroesOptions = "unmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDetectZeroesOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5112,7 +5112,7 @@ const (
 	BlockdevAioOptionsIOUring BlockdevAioOptions = "io_uring"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevAioOptions) Known() bool {
 	return oneOf(
 		e,
@@ -5122,8 +5122,8 @@ func (e BlockdevAioOptions) Known() bool {
 	)
 }
 
-// BlockdevCacheOptions says how a node uses the host's caches. Whether writes
-// are cached for the guest is up to the device's property write-cache.
+// BlockdevCacheOptions says how a node uses the host's caches. The device's
+// property write-cache decides whether writes are cached for the guest.
 //
 // QAPI: struct BlockdevCacheOptions (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCacheOptions
 type BlockdevCacheOptions struct {
@@ -5134,8 +5134,8 @@ type BlockdevCacheOptions struct {
 	NoFlush *bool `json:"no-flush,omitzero"`
 }
 
-// BlockdevDriver says what a node does: it brings a protocol, that is, a place
-// where bytes are, a format on top, or a filter.
+// BlockdevDriver says what a node does: it is a protocol, which is a place
+// where bytes are stored, a format on top of it, or a filter.
 //
 // QAPI: enum BlockdevDriver (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevDriver
 type BlockdevDriver string
@@ -5254,7 +5254,7 @@ const (
 	BlockdevDriverSheepdog BlockdevDriver = "sheepdog"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevDriver) Known() bool {
 	return oneOf(
 		e,
@@ -5322,13 +5322,13 @@ type BlockdevOptionsFile struct {
 	Filename string `json:"filename"`
 	// The id of the object that does SCSI persistent reservations for the guest.
 	PrManager *string `json:"pr-manager,omitzero"`
-	// Whether the file is locked, so that no other QEMU spoils it. auto, that is,
+	// Whether the file is locked, so that no other QEMU damages it. auto, that is,
 	// where the host has proper locks, if absent.
 	Locking *OnOffAuto `json:"locking,omitzero"`
 	// How reads and writes are carried out. threads if absent.
 	Aio *BlockdevAioOptions `json:"aio,omitzero"`
-	// How many requests at most go to the kernel in one go; 0 for QEMU's choice. 0
-	// if absent. QEMU 6.2 and later.
+	// How many requests at most go to the kernel in one call; 0 for QEMU's choice.
+	// 0 if absent. QEMU 6.2 and later.
 	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
 	// Empties the host's page cache on the destination of a migration, so that it
 	// sees what the source has written. True if absent. Only in builds with
@@ -5412,7 +5412,7 @@ func (v BlockdevOptionsFile) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsNull are the options of a disk that is nothing.
+// BlockdevOptionsNull are the options of a disk that stores nothing.
 //
 // QAPI: struct BlockdevOptionsNull (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNull
 type BlockdevOptionsNull struct {
@@ -5811,7 +5811,7 @@ const (
 	Qcow2OverlapCheckModeAll Qcow2OverlapCheckMode = "all"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2OverlapCheckMode) Known() bool {
 	return oneOf(
 		e,
@@ -5891,7 +5891,7 @@ const (
 	BlockdevQcowEncryptionFormatAes BlockdevQcowEncryptionFormat = "aes"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcowEncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -5911,7 +5911,7 @@ type BlockdevQcowEncryption struct {
 }
 
 // BlockdevQcowEncryptionVariant is what BlockdevQcowEncryption.Format can hold:
-// the types that [BlockdevQcowEncryption] lists.
+// the types that the comment of [BlockdevQcowEncryption] lists.
 type BlockdevQcowEncryptionVariant interface {
 	// BlockdevQcowEncryptionFormat returns the tag of the variant.
 	BlockdevQcowEncryptionFormat() BlockdevQcowEncryptionFormat
@@ -6106,7 +6106,7 @@ const (
 	BlockdevQcow2EncryptionFormatLUKS BlockdevQcow2EncryptionFormat = "luks"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcow2EncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -6127,7 +6127,7 @@ type BlockdevQcow2Encryption struct {
 }
 
 // BlockdevQcow2EncryptionVariant is what BlockdevQcow2Encryption.Format can
-// hold: the types that [BlockdevQcow2Encryption] lists.
+// hold: the types that the comment of [BlockdevQcow2Encryption] lists.
 type BlockdevQcow2EncryptionVariant interface {
 	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
@@ -6540,7 +6540,7 @@ const (
 	SSHHostKeyCheckModeKnownHosts SSHHostKeyCheckMode = "known_hosts"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SSHHostKeyCheckMode) Known() bool {
 	return oneOf(
 		e,
@@ -6565,7 +6565,7 @@ const (
 	SSHHostKeyCheckHashTypeSHA256 SSHHostKeyCheckHashType = "sha256"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SSHHostKeyCheckHashType) Known() bool {
 	return oneOf(
 		e,
@@ -6627,7 +6627,7 @@ type SSHHostKeyCheck struct {
 }
 
 // SSHHostKeyCheckVariant is what SSHHostKeyCheck.Mode can hold: the types that
-// [SSHHostKeyCheck] lists.
+// the comment of [SSHHostKeyCheck] lists.
 type SSHHostKeyCheckVariant interface {
 	// SSHHostKeyCheckMode returns the tag of the variant.
 	SSHHostKeyCheckMode() SSHHostKeyCheckMode
@@ -6784,7 +6784,7 @@ func (v BlockdevOptionsSSH) encodeBlockdevOptions(e *codec.Encoder) {
 }
 
 // BlkdebugEvent says at which point of its work a driver, usually qcow2, has
-// arrived, as far as blkdebug can be set to act there.
+// arrived. blkdebug can act at these points.
 //
 // QAPI: enum BlkdebugEvent (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlkdebugEvent
 type BlkdebugEvent string
@@ -6877,19 +6877,19 @@ const (
 	BlkdebugEventPwritevDone BlkdebugEvent = "pwritev_done"
 	// The image is about to be emptied as a whole.
 	BlkdebugEventEmptyImagePrepare BlkdebugEvent = "empty_image_prepare"
-	// The L1 table is cut short, as the image shrinks.
+	// The L1 table is cut short because the image shrinks.
 	BlkdebugEventL1ShrinkWriteTable BlkdebugEvent = "l1_shrink_write_table"
 	// L2 tables that a shrunk image no longer needs are freed.
 	BlkdebugEventL1ShrinkFreeL2Clusters BlkdebugEvent = "l1_shrink_free_l2_clusters"
 	// Copy-on-read writes what it has read.
 	BlkdebugEventCorWrite BlkdebugEvent = "cor_write"
-	// New clusters are filled with zeros in one go.
+	// New clusters are filled with zeros in one request.
 	BlkdebugEventClusterAllocSpace BlkdebugEvent = "cluster_alloc_space"
-	// No point at all: for errors that are bound only to the kind of request.
+	// No point at all: for errors that depend only on the kind of request.
 	BlkdebugEventNone BlkdebugEvent = "none"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlkdebugEvent) Known() bool {
 	return oneOf(
 		e,
@@ -6961,11 +6961,11 @@ const (
 	BlkdebugIOTypeDiscard BlkdebugIOType = "discard"
 	// Flushes.
 	BlkdebugIOTypeFlush BlkdebugIOType = "flush"
-	// Questions for what is allocated.
+	// Queries of what is allocated.
 	BlkdebugIOTypeBlockStatus BlkdebugIOType = "block-status"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlkdebugIOType) Known() bool {
 	return oneOf(
 		e,
@@ -6991,7 +6991,7 @@ type BlkdebugInjectErrorOptions struct {
 	Iotype *BlkdebugIOType `json:"iotype,omitzero"`
 	// The number of the error, as Linux counts them; 0 for none. 5 (EIO) if absent.
 	Errno *int64 `json:"errno,omitzero"`
-	// How long the request is held up, in nanoseconds. QEMU 10.0, 11.1 and later.
+	// How long the request is delayed, in nanoseconds. QEMU 10.0, 11.1 and later.
 	DelayNs *int64 `json:"delay-ns,omitzero"`
 	// The sector of 512 bytes that the request must touch. Any if absent.
 	Sector *int64 `json:"sector,omitzero"`
@@ -7029,11 +7029,11 @@ type BlockdevOptionsBlkdebug struct {
 	Align *int64 `json:"align,omitzero"`
 	// The longest request, in bytes; 0 for the usual.
 	MaxTransfer *int32 `json:"max-transfer,omitzero"`
-	// What writes of zeros had best be multiples of, in bytes; 0 for the usual.
+	// What writes of zeros should best be multiples of, in bytes; 0 for the usual.
 	OptWriteZero *int32 `json:"opt-write-zero,omitzero"`
 	// The longest write of zeros, in bytes; 0 for the usual.
 	MaxWriteZero *int32 `json:"max-write-zero,omitzero"`
-	// What discards had best be multiples of, in bytes; 0 for the usual.
+	// What discards should best be multiples of, in bytes; 0 for the usual.
 	OptDiscard *int32 `json:"opt-discard,omitzero"`
 	// The longest discard, in bytes; 0 for the usual.
 	MaxDiscard *int32 `json:"max-discard,omitzero"`
@@ -7174,7 +7174,7 @@ func (v BlockdevOptionsBlkdebug) encodeBlockdevOptions(e *codec.Encoder) {
 }
 
 // BlockdevOptionsBlklogwrites are the options of the filter that logs writes,
-// in the form of Linux' dm-log-writes.
+// in the form of Linux's dm-log-writes.
 //
 // It is the variant of [BlockdevOptions] for blklogwrites.
 //
@@ -7186,7 +7186,7 @@ type BlockdevOptionsBlklogwrites struct {
 	Log BlockdevRef `json:"log"`
 	// The unit of the log in bytes. 512 if absent.
 	LogSectorSize *uint32 `json:"log-sector-size,omitzero"`
-	// Whether to go on with a log that is there already. False if absent.
+	// Whether to continue a log that exists already. False if absent.
 	LogAppend *bool `json:"log-append,omitzero"`
 	// After how many writes the log's header is written. 4096 if absent.
 	LogSuperUpdateInterval *uint64 `json:"log-super-update-interval,omitzero"`
@@ -7463,7 +7463,7 @@ const (
 	QuorumReadPatternFifo QuorumReadPattern = "fifo"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QuorumReadPattern) Known() bool {
 	return oneOf(
 		e,
@@ -7485,7 +7485,7 @@ type BlockdevOptionsQuorum struct {
 	Children []BlockdevRef `json:"children"`
 	// How many children must agree.
 	VoteThreshold int64 `json:"vote-threshold"`
-	// Whether children with other data are put right. False if absent.
+	// Whether children with other data are corrected. False if absent.
 	RewriteCorrupted *bool `json:"rewrite-corrupted,omitzero"`
 	// How to read. quorum if absent.
 	ReadPattern *QuorumReadPattern `json:"read-pattern,omitzero"`
@@ -7798,7 +7798,7 @@ const (
 	IscsiTransportIser IscsiTransport = "iser"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e IscsiTransport) Known() bool {
 	return oneOf(
 		e,
@@ -7807,8 +7807,8 @@ func (e IscsiTransport) Known() bool {
 	)
 }
 
-// IscsiHeaderDigest says whether iSCSI headers carry a checksum. The other side
-// takes part in the choice.
+// IscsiHeaderDigest says whether iSCSI headers carry a checksum. It depends on
+// the other side, too.
 //
 // QAPI: enum IscsiHeaderDigest (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.IscsiHeaderDigest
 type IscsiHeaderDigest string
@@ -7825,7 +7825,7 @@ const (
 	IscsiHeaderDigestNoneCrc32c IscsiHeaderDigest = "none-crc32c"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e IscsiHeaderDigest) Known() bool {
 	return oneOf(
 		e,
@@ -7855,7 +7855,7 @@ type BlockdevOptionsIscsi struct {
 	User *string `json:"user,omitzero"`
 	// The id of the secret object that holds the password. Required with user.
 	PasswordSecret *string `json:"password-secret,omitzero"`
-	// The name (IQN) that QEMU gives to itself. Made up from the machine's name or
+	// The name (IQN) that QEMU uses for itself. Built from the machine's name or
 	// UUID if absent.
 	InitiatorName *string `json:"initiator-name,omitzero"`
 	// Whether headers carry a checksum. none-crc32c if absent.
@@ -7956,7 +7956,7 @@ const (
 	RBDAuthModeNone RBDAuthMode = "none"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RBDAuthMode) Known() bool {
 	return oneOf(
 		e,
@@ -7982,7 +7982,7 @@ const (
 	RBDImageEncryptionFormatLUKSAny RBDImageEncryptionFormat = "luks-any"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RBDImageEncryptionFormat) Known() bool {
 	return oneOf(
 		e,
@@ -8208,7 +8208,7 @@ type RBDEncryptionOptions struct {
 }
 
 // RBDEncryptionOptionsVariant is what RBDEncryptionOptions.Format can hold: the
-// types that [RBDEncryptionOptions] lists.
+// types that the comment of [RBDEncryptionOptions] lists.
 type RBDEncryptionOptionsVariant interface {
 	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
@@ -8318,7 +8318,7 @@ type RBDEncryptionCreateOptions struct {
 }
 
 // RBDEncryptionCreateOptionsVariant is what RBDEncryptionCreateOptions.Format
-// can hold: the types that [RBDEncryptionCreateOptions] lists.
+// can hold: the types that the comment of [RBDEncryptionCreateOptions] lists.
 type RBDEncryptionCreateOptionsVariant interface {
 	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
@@ -8524,7 +8524,7 @@ const (
 	ReplicationModeSecondary ReplicationMode = "secondary"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ReplicationMode) Known() bool {
 	return oneOf(
 		e,
@@ -8640,7 +8640,7 @@ const (
 	NFSTransportInet NFSTransport = "inet"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NFSTransport) Known() bool {
 	return oneOf(
 		e,
@@ -8767,7 +8767,7 @@ type BlockdevOptionsHTTP struct {
 	Cookie *string `json:"cookie,omitzero"`
 	// The id of the secret object that holds the cookies.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// Goes on although the server does not say that it supports range requests.
+	// Continues although the server does not say that it supports range requests.
 	// False if absent. QEMU 11.0 and later.
 	ForceRange *bool `json:"force-range,omitzero"`
 }
@@ -8886,7 +8886,7 @@ type BlockdevOptionsHTTPS struct {
 	Cookie *string `json:"cookie,omitzero"`
 	// The id of the secret object that holds the cookies.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// Goes on although the server does not say that it supports range requests.
+	// Continues although the server does not say that it supports range requests.
 	// False if absent. QEMU 11.0 and later.
 	ForceRange *bool `json:"force-range,omitzero"`
 	// Whether to check the server's certificate. True if absent.
@@ -9208,8 +9208,8 @@ type BlockdevOptionsNBD struct {
 	// How many seconds requests wait for a lost server to come back, before they
 	// fail; 0 for not at all. 0 if absent.
 	ReconnectDelay *uint32 `json:"reconnect-delay,omitzero"`
-	// For how many seconds to try connecting in the first place; 0 for just once. 0
-	// if absent. QEMU 7.0 and later.
+	// For how many seconds to try the first connection; 0 for one attempt. 0 if
+	// absent. QEMU 7.0 and later.
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
@@ -9551,11 +9551,11 @@ type OnCbwError string
 const (
 	// The write fails, and the snapshot stays good.
 	OnCbwErrorBreakGuestWrite OnCbwError = "break-guest-write"
-	// The write is done, and the snapshot is lost: whoever reads it gets errors.
+	// The write is done, and the snapshot is lost: reading it gives errors.
 	OnCbwErrorBreakSnapshot OnCbwError = "break-snapshot"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OnCbwError) Known() bool {
 	return oneOf(
 		e,
@@ -9718,7 +9718,7 @@ type BlockdevOptions struct {
 	// digits, hyphens, dots and underscores. [Client.BlockdevAdd] requires it at
 	// the top; further down QEMU makes one up if absent.
 	NodeName *string `json:"node-name,omitzero"`
-	// What becomes of discards. ignore if absent: the guest's discards then free
+	// What happens to discards. ignore if absent: the guest's discards then free
 	// nothing.
 	Discard *BlockdevDiscardOptions `json:"discard,omitzero"`
 	// How the host's caches are used.
@@ -9730,7 +9730,7 @@ type BlockdevOptions struct {
 	// Whether the node is opened only for reading. False if absent; drivers that
 	// only read need it to be true, or auto-read-only.
 	ReadOnly *bool `json:"read-only,omitzero"`
-	// Whether the node may open read-only when writing is not possible, and go over
+	// Whether the node may open read-only when writing is not possible, and switch
 	// to writing when something writes to it. False if absent.
 	AutoReadOnly *bool `json:"auto-read-only,omitzero"`
 	// Shares the image with processes that write to it, so that it can be
@@ -9742,7 +9742,7 @@ type BlockdevOptions struct {
 }
 
 // BlockdevOptionsVariant is what BlockdevOptions.Driver can hold: the types
-// that [BlockdevOptions] lists.
+// that the comment of [BlockdevOptions] lists.
 type BlockdevOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -11010,11 +11010,11 @@ func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, d *codec.Decoder) {
 // BlockdevAdd opens an image, or sets up any other node of the block graph, for
 // devices and other nodes to use by its name.
 //
-// It returns when the node is there, which may take as long as it takes to
-// connect to a server. On the top level the options need a node-name. Children
-// may be given in place, or by the name of a node added before.
-// [Client.BlockdevDel] removes the node again. It fails if the name is taken,
-// the image cannot be opened or another process holds its lock.
+// It returns when the node exists; connecting to a server may take long. At the
+// top level the options need a node-name. Children may be given with their own
+// options, or by the name of a node that was added before. [Client.BlockdevDel]
+// removes the node again. It fails if the name is taken, the image cannot be
+// opened or another process holds its lock.
 //
 // QAPI: command blockdev-add (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-add
 func (c *Client) BlockdevAdd(ctx context.Context, args BlockdevOptions) error {
@@ -11066,7 +11066,7 @@ type BlockdevDelArgs struct {
 }
 
 // BlockdevDel removes a node that [Client.BlockdevAdd] has added, and closes
-// its image. Children that were given in place go with it.
+// its image. Children that were given with their own options are removed, too.
 //
 // It fails while a device, a job, an export or another node uses it. After
 // [Client.DeviceDel], wait for [DeviceDeletedEvent] first.
@@ -11586,7 +11586,7 @@ const (
 	BlockdevQcow2VersionV3 BlockdevQcow2Version = "v3"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevQcow2Version) Known() bool {
 	return oneOf(
 		e,
@@ -11609,7 +11609,7 @@ const (
 	Qcow2CompressionTypeZstd Qcow2CompressionType = "zstd"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e Qcow2CompressionType) Known() bool {
 	return oneOf(
 		e,
@@ -11980,7 +11980,7 @@ const (
 	BlockdevVmdkSubformatStreamOptimized BlockdevVmdkSubformat = "streamOptimized"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVmdkSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12010,7 +12010,7 @@ const (
 	BlockdevVmdkAdapterTypeLegacyESX BlockdevVmdkAdapterType = "legacyESX"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVmdkAdapterType) Known() bool {
 	return oneOf(
 		e,
@@ -12303,7 +12303,7 @@ const (
 	BlockdevVhdxSubformatFixed BlockdevVhdxSubformat = "fixed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVhdxSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12441,7 +12441,7 @@ const (
 	BlockdevVpcSubformatFixed BlockdevVpcSubformat = "fixed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevVpcSubformat) Known() bool {
 	return oneOf(
 		e,
@@ -12588,7 +12588,7 @@ type BlockdevCreateOptions struct {
 }
 
 // BlockdevCreateOptionsVariant is what BlockdevCreateOptions.Driver can hold:
-// the types that [BlockdevCreateOptions] lists.
+// the types that the comment of [BlockdevCreateOptions] lists.
 type BlockdevCreateOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -12874,7 +12874,7 @@ func (x BlockdevCreateOptions) LogValue() slog.Value {
 //
 // Injects errors, for tests.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -12889,7 +12889,7 @@ func (BlockdevCreateOptionsBlkdebug) encodeBlockdevCreateOptions(e *codec.Encode
 //
 // Logs all writes to a second node, for tests.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlklogwrites struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
@@ -12904,7 +12904,7 @@ func (BlockdevCreateOptionsBlklogwrites) encodeBlockdevCreateOptions(e *codec.En
 //
 // Makes the order of completions repeatable, for record and replay.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlkreplay struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -12919,7 +12919,7 @@ func (BlockdevCreateOptionsBlkreplay) encodeBlockdevCreateOptions(e *codec.Encod
 //
 // Compares two nodes read by read, for tests.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -12934,7 +12934,7 @@ func (BlockdevCreateOptionsBlkverify) encodeBlockdevCreateOptions(e *codec.Encod
 //
 // The format of Bochs, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -12949,7 +12949,7 @@ func (BlockdevCreateOptionsBochs) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // The format of compressed loop images, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -12964,7 +12964,7 @@ func (BlockdevCreateOptionsCloop) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // Compresses whatever is written through it.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsCompress struct{}
 
 // BlockdevDriver returns [BlockdevDriverCompress].
@@ -12979,7 +12979,7 @@ func (BlockdevCreateOptionsCompress) encodeBlockdevCreateOptions(e *codec.Encode
 //
 // Saves old data to another node before they are overwritten, as backups do.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 6.2 and later.
 type BlockdevCreateOptionsCopyBeforeWrite struct{}
@@ -12996,7 +12996,7 @@ func (BlockdevCreateOptionsCopyBeforeWrite) encodeBlockdevCreateOptions(e *codec
 //
 // Copies what is read from backing images into the image.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsCopyOnRead struct{}
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -13010,7 +13010,7 @@ func (BlockdevCreateOptionsCopyOnRead) encodeBlockdevCreateOptions(e *codec.Enco
 //
 // Apple's disk images, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -13026,7 +13026,7 @@ func (BlockdevCreateOptionsDmg) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // Reads the saved state behind a copy-before-write filter, for backups by
 // others (fleecing).
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.0 and later.
 type BlockdevCreateOptionsSnapshotAccess struct{}
@@ -13042,7 +13042,7 @@ func (BlockdevCreateOptionsSnapshotAccess) encodeBlockdevCreateOptions(e *codec.
 //
 // A file on an FTP server, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -13056,7 +13056,7 @@ func (BlockdevCreateOptionsFTP) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 //
 // A file on an FTP server with TLS, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -13071,7 +13071,7 @@ func (BlockdevCreateOptionsFTPS) encodeBlockdevCreateOptions(e *codec.Encoder) {
 //
 // A CD drive of the host, with tray and lock passed through.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostCdrom struct{}
@@ -13088,7 +13088,7 @@ func (BlockdevCreateOptionsHostCdrom) encodeBlockdevCreateOptions(e *codec.Encod
 //
 // A block device of the host.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostDevice struct{}
@@ -13104,7 +13104,7 @@ func (BlockdevCreateOptionsHostDevice) encodeBlockdevCreateOptions(e *codec.Enco
 //
 // A file on a web server, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -13119,7 +13119,7 @@ func (BlockdevCreateOptionsHTTP) encodeBlockdevCreateOptions(e *codec.Encoder) {
 //
 // A file on a web server with TLS, for reading.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -13134,7 +13134,7 @@ func (BlockdevCreateOptionsHTTPS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // A file or block device through libblkio with io_uring.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsIOUring struct{}
@@ -13151,7 +13151,7 @@ func (BlockdevCreateOptionsIOUring) encodeBlockdevCreateOptions(e *codec.Encoder
 //
 // A logical unit of an iSCSI target.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -13165,7 +13165,7 @@ func (BlockdevCreateOptionsIscsi) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // An export of an NBD server.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -13180,7 +13180,7 @@ func (BlockdevCreateOptionsNBD) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 //
 // Nothing at all: writes vanish, and reads may give anything. For measurements.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -13195,7 +13195,7 @@ func (BlockdevCreateOptionsNullAio) encodeBlockdevCreateOptions(e *codec.Encoder
 //
 // Like null-aio, with another internal interface.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -13209,7 +13209,7 @@ func (BlockdevCreateOptionsNullCo) encodeBlockdevCreateOptions(e *codec.Encoder)
 //
 // An NVMe disk of the host that QEMU drives itself through VFIO.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNvme struct{}
 
 // BlockdevDriver returns [BlockdevDriverNvme].
@@ -13224,7 +13224,7 @@ func (BlockdevCreateOptionsNvme) encodeBlockdevCreateOptions(e *codec.Encoder) {
 //
 // An NVMe namespace through libblkio and the kernel's character device.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsNvmeIOUring struct{}
@@ -13241,7 +13241,7 @@ func (BlockdevCreateOptionsNvmeIOUring) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Enlarges a file ahead of the writes, for file systems where that costs much.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 6.0 and later.
 type BlockdevCreateOptionsPreallocate struct{}
@@ -13258,7 +13258,7 @@ func (BlockdevCreateOptionsPreallocate) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Several children with the same data, which vote.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -13272,7 +13272,7 @@ func (BlockdevCreateOptionsQuorum) encodeBlockdevCreateOptions(e *codec.Encoder)
 //
 // The bytes of a file as they are, or a part of it.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -13287,7 +13287,7 @@ func (BlockdevCreateOptionsRaw) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 //
 // Keeps a second machine's disk in step, for COLO.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Only in builds with CONFIG_REPLICATION.
 type BlockdevCreateOptionsReplication struct{}
@@ -13304,7 +13304,7 @@ func (BlockdevCreateOptionsReplication) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Limits reads and writes.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsThrottle struct{}
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -13319,7 +13319,7 @@ func (BlockdevCreateOptionsThrottle) encodeBlockdevCreateOptions(e *codec.Encode
 //
 // A virtio-blk PCI device of the host through libblkio and VFIO.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVfioPCI struct{}
@@ -13336,7 +13336,7 @@ func (BlockdevCreateOptionsVirtioBlkVfioPCI) encodeBlockdevCreateOptions(e *code
 //
 // The device of a vhost-user server, through libblkio.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostUser struct{}
@@ -13353,7 +13353,7 @@ func (BlockdevCreateOptionsVirtioBlkVhostUser) encodeBlockdevCreateOptions(e *co
 //
 // A vhost-vdpa device of the host, through libblkio.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 //
 // QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostVdpa struct{}
@@ -13370,7 +13370,7 @@ func (BlockdevCreateOptionsVirtioBlkVhostVdpa) encodeBlockdevCreateOptions(e *co
 //
 // A folder of the host as if it were a FAT disk.
 //
-// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+// QEMU cannot create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -13408,8 +13408,8 @@ func (x BlockdevCreateArgs) LogValue() slog.Value {
 // that was added before.
 //
 // It returns when the job has started. [JobStatusChangeEvent] with status
-// concluded follows, in case of failure, too: read the error from
-// [Client.QueryJobs] and then call [Client.JobDismiss], as this job never
+// concluded follows, also after a failure: read the error from
+// [Client.QueryJobs] and then call [Client.JobDismiss], since this job never
 // dismisses itself. The new image is not opened; [Client.BlockdevAdd] does
 // that.
 //
@@ -13563,7 +13563,7 @@ type BlockdevAmendOptions struct {
 }
 
 // BlockdevAmendOptionsVariant is what BlockdevAmendOptions.Driver can hold: the
-// types that [BlockdevAmendOptions] lists.
+// types that the comment of [BlockdevAmendOptions] lists.
 type BlockdevAmendOptionsVariant interface {
 	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
@@ -14394,7 +14394,7 @@ type XBlockdevAmendArgs struct {
 	NodeName string `json:"node-name"`
 	// What to change.
 	Options BlockdevAmendOptions `json:"options"`
-	// Allows what may make the data inaccessible, such as erasing the last
+	// Allows changes that may make the data inaccessible, such as erasing the last
 	// passphrase. False if absent.
 	Force *bool `json:"force,omitzero"`
 }
@@ -14419,7 +14419,7 @@ type BlockErrorAction string
 
 // The values of BlockErrorAction.
 const (
-	// Nothing; QEMU went on as if there was no error.
+	// Nothing; QEMU continued as if there was no error.
 	BlockErrorActionIgnore BlockErrorAction = "ignore"
 	// QEMU passed the error on to the guest, or let the job fail.
 	BlockErrorActionReport BlockErrorAction = "report"
@@ -14427,7 +14427,7 @@ const (
 	BlockErrorActionStop BlockErrorAction = "stop"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockErrorAction) Known() bool {
 	return oneOf(
 		e,
@@ -14442,7 +14442,8 @@ func (e BlockErrorAction) Known() bool {
 //
 // QAPI: event BLOCK_IMAGE_CORRUPTED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IMAGE_CORRUPTED
 type BlockImageCorruptedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive that uses the image; empty if there is none.
 	Device string `json:"device"`
@@ -14512,8 +14513,8 @@ func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14527,7 +14528,8 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 //
 // QAPI: event BLOCK_IO_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IO_ERROR
 type BlockIOErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The QOM path of the device. QEMU 9.2 and later.
 	QOMPath string `json:"qom-path"`
@@ -14539,8 +14541,7 @@ type BlockIOErrorEvent struct {
 	NodeName *string `json:"node-name,omitzero"`
 	// Whether a read or a write failed.
 	Operation IOOperationType `json:"operation"`
-	// What QEMU has done, which is due to the device's properties rerror and
-	// werror.
+	// What QEMU has done, as the device's properties rerror and werror say.
 	Action BlockErrorAction `json:"action"`
 	// Whether storage was full. Only present for devices that can stop the machine
 	// on errors.
@@ -14588,8 +14589,8 @@ func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14602,14 +14603,15 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_COMPLETED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_COMPLETED
 type BlockJobCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
 	// The id of the job.
 	Device string `json:"device"`
-	// The end of the job's progress at last. Usually bytes; offset equals it when
-	// the job is complete. 0 if there was nothing to copy.
+	// The final end of the job's progress. Usually bytes; offset equals it when the
+	// job is complete. 0 if there was nothing to copy.
 	Len int64 `json:"len"`
 	// How far the job got.
 	Offset int64 `json:"offset"`
@@ -14672,18 +14674,19 @@ func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobCancelledEvent reports that a block job has stopped as it was
+// BlockJobCancelledEvent reports that a block job has stopped because it was
 // cancelled, or because another job of its transaction failed.
 //
 // QAPI: event BLOCK_JOB_CANCELLED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_CANCELLED
 type BlockJobCancelledEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14732,8 +14735,8 @@ func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14746,7 +14749,8 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_ERROR
 type BlockJobErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	Device string `json:"device"`
@@ -14787,8 +14791,8 @@ func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14798,13 +14802,14 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_READY (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_READY
 type BlockJobReadyEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
 	// The id of the job.
 	Device string `json:"device"`
-	// The end of the job's progress. It goes on growing with the guest's writes.
+	// The end of the job's progress. It continues to grow with the guest's writes.
 	Len int64 `json:"len"`
 	// How far the job has got.
 	Offset int64 `json:"offset"`
@@ -14847,8 +14852,8 @@ func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14858,7 +14863,8 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_PENDING (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_PENDING
 type BlockJobPendingEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14895,8 +14901,8 @@ func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14919,7 +14925,7 @@ const (
 	PreallocModeFull PreallocMode = "full"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e PreallocMode) Known() bool {
 	return oneOf(
 		e,
@@ -14938,7 +14944,8 @@ func (e PreallocMode) Known() bool {
 //
 // QAPI: event BLOCK_WRITE_THRESHOLD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The node on which the threshold was set.
 	NodeName string `json:"node-name"`
@@ -14979,8 +14986,8 @@ func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14994,8 +15001,8 @@ type BlockSetWriteThresholdArgs struct {
 }
 
 // BlockSetWriteThreshold asks for the event [BlockWriteThresholdEvent] when the
-// guest's writes reach a certain offset of a node, as a thin volume under a
-// qcow2 image has to be enlarged in time.
+// guest's writes reach a certain offset of a node, for example to enlarge a
+// thin volume under a qcow2 image in time.
 //
 // It returns at once, and replaces a former threshold. The node should be that
 // of the volume itself, not of the format: offsets are counted there.
@@ -15105,7 +15112,7 @@ const (
 	QuorumOpTypeFlush QuorumOpType = "flush"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QuorumOpType) Known() bool {
 	return oneOf(
 		e,
@@ -15122,7 +15129,8 @@ func (e QuorumOpType) Known() bool {
 //
 // QAPI: event QUORUM_FAILURE (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive, or of the node if it has no drive.
 	Reference string `json:"reference"`
@@ -15163,8 +15171,8 @@ func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -15176,7 +15184,8 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 //
 // QAPI: event QUORUM_REPORT_BAD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_REPORT_BAD
 type QuorumReportBadEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What was being done.
 	Type QuorumOpType `json:"type"`
@@ -15241,8 +15250,8 @@ func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -15261,8 +15270,8 @@ type BlockdevSnapshotInternal struct {
 // such as a qcow2 file. The machine's state is not part of it;
 // [Client.SnapshotSave] stores that, too.
 //
-// It returns when the snapshot is there. It fails if the format knows no
-// snapshots, or has one of that name.
+// It returns when the snapshot is there. It fails if the format does not
+// support snapshots, or if the image has one of that name.
 //
 // QAPI: command blockdev-snapshot-internal-sync (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-internal-sync
 func (c *Client) BlockdevSnapshotInternalSync(ctx context.Context, args BlockdevSnapshotInternal) error {
@@ -15516,7 +15525,7 @@ const (
 	SheepdogRedundancyTypeErasureCoded SheepdogRedundancyType = "erasure-coded"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SheepdogRedundancyType) Known() bool {
 	return oneOf(
 		e,
@@ -15623,7 +15632,7 @@ type SheepdogRedundancy struct {
 }
 
 // SheepdogRedundancyVariant is what SheepdogRedundancy.Type can hold: the types
-// that [SheepdogRedundancy] lists.
+// that the comment of [SheepdogRedundancy] lists.
 type SheepdogRedundancyVariant interface {
 	// SheepdogRedundancyType returns the tag of the variant.
 	SheepdogRedundancyType() SheepdogRedundancyType
@@ -15815,7 +15824,7 @@ const (
 	DirtyBitmapStatusInconsistent DirtyBitmapStatus = "inconsistent"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyBitmapStatus) Known() bool {
 	return oneOf(
 		e,

@@ -18,14 +18,15 @@ import (
 //
 // QAPI: struct NbdServerOptions (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
-	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
+	// After how many seconds a client that has not finished the handshake is
+	// disconnected; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// The id of the authorization object that decides, by its certificate, who may
-	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	// The id of the authorization object that decides, by the client's certificate,
+	// who may connect. Requires tls-creds; everybody with a valid certificate if
+	// absent.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
 	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
 	// With 1 the server does not claim to serve several clients of one disk.
@@ -35,19 +36,20 @@ type NBDServerOptions struct {
 }
 
 // NBDServerOptionsLegacy are the options of the NBD server, as
-// [Client.NBDServerStart] takes them. Their address is nested deeper than
-// usual.
+// [Client.NBDServerStart] takes them. Their address has one more level of
+// nesting than usual.
 //
 // QAPI: struct NbdServerOptionsLegacy (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptionsLegacy
 type NBDServerOptionsLegacy struct {
-	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
+	// After how many seconds a client that has not finished the handshake is
+	// disconnected; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// The id of the authorization object that decides, by its certificate, who may
-	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	// The id of the authorization object that decides, by the client's certificate,
+	// who may connect. Requires tls-creds; everybody with a valid certificate if
+	// absent.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
 	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
 	// With 1 the server does not claim to serve several clients of one disk.
@@ -59,8 +61,8 @@ type NBDServerOptionsLegacy struct {
 // NBDServerStart starts the NBD server of this process, which exports are then
 // added to with [Client.BlockExportAdd].
 //
-// It returns when the server listens. There is one server to a process: it
-// fails if that is running already.
+// It returns when the server listens. A process has one server: it fails if
+// that is running already.
 //
 // QAPI: command nbd-server-start (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-start
 func (c *Client) NBDServerStart(ctx context.Context, args NBDServerOptionsLegacy) error {
@@ -215,14 +217,14 @@ type FuseExportAllowOther string
 const (
 	// Only the user that QEMU runs as.
 	FuseExportAllowOtherOff FuseExportAllowOther = "off"
-	// All whom the file's permissions let. Unless QEMU is root, fuse.conf has to
-	// allow it with user_allow_other.
+	// All users that the file's permissions allow. Unless QEMU is root, fuse.conf
+	// has to allow it with user_allow_other.
 	FuseExportAllowOtherOn FuseExportAllowOther = "on"
 	// As with on if that works, otherwise as with off.
 	FuseExportAllowOtherAuto FuseExportAllowOther = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e FuseExportAllowOther) Known() bool {
 	return oneOf(
 		e,
@@ -375,7 +377,7 @@ type NBDServerAddOptions struct {
 //
 // QAPI: command nbd-server-add (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-add
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockExportAdd].
+// Deprecated: QEMU plans to remove it; use [Client.BlockExportAdd].
 func (c *Client) NBDServerAdd(ctx context.Context, args NBDServerAddOptions) error {
 	return c.conn.Execute(ctx, "nbd-server-add", args, nil)
 }
@@ -393,7 +395,7 @@ const (
 	BlockExportRemoveModeHard BlockExportRemoveMode = "hard"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockExportRemoveMode) Known() bool {
 	return oneOf(
 		e,
@@ -418,7 +420,7 @@ type NBDServerRemoveArgs struct {
 //
 // QAPI: command nbd-server-remove (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-remove
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockExportDel].
+// Deprecated: QEMU plans to remove it; use [Client.BlockExportDel].
 func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) error {
 	return c.conn.Execute(ctx, "nbd-server-remove", args, nil)
 }
@@ -454,7 +456,7 @@ const (
 	BlockExportTypeVduseBlk BlockExportType = "vduse-blk"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockExportType) Known() bool {
 	return oneOf(
 		e,
@@ -498,7 +500,7 @@ type BlockExportOptions struct {
 }
 
 // BlockExportOptionsVariant is what BlockExportOptions.Type can hold: the types
-// that [BlockExportOptions] lists.
+// that the comment of [BlockExportOptions] lists.
 type BlockExportOptionsVariant interface {
 	// BlockExportType returns the tag of the variant.
 	BlockExportType() BlockExportType
@@ -693,7 +695,8 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 //
 // QAPI: event BLOCK_EXPORT_DELETED (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-export.BLOCK_EXPORT_DELETED
 type BlockExportDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the export.
 	ID string `json:"id"`
@@ -726,8 +729,8 @@ func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -763,8 +766,8 @@ func (x *BlockExportInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// QueryBlockExports returns all exports, of every type, those that are about to
-// end included.
+// QueryBlockExports returns all exports, of every type, including those that
+// are about to end.
 //
 // QAPI: command query-block-exports (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// BIOSAtaTranslation says how the BIOS of an old PC makes a large disk fit its
+// BIOSAtaTranslation says how the BIOS of an old PC maps a large disk to
 // cylinders, heads and sectors.
 //
 // QAPI: enum BiosAtaTranslation (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BiosAtaTranslation
@@ -32,7 +32,7 @@ const (
 	BIOSAtaTranslationRechs BIOSAtaTranslation = "rechs"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BIOSAtaTranslation) Known() bool {
 	return oneOf(
 		e,
@@ -63,7 +63,7 @@ const (
 	FloppyDriveTypeAuto FloppyDriveType = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e FloppyDriveType) Known() bool {
 	return oneOf(
 		e,
@@ -114,7 +114,7 @@ func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 type EjectArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device.
 	ID *string `json:"id,omitzero"`
@@ -125,10 +125,10 @@ type EjectArgs struct {
 // Eject opens the tray of a removable drive and takes its medium out.
 //
 // It succeeds with an empty drive, too. It fails while the guest has locked the
-// tray: the guest is then asked to let go, and a second try may succeed. The
-// event [DeviceTrayMovedEvent] reports when the tray moves.
+// tray: the guest is then asked to unlock it, and a second attempt may succeed.
+// The event [DeviceTrayMovedEvent] reports when the tray moves.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command eject (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.eject
 func (c *Client) Eject(ctx context.Context, args ...EjectArgs) error {
@@ -139,7 +139,7 @@ func (c *Client) Eject(ctx context.Context, args ...EjectArgs) error {
 type BlockdevOpenTrayArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device.
 	ID *string `json:"id,omitzero"`
@@ -148,13 +148,13 @@ type BlockdevOpenTrayArgs struct {
 }
 
 // BlockdevOpenTray opens the tray of a removable drive. The medium stays in it,
-// out of the guest's reach.
+// but the guest cannot access it.
 //
 // If the guest has locked the tray, the method succeeds without having opened
-// it: the guest is asked, and [DeviceTrayMovedEvent] follows if it lets go. It
-// fails for drives that are not removable.
+// it: the guest is asked, and [DeviceTrayMovedEvent] follows if it unlocks the
+// tray. It fails for drives that are not removable.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command blockdev-open-tray (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-open-tray
 func (c *Client) BlockdevOpenTray(ctx context.Context, args ...BlockdevOpenTrayArgs) error {
@@ -165,7 +165,7 @@ func (c *Client) BlockdevOpenTray(ctx context.Context, args ...BlockdevOpenTrayA
 type BlockdevCloseTrayArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device.
 	ID *string `json:"id,omitzero"`
@@ -177,7 +177,7 @@ type BlockdevCloseTrayArgs struct {
 // Closing a closed tray is not an error. The event [DeviceTrayMovedEvent]
 // reports when the tray moves.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command blockdev-close-tray (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-close-tray
 func (c *Client) BlockdevCloseTray(ctx context.Context, args ...BlockdevCloseTrayArgs) error {
@@ -235,7 +235,7 @@ const (
 	BlockdevChangeReadOnlyModeReadWrite BlockdevChangeReadOnlyMode = "read-write"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e BlockdevChangeReadOnlyMode) Known() bool {
 	return oneOf(
 		e,
@@ -249,7 +249,7 @@ func (e BlockdevChangeReadOnlyMode) Known() bool {
 type BlockdevChangeMediumArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it; use ID.
+	// Deprecated: QEMU plans to remove it; use ID.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device.
 	ID *string `json:"id,omitzero"`
@@ -296,7 +296,8 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 //
 // QAPI: event DEVICE_TRAY_MOVED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.DEVICE_TRAY_MOVED
 type DeviceTrayMovedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive; empty if it has none.
 	Device string `json:"device"`
@@ -337,20 +338,21 @@ func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
 }
 
 // PrManagerStatusChangedEvent reports that the connection to a helper for SCSI
-// persistent reservations was lost, or is there again.
+// persistent reservations was lost, or was made again.
 //
-// QEMU goes on trying to connect; requests of the guest fail or wait meanwhile.
+// QEMU keeps trying to connect; requests of the guest fail or wait meanwhile.
 //
 // QAPI: event PR_MANAGER_STATUS_CHANGED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.PR_MANAGER_STATUS_CHANGED
 type PrManagerStatusChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the pr-manager object.
 	ID string `json:"id"`
@@ -387,8 +389,8 @@ func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,
-// in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// in order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -409,9 +411,11 @@ func (c *Client) BlockSetIOThrottle(ctx context.Context, args BlockIOThrottle) e
 
 // BlockLatencyHistogramSetArgs are the arguments of [Client.BlockLatencyHistogramSet].
 type BlockLatencyHistogramSetArgs struct {
-	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev.
+	// The id or QOM path of the device, best the one that [Client.QueryBlock]
+	// returns as qdev.
 	ID string `json:"id"`
-	// Where intervals end, for all kinds of requests that are not given apart.
+	// Where intervals end, for all kinds of requests without boundaries of their
+	// own.
 	Boundaries []uint64 `json:"boundaries,omitzero"`
 	// Where intervals end, for reads.
 	BoundariesRead []uint64 `json:"boundaries-read,omitzero"`

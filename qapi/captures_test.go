@@ -22,7 +22,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// capturedReleases are the releases whose replies are there: with -short the newest only.
+// capturedReleases are the releases whose replies were recorded: with -short only the newest.
 func capturedReleases() []string {
 	if testing.Short() {
 		return []string{"10.0"}
@@ -30,8 +30,8 @@ func capturedReleases() []string {
 	return []string{"7.2", "10.0"}
 }
 
-// TestCaptures decodes all that real servers were heard to say, and encodes it
-// again: every leaf is kept.
+// TestCaptures decodes everything recorded from real servers, and encodes it again:
+// every leaf is kept.
 func TestCaptures(t *testing.T) {
 	for _, release := range capturedReleases() {
 		t.Run(release, func(t *testing.T) {
@@ -69,8 +69,8 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-// TestCapturesByReflection decodes what real servers replied by calls, with generated code, and by
-// reflection: both give the same.
+// TestCapturesByReflection decodes the replies of real servers in two ways: in calls, with
+// generated code, and by reflection. Both give the same value.
 func TestCapturesByReflection(t *testing.T) {
 	methods := loadBindings(t).Commands
 	compared := 0
@@ -85,13 +85,13 @@ func TestCapturesByReflection(t *testing.T) {
 			var m wiretest.Message
 			require.NoError(t, json.Unmarshal(text, &m), path)
 			method := methods[name]
-			if m.Return == nil || method.Result == nil || method.Args == reflect.TypeFor[qapi.StatsFilter]() { // a union, which zero is not
+			if m.Return == nil || method.Result == nil || method.Args == reflect.TypeFor[qapi.StatsFilter]() { // a union: its zero value cannot be sent
 				continue
 			}
 			want := reflect.New(method.Result)
 			require.NoError(t, jsonv2.Unmarshal(m.Return, want.Interface()), path)
 			got := call(t, answering(t, `{"return": `+string(bytes.TrimSpace(m.Return))+"}"), method)
-			if !reflect.DeepEqual(want.Elem().Interface(), got) { // which is much faster
+			if !reflect.DeepEqual(want.Elem().Interface(), got) { // cmp is much slower, and only used to show the difference
 				require.Empty(t, cmp.Diff(want.Elem().Interface(), got, cmpopts.EquateEmpty()), path)
 			}
 			compared++
@@ -114,7 +114,7 @@ func call(t *testing.T, c *qapi.Client, m wiretest.Method) any {
 }
 
 // TestExamples does the same as TestCaptures with the examples in QEMU's documentation that
-// are JSON and fit its schema, requests among them.
+// are JSON and fit its schema, including requests.
 func TestExamples(t *testing.T) {
 	f, err := os.Open(corpus.Path(t, "examples", "10.0.jsonl"))
 	require.NoError(t, err)

@@ -113,7 +113,7 @@ const (
 	DataFormatBase64 DataFormat = "base64"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DataFormat) Known() bool {
 	return oneOf(
 		e,
@@ -171,9 +171,9 @@ type RingbufReadArgs struct {
 // RingbufRead returns what is in a ring buffer character device, such as a
 // guest's serial output, and removes it from there.
 //
-// It returns at once; an empty buffer gives an empty string. Use base64 for
-// anything but pure text: a character that is cut in two, or invalid UTF-8, is
-// damaged otherwise.
+// It returns at once; an empty buffer gives an empty string. Use base64 except
+// for pure text: otherwise, a character that is cut in two, or invalid UTF-8,
+// is damaged.
 //
 // QAPI: command ringbuf-read (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.ringbuf-read
 func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string, error) {
@@ -267,13 +267,13 @@ type ChardevBackendSocket struct {
 	Addr SocketAddressLegacy `json:"addr"`
 	// The id of a tls-creds object; no TLS if absent. TCP only.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// The id of an authz object by which a client's certificate is judged; any
-	// valid certificate will do if absent.
+	// The id of an authz object that checks a client's certificate; any valid
+	// certificate is accepted if absent.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
 	// Whether to listen. True if absent. One client at a time is served.
 	Server *bool `json:"server,omitzero"`
-	// Whether to wait for a client before going on, which blocks QEMU. False if
-	// absent.
+	// Whether to wait for a client before QEMU continues, which blocks QEMU. False
+	// if absent.
 	Wait *bool `json:"wait,omitzero"`
 	// Sends small packets at once (TCP_NODELAY). False if absent.
 	Nodelay *bool `json:"nodelay,omitzero"`
@@ -333,7 +333,7 @@ func (v ChardevBackendUDP) encodeChardevBackend(e *codec.Encoder) {
 }
 
 // ChardevBackendMux are the options of a character device that several devices
-// share: one at a time gets the input, switched with Ctrl-A c.
+// share: only one of them gets the input, and Ctrl-A c switches to the next.
 //
 // It is the variant of [ChardevBackend] for mux.
 //
@@ -478,7 +478,7 @@ func (v ChardevBackendSpiceport) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevVCEncoding is how a text console takes the bytes that it shows.
+// ChardevVCEncoding is how a text console interprets the bytes that it shows.
 //
 // QAPI: enum ChardevVCEncoding (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-char.ChardevVCEncoding
 //
@@ -493,7 +493,7 @@ const (
 	ChardevVCEncodingUTF8 ChardevVCEncoding = "utf8"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ChardevVCEncoding) Known() bool {
 	return oneOf(
 		e,
@@ -702,11 +702,11 @@ const (
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
 	// Old name of ringbuf.
 	//
-	// Deprecated: QEMU means to remove it; use [ChardevBackendKindRingbuf].
+	// Deprecated: QEMU plans to remove it; use [ChardevBackendKindRingbuf].
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ChardevBackendKind) Known() bool {
 	return oneOf(
 		e,
@@ -755,7 +755,7 @@ type ChardevBackend struct {
 }
 
 // ChardevBackendVariant is what ChardevBackend.Type can hold: the types that
-// [ChardevBackend] lists.
+// the comment of [ChardevBackend] lists.
 type ChardevBackendVariant interface {
 	// ChardevBackendKind returns the tag of the variant.
 	ChardevBackendKind() ChardevBackendKind
@@ -1256,7 +1256,7 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 //
 // Old name of ringbuf.
 //
-// Deprecated: QEMU means to remove it; use [ChardevBackendKindRingbuf].
+// Deprecated: QEMU plans to remove it; use [ChardevBackendKindRingbuf].
 type ChardevBackendMemory ChardevRingbuf
 
 // ChardevBackendKind returns [ChardevBackendKindMemory].
@@ -1298,9 +1298,9 @@ type ChardevAddArgs struct {
 // ChardevAdd creates a character device, to which a device can then be attached
 // with its property chardev.
 //
-// It returns when the device is ready: a socket listens, or is connected unless
-// reconnect-ms lets that happen later. For type pty the result names the
-// terminal.
+// It returns when the device is ready: a socket listens, or is connected,
+// unless reconnect-ms is set: then it may connect later. For type pty the
+// result names the terminal.
 //
 // QAPI: command chardev-add (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-add
 func (c *Client) ChardevAdd(ctx context.Context, args ChardevAddArgs) (ChardevReturn, error) {
@@ -1318,7 +1318,7 @@ type ChardevChangeArgs struct {
 }
 
 // ChardevChange replaces what a character device leads to while a guest device
-// goes on using it.
+// continues to use it.
 //
 // It fails if the device that uses it cannot cope with that, or for type mux.
 // If the new one cannot be created the old one stays.
@@ -1352,10 +1352,10 @@ type ChardevSendBreakArgs struct {
 }
 
 // ChardevSendBreak sends a break, as on a serial line, to the guest device that
-// uses a character device; Linux takes it as SysRq, boot loaders as a call for
-// attention.
+// uses a character device; Linux treats it as SysRq, boot loaders as a request
+// for attention.
 //
-// Devices that know no break ignore it.
+// Devices that do not know breaks ignore it.
 //
 // QAPI: command chardev-send-break (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-send-break
 func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs) error {
@@ -1363,14 +1363,15 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 }
 
 // VserportChangeEvent reports that a process in the guest has opened or closed
-// a virtio-serial port, for example that the guest agent has come up.
+// a virtio-serial port, for example that the guest agent has started.
 //
 // At most one event a second is sent for each port; the last state is never
 // lost.
 //
 // QAPI: event VSERPORT_CHANGE (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-char.VSERPORT_CHANGE
 type VserportChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the port, as given to [Client.DeviceAdd].
 	ID string `json:"id"`
@@ -1407,8 +1408,8 @@ func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnVserportChange(f func(VserportChangeEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -49,7 +49,7 @@ func (c *Client) Close() error {
 type Event interface {
 	// EventName is the event's name in the schema.
 	EventName() string
-	// EventTime is when the event happened, by the server's clock; zero when the server does not know.
+	// EventTime is when the event happened, by the server's clock; zero if the server does not know the time.
 	EventTime() time.Time
 }
 
@@ -90,7 +90,7 @@ func Subscribe[E any, P eventPointer[E]](c *Client, opts ...qmp.SubscribeOption)
 
 // SubscribeEvents returns one stream of the events of several types, in the
 // order in which the server sent them. events holds a value of each type, whose fields do not matter.
-// Without any, the stream has all events; those that these bindings do not know
+// If it is empty, the stream has all events; those that these bindings do not know
 // are [UnknownEvent].
 func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qmp.Stream[Event] {
 	var names []string

@@ -23,7 +23,7 @@ func dialFake(t *testing.T, opts ...qmp.Option) (*qmptest.Server, *qapi.Client) 
 	return srv, c
 }
 
-// TestBadArguments are refused before anything is sent.
+// TestBadArguments has arguments that are refused before anything is sent.
 func TestBadArguments(t *testing.T) {
 	srv, c := dialFake(t)
 	err := c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("n")})
@@ -40,13 +40,14 @@ func TestBadArguments(t *testing.T) {
 	assert.Equal(t, "quit", calls[0].Command)
 }
 
-// checkProps has properties refused that no server may see, and leaves out those that
-// are not set: QEMU 5.2 and 7.2 take null for anything, 10.0 refuses it.
+// checkProps checks that properties that no server may see are refused, and that those
+// that are not set are left out: QEMU 5.2 and 7.2 accept null for anything, 10.0
+// refuses it.
 func checkProps(t *testing.T, c *qapi.Client) {
 	t.Helper()
 	for _, name := range []string{"realized", "type", "parent_bus", "hotplugged", "id", "bus", "driver"} {
 		err := c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{Driver: "virtio-rng-pci", Props: map[string]any{name: true}})
-		require.ErrorContains(t, err, "device_add: arguments: ", "not the server's own words")
+		require.ErrorContains(t, err, "device_add: arguments: ", "the error is ours, not the server's")
 		require.ErrorContains(t, err, "DeviceAddArgs.Props has '"+name+"'")
 	}
 	var unset *int32
@@ -121,7 +122,7 @@ func TestQEMUDeviceProps(t *testing.T) {
 	})
 }
 
-// TestNoSuchCommand is what a server that is older than a command says.
+// TestNoSuchCommand has a server that is older than a command.
 func TestNoSuchCommand(t *testing.T) {
 	conn, err := qmptest.Start(t, qmptest.Release("5.2")).Dial(t.Context())
 	require.NoError(t, err)
@@ -137,7 +138,7 @@ func TestNoSuchCommand(t *testing.T) {
 	assert.Equal(t, int64(5), version.QEMU.Major)
 }
 
-// TestUndecodableReply names the command and the member.
+// TestUndecodableReply has a reply of which the error names the command and the member.
 func TestUndecodableReply(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Unchecked())
 	conn, err := srv.Dial(t.Context())
@@ -145,7 +146,7 @@ func TestUndecodableReply(t *testing.T) {
 	c := qapi.NewClient(conn)
 	defer c.Close()
 	srv.Handle("query-block", func(context.Context, *qmptest.Request) (any, error) {
-		return nil, nil // an object where a list belongs
+		return nil, nil // an object instead of a list
 	})
 	_, err = c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
 	require.ErrorContains(t, err, "query-block")
@@ -153,7 +154,8 @@ func TestUndecodableReply(t *testing.T) {
 	require.NoError(t, err, "the connection goes on")
 }
 
-// TestEventsOfSeveralTypes keep the order of the wire, unknown ones among them.
+// TestEventsOfSeveralTypes receives events in the order in which they were sent, including unknown
+// ones.
 func TestEventsOfSeveralTypes(t *testing.T) {
 	srv, c := dialFake(t)
 	all := qapi.SubscribeEvents(c, nil)
@@ -192,7 +194,7 @@ func TestEventsOfSeveralTypes(t *testing.T) {
 	}
 }
 
-// TestUndecodableEvent is reported in its place, and the stream goes on.
+// TestUndecodableEvent has an event whose error comes in its place, and the stream goes on.
 func TestUndecodableEvent(t *testing.T) {
 	reported := make(chan error, 1)
 	srv, c := dialFake(t, qmp.WithEventError(func(err error) { reported <- err }))
@@ -213,7 +215,7 @@ func TestUndecodableEvent(t *testing.T) {
 	assert.Equal(t, qapi.ShutdownCauseGuestReset, (<-handled).Reason)
 }
 
-// TestQEMUQuits sees the event and the clean end of a real one.
+// TestQEMUQuits checks the event and the clean end of the connection when a real QEMU quits.
 func TestQEMUQuits(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp"))

@@ -17,7 +17,7 @@ const (
 	IOOperationTypeWrite IOOperationType = "write"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e IOOperationType) Known() bool {
 	return oneOf(
 		e,
@@ -41,7 +41,7 @@ const (
 	OnOffAutoOff OnOffAuto = "off"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OnOffAuto) Known() bool {
 	return oneOf(
 		e,
@@ -66,7 +66,7 @@ const (
 	OnOffSplitSplit OnOffSplit = "split"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OnOffSplit) Known() bool {
 	return oneOf(
 		e,
@@ -127,7 +127,7 @@ const (
 	OffAutoPCIBARBar5 OffAutoPCIBAR = "bar5"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OffAutoPCIBAR) Known() bool {
 	return oneOf(
 		e,
@@ -163,7 +163,7 @@ const (
 	PCIELinkSpeed64 PCIELinkSpeed = "64"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e PCIELinkSpeed) Known() bool {
 	return oneOf(
 		e,
@@ -199,7 +199,7 @@ const (
 	PCIELinkWidth32 PCIELinkWidth = "32"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e PCIELinkWidth) Known() bool {
 	return oneOf(
 		e,
@@ -230,7 +230,7 @@ const (
 	HostMemPolicyInterleave HostMemPolicy = "interleave"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HostMemPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -256,7 +256,7 @@ const (
 	NetFilterDirectionTx NetFilterDirection = "tx"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetFilterDirection) Known() bool {
 	return oneOf(
 		e,
@@ -288,7 +288,7 @@ const (
 	GrabToggleKeysCtrlScrolllock GrabToggleKeys = "ctrl-scrolllock"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GrabToggleKeys) Known() bool {
 	return oneOf(
 		e,
@@ -337,7 +337,7 @@ const (
 	EndianModeBig EndianMode = "big"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e EndianMode) Known() bool {
 	return oneOf(
 		e,

@@ -17,7 +17,7 @@ const (
 	CompatPolicyInputCrash CompatPolicyInput = "crash"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CompatPolicyInput) Known() bool {
 	return oneOf(
 		e,
@@ -40,7 +40,7 @@ const (
 	CompatPolicyOutputHide CompatPolicyOutput = "hide"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CompatPolicyOutput) Known() bool {
 	return oneOf(
 		e,

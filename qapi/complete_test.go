@@ -9,5 +9,5 @@ import (
 // TestComplete compares what the bindings declare with the parsed schema.
 func TestComplete(t *testing.T) { loadBindings(t).Complete(t) }
 
-// TestAvailability holds what comments say of releases against each release.
+// TestAvailability compares what comments say about releases with each release.
 func TestAvailability(t *testing.T) { loadBindings(t).Availability(t, qemu.QMP) }

@@ -18,10 +18,10 @@ type QMPCapabilitiesArgs struct {
 // QMPCapabilities ends the negotiation that every connection begins with, and
 // enables what is asked for.
 //
-// The connection calls it by itself when it is made; a second call fails with
+// Connecting executes it automatically; a second call fails with
 // CommandNotFound.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command qmp_capabilities (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.qmp_capabilities
 func (c *Client) QMPCapabilities(ctx context.Context, args ...QMPCapabilitiesArgs) error {
@@ -39,7 +39,7 @@ const (
 	QMPCapabilityOOB QMPCapability = "oob"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QMPCapability) Known() bool {
 	return oneOf(
 		e,
@@ -138,8 +138,8 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	return result, err
 }
 
-// Quit makes QEMU exit at once, without a word to the guest: like pulling the
-// plug.
+// Quit makes QEMU exit at once, without notice to the guest: as if its power
+// was cut.
 //
 // [ShutdownEvent] with the reason host-qmp-quit comes before the reply, in QEMU
 // 5.2 after it; then the connection ends. Use [Client.SystemPowerdown] for
@@ -163,7 +163,7 @@ const (
 	MonitorModeControl MonitorMode = "control"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MonitorMode) Known() bool {
 	return oneOf(
 		e,

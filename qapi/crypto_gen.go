@@ -23,7 +23,7 @@ const (
 	QCryptoTLSCredsEndpointServer QCryptoTLSCredsEndpoint = "server"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoTLSCredsEndpoint) Known() bool {
 	return oneOf(
 		e,
@@ -45,7 +45,7 @@ const (
 	QCryptoSecretFormatBase64 QCryptoSecretFormat = "base64"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoSecretFormat) Known() bool {
 	return oneOf(
 		e,
@@ -79,7 +79,7 @@ const (
 	QCryptoHashAlgoSm3 QCryptoHashAlgo = "sm3"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoHashAlgo) Known() bool {
 	return oneOf(
 		e,
@@ -134,7 +134,7 @@ const (
 	QCryptoCipherAlgoDESRfb QCryptoCipherAlgo = "des-rfb"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoCipherAlgo) Known() bool {
 	return oneOf(
 		e,
@@ -162,7 +162,7 @@ type QCryptoCipherMode string
 
 // The values of QCryptoCipherMode.
 const (
-	// Each block by itself; hides little.
+	// Each block separately; hides little.
 	QCryptoCipherModeEcb QCryptoCipherMode = "ecb"
 	// Each block is mixed with the one before.
 	QCryptoCipherModeCbc QCryptoCipherMode = "cbc"
@@ -172,7 +172,7 @@ const (
 	QCryptoCipherModeCtr QCryptoCipherMode = "ctr"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoCipherMode) Known() bool {
 	return oneOf(
 		e,
@@ -199,7 +199,7 @@ const (
 	QCryptoIVGenAlgoEssiv QCryptoIVGenAlgo = "essiv"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoIVGenAlgo) Known() bool {
 	return oneOf(
 		e,
@@ -223,7 +223,7 @@ const (
 	QCryptoBlockFormatLUKS QCryptoBlockFormat = "luks"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoBlockFormat) Known() bool {
 	return oneOf(
 		e,
@@ -284,7 +284,7 @@ func (x *QCryptoBlockOptionsLUKS) encodeMembers(e *codec.Encoder) {
 }
 
 // QCryptoBlockCreateOptionsLUKS are the options to format a disk with LUKS;
-// what is absent gets a sound default.
+// what is absent gets a good default.
 //
 // It is the variant of [QCryptoBlockCreateOptions] for luks.
 //
@@ -385,7 +385,7 @@ type QCryptoBlockOpenOptions struct {
 }
 
 // QCryptoBlockOpenOptionsVariant is what QCryptoBlockOpenOptions.Format can
-// hold: the types that [QCryptoBlockOpenOptions] lists.
+// hold: the types that the comment of [QCryptoBlockOpenOptions] lists.
 type QCryptoBlockOpenOptionsVariant interface {
 	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
@@ -509,7 +509,7 @@ type QCryptoBlockCreateOptions struct {
 }
 
 // QCryptoBlockCreateOptionsVariant is what QCryptoBlockCreateOptions.Format can
-// hold: the types that [QCryptoBlockCreateOptions] lists.
+// hold: the types that the comment of [QCryptoBlockCreateOptions] lists.
 type QCryptoBlockCreateOptionsVariant interface {
 	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
@@ -736,7 +736,7 @@ type QCryptoBlockInfo struct {
 }
 
 // QCryptoBlockInfoVariant is what QCryptoBlockInfo.Format can hold: the types
-// that [QCryptoBlockInfo] lists.
+// that the comment of [QCryptoBlockInfo] lists.
 type QCryptoBlockInfoVariant interface {
 	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
@@ -835,7 +835,7 @@ const (
 	QCryptoBlockLUKSKeyslotStateInactive QCryptoBlockLUKSKeyslotState = "inactive"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoBlockLUKSKeyslotState) Known() bool {
 	return oneOf(
 		e,
@@ -929,7 +929,7 @@ type QCryptoBlockAmendOptions struct {
 }
 
 // QCryptoBlockAmendOptionsVariant is what QCryptoBlockAmendOptions.Format can
-// hold: the types that [QCryptoBlockAmendOptions] lists.
+// hold: the types that the comment of [QCryptoBlockAmendOptions] lists.
 type QCryptoBlockAmendOptionsVariant interface {
 	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
@@ -1188,11 +1188,11 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1239,18 +1239,18 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCredsAnon are the properties of credentials that encrypt and
-// prove nothing about either end.
+// ObjectOptionsTLSCredsAnon are the properties of credentials that only
+// encrypt: neither end proves its identity.
 //
 // It is the variant of [ObjectOptions] for tls-creds-anon.
 //
 // QAPI: struct TlsCredsAnonProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1313,11 +1313,11 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsPskProperties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1387,11 +1387,11 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct TlsCredsX509Properties (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {
-	// The peer must prove who it is; true if absent.
+	// The peer must prove its identity; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
-	// Which end they are for; client if absent.
+	// Which end the credentials are for; client if absent.
 	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
 	// What GnuTLS may negotiate, in its own notation.
 	Priority *string `json:"priority,omitzero"`
@@ -1473,7 +1473,7 @@ const (
 	QCryptoAkCipherAlgoRSA QCryptoAkCipherAlgo = "rsa"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoAkCipherAlgo) Known() bool {
 	return oneOf(
 		e,
@@ -1494,7 +1494,7 @@ const (
 	QCryptoAkCipherKeyTypePrivate QCryptoAkCipherKeyType = "private"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoAkCipherKeyType) Known() bool {
 	return oneOf(
 		e,
@@ -1516,7 +1516,7 @@ const (
 	QCryptoRSAPaddingAlgoPkcs1 QCryptoRSAPaddingAlgo = "pkcs1"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptoRSAPaddingAlgo) Known() bool {
 	return oneOf(
 		e,
@@ -1577,7 +1577,7 @@ type QCryptoAkCipherOptions struct {
 }
 
 // QCryptoAkCipherOptionsVariant is what QCryptoAkCipherOptions.Alg can hold:
-// the types that [QCryptoAkCipherOptions] lists.
+// the types that the comment of [QCryptoAkCipherOptions] lists.
 type QCryptoAkCipherOptionsVariant interface {
 	// QCryptoAkCipherAlgo returns the tag of the variant.
 	QCryptoAkCipherAlgo() QCryptoAkCipherAlgo

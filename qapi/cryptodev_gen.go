@@ -21,7 +21,7 @@ const (
 	QCryptodevBackendAlgoTypeAsym QCryptodevBackendAlgoType = "asym"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptodevBackendAlgoType) Known() bool {
 	return oneOf(
 		e,
@@ -52,7 +52,7 @@ const (
 	QCryptodevBackendServiceTypeAkcipher QCryptodevBackendServiceType = "akcipher"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptodevBackendServiceType) Known() bool {
 	return oneOf(
 		e,
@@ -81,7 +81,7 @@ const (
 	QCryptodevBackendTypeLkcf QCryptodevBackendType = "lkcf"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptodevBackendType) Known() bool {
 	return oneOf(
 		e,
@@ -171,7 +171,7 @@ const (
 	QCryptodevBackendAlgTypeAsym QCryptodevBackendAlgType = "asym"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QCryptodevBackendAlgType) Known() bool {
 	return oneOf(
 		e,

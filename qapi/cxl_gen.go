@@ -15,7 +15,7 @@ type CXLEventLog string
 const (
 	// Nothing needs to be done.
 	CXLEventLogInformational CXLEventLog = "informational"
-	// Something may need to be done some day.
+	// Something may need to be done later.
 	CXLEventLogWarning CXLEventLog = "warning"
 	// Something needs to be done now.
 	CXLEventLogFailure CXLEventLog = "failure"
@@ -23,7 +23,7 @@ const (
 	CXLEventLogFatal CXLEventLog = "fatal"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLEventLog) Known() bool {
 	return oneOf(
 		e,
@@ -45,7 +45,7 @@ type CXLGeneralMediaEvent struct {
 	Path string `json:"path"`
 	// The log that the record goes into.
 	Log CXLEventLog `json:"log"`
-	// The flags of the record, bit by bit.
+	// The flags of the record, as a bit mask.
 	Flags uint32 `json:"flags"`
 	// The kind of maintenance that the device asks for. QEMU 11.1 and later.
 	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
@@ -57,7 +57,7 @@ type CXLGeneralMediaEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of the error, bit by bit: uncorrectable, over a threshold,
+	// What is known of the error, as a bit mask: uncorrectable, over a threshold,
 	// poison overflowed.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
@@ -68,13 +68,13 @@ type CXLGeneralMediaEvent struct {
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The devices of the rank that the error concerns, bit by bit.
+	// The devices of the rank that the error concerns, as a bit mask.
 	Device *uint32 `json:"device,omitzero"`
 	// What the vendor calls the part, up to 16 bytes.
 	ComponentID *string `json:"component-id,omitzero"`
 	// The component id is one of PLDM's. QEMU 11.1 and later.
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
-	// Flags about corrected errors, bit by bit. QEMU 11.1 and later.
+	// Flags about corrected errors, as a bit mask. QEMU 11.1 and later.
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors there were. QEMU 11.1 and later.
 	CmeCount *uint32 `json:"cme-count,omitzero"`
@@ -106,7 +106,7 @@ type CXLDRAMEvent struct {
 	Path string `json:"path"`
 	// The log that the record goes into.
 	Log CXLEventLog `json:"log"`
-	// The flags of the record, bit by bit.
+	// The flags of the record, as a bit mask.
 	Flags uint32 `json:"flags"`
 	// The kind of maintenance that the device asks for. QEMU 11.1 and later.
 	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
@@ -118,7 +118,7 @@ type CXLDRAMEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of the error, bit by bit.
+	// What is known of the error, as a bit mask.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
 	Type uint8 `json:"type"`
@@ -128,7 +128,7 @@ type CXLDRAMEvent struct {
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The nibbles that the error concerns, bit by bit.
+	// The nibbles that the error concerns, as a bit mask.
 	NibbleMask *uint32 `json:"nibble-mask,omitzero"`
 	// The group of banks that the error is in.
 	BankGroup *uint8 `json:"bank-group,omitzero"`
@@ -146,7 +146,7 @@ type CXLDRAMEvent struct {
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
 	// The sub-channel that the error is in. QEMU 11.1 and later.
 	SubChannel *uint8 `json:"sub-channel,omitzero"`
-	// Flags about corrected errors, bit by bit. QEMU 11.1 and later.
+	// Flags about corrected errors, as a bit mask. QEMU 11.1 and later.
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors of volatile memory there were. QEMU 11.1 and later.
 	CvmeCount *uint32 `json:"cvme-count,omitzero"`
@@ -174,7 +174,7 @@ type CXLMemModuleEvent struct {
 	Path string `json:"path"`
 	// The log that the record goes into.
 	Log CXLEventLog `json:"log"`
-	// The flags of the record, bit by bit.
+	// The flags of the record, as a bit mask.
 	Flags uint32 `json:"flags"`
 	// The kind of maintenance that the device asks for. QEMU 11.1 and later.
 	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
@@ -186,11 +186,11 @@ type CXLMemModuleEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// What has changed.
 	Type uint8 `json:"type"`
-	// The module's health, bit by bit.
+	// The module's health, as a bit mask.
 	HealthStatus uint8 `json:"health-status"`
 	// The state of its media, by number.
 	MediaStatus uint8 `json:"media-status"`
-	// Which of the values are near their limits, bit by bit.
+	// Which of the values are near their limits, as a bit mask.
 	AdditionalStatus uint8 `json:"additional-status"`
 	// How much of the device's life is over, in percent.
 	LifeUsed uint8 `json:"life-used"`
@@ -270,7 +270,7 @@ const (
 	CXLUncorErrorTypeCXLIDERx           CXLUncorErrorType = "cxl-ide-rx"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLUncorErrorType) Known() bool {
 	return oneOf(
 		e,
@@ -301,7 +301,7 @@ func (e CXLUncorErrorType) Known() bool {
 type CXLUncorErrorRecord struct {
 	// The error.
 	Type CXLUncorErrorType `json:"type"`
-	// The header of what was under way, 32 words at most.
+	// The header of what was in progress, 32 words at most.
 	Header []uint32 `json:"header"`
 }
 
@@ -342,7 +342,7 @@ const (
 	CXLCorErrorTypePhysical            CXLCorErrorType = "physical"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLCorErrorType) Known() bool {
 	return oneOf(
 		e,
@@ -406,7 +406,7 @@ const (
 	CXLExtentSelectionPolicyEnableSharedAccess CXLExtentSelectionPolicy = "enable-shared-access"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLExtentSelectionPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -461,7 +461,7 @@ const (
 	CXLExtentRemovalPolicyPrescriptive CXLExtentRemovalPolicy = "prescriptive"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CXLExtentRemovalPolicy) Known() bool {
 	return oneOf(
 		e,

@@ -18,7 +18,7 @@ func TestRejectUnknownMembers(t *testing.T) {
 	for _, c := range []struct {
 		into any
 		text string
-		at   string // of what is not known; empty if all is
+		at   string // of the unknown member; empty if all are known
 	}{
 		{qapi.BlockdevOptions{}, `{"driver":"qcow2","node-name":"a","file":{"driver":"file","filename":"x"},"backing":null}`, ""},
 		{qapi.BlockdevOptions{}, `{"driver":"qcow2","file":{"driver":"file","filename":"x"},"bakcing":null}`, "/bakcing"},
@@ -53,8 +53,8 @@ func TestRejectUnknownMembers(t *testing.T) {
 	}
 }
 
-// What an interface holds is counted as 512 bytes when it is decoded, whatever it is: no
-// type is larger.
+// A value in an interface is counted as 512 bytes when it is decoded, whatever its type:
+// no type is larger.
 func TestVariantsAreSmall(t *testing.T) {
 	sealed := map[reflect.Type]bool{}
 	for _, typ := range allTypes {
@@ -81,8 +81,8 @@ func TestVariantsAreSmall(t *testing.T) {
 	}
 }
 
-// The tags of unions in unions are found wherever they stand, however deep and long what
-// stands before them is.
+// The tags of unions in unions are found in any place, however deep and long the members
+// before them are.
 func TestUnionsInUnions(t *testing.T) {
 	const depth = 5000
 	text := strings.Repeat(`{"file":`, depth) + `"last"` + strings.Repeat(`,"driver":"raw","node-name":"n"}`, depth)

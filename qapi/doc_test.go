@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// TestIndex holds that the package's documentation links to what there is.
+// TestIndex checks that the links in the package's documentation lead to something that exists.
 func TestIndex(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)

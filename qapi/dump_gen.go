@@ -42,7 +42,7 @@ const (
 	DumpGuestMemoryFormatWinDmp DumpGuestMemoryFormat = "win-dmp"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DumpGuestMemoryFormat) Known() bool {
 	return oneOf(
 		e,
@@ -79,7 +79,7 @@ type DumpGuestMemoryArgs struct {
 // DumpGuestMemory writes the guest's memory and CPU registers to a file for
 // crash, gdb or WinDbg.
 //
-// The guest stands still meanwhile and goes on afterwards. Without detach it
+// The guest is paused meanwhile and continues afterwards. Without detach it
 // returns when all is written, which can take minutes; with detach it returns
 // at once, [Client.QueryDump] reports the progress and [DumpCompletedEvent] the
 // end. Only one dump can run at a time. A whole dump needs as much space as the
@@ -107,7 +107,7 @@ const (
 	DumpStatusFailed DumpStatus = "failed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DumpStatus) Known() bool {
 	return oneOf(
 		e,
@@ -160,7 +160,8 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 //
 // QAPI: event DUMP_COMPLETED (dump.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-dump.DUMP_COMPLETED
 type DumpCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far it has come, with the status completed or failed.
 	Result DumpQueryResult `json:"result"`
@@ -212,8 +213,8 @@ func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDumpCompleted calls f for every DUMP_COMPLETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -41,7 +41,7 @@ const (
 	EbpfProgramIDRss EbpfProgramID = "rss"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e EbpfProgramID) Known() bool {
 	return oneOf(
 		e,

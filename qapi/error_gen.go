@@ -22,7 +22,7 @@ const (
 	QAPIErrorClassKVMMissingCap QAPIErrorClass = "KVMMissingCap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QAPIErrorClass) Known() bool {
 	return oneOf(
 		e,

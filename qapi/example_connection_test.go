@@ -13,8 +13,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A manager that outlives its machines' monitors, and knows where it may have
-// missed something.
+// A manager that goes on when its connection to a machine is lost, and knows where it
+// may have missed events.
 func ExampleSubscribe_gap() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -48,7 +48,7 @@ func ExampleSubscribe_gap() {
 	// and back with 11 <nil>
 }
 
-// What takes long is counted, without a change to the code that makes the calls.
+// Commands are counted, and could be timed, without a change to the code that makes the calls.
 func Example_trace() {
 	ctx := context.Background()
 	srv := qmptest.New()
@@ -58,7 +58,7 @@ func Example_trace() {
 		Call: func(_ context.Context, command string) func(qmp.CallInfo) {
 			return func(c qmp.CallInfo) {
 				if c.Err == nil {
-					counts[command]++ // and c.End.Sub(c.Start) is how long it took
+					counts[command]++ // c.End.Sub(c.Start) is how long it took
 				}
 			}
 		},

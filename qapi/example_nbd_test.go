@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A storage daemon offers an image by NBD until it is interrupted.
+// A storage daemon exports an image over NBD until it is interrupted.
 func Example_storageDaemon() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -32,7 +32,7 @@ func Example_storageDaemon() {
 	}
 }
 
-// export offers an image, as the export "disk", at a socket.
+// export exports an image, under the name "disk", at a socket.
 func export(ctx context.Context, c *qapi.Client, image, socket string) error {
 	err := c.BlockdevAdd(ctx, qapi.BlockdevOptions{NodeName: new("disk"), Driver: qapi.BlockdevOptionsQcow2{
 		File: qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: image}},
@@ -51,7 +51,7 @@ func export(ctx context.Context, c *qapi.Client, image, socket string) error {
 	})
 }
 
-// unexport ends the export, whoever is connected, and closes the image.
+// unexport ends the export, even if clients are connected, and closes the image.
 func unexport(ctx context.Context, c *qapi.Client) error {
 	_, err := qapi.Await(ctx, c, func(ctx context.Context) error {
 		return c.BlockExportDel(ctx, qapi.BlockExportDelArgs{ID: "disk", Mode: new(qapi.BlockExportRemoveModeHard)})

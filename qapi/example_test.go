@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// connect returns a client of a fake QEMU that takes every command given here,
-// so that the examples run anywhere. A program calls [qapi.Dial].
+// connect returns a client of a fake QEMU that accepts the given commands, so that the
+// examples run anywhere. A program calls [qapi.Dial].
 func connect(commands ...string) (*qapi.Client, *qmptest.Server, func()) {
 	srv := qmptest.New()
 	for _, command := range commands {
@@ -29,14 +29,14 @@ func connect(commands ...string) (*qapi.Client, *qmptest.Server, func()) {
 	}
 }
 
-// sent prints the commands that the server has got.
+// sent prints the commands that the server has received.
 func sent(srv *qmptest.Server) {
 	for _, call := range srv.Calls() {
 		fmt.Printf("%s %s\n", call.Command, call.Arguments)
 	}
 }
 
-// A disk is a block node, then a device on it.
+// A disk is a block node, and a device that uses it.
 func ExampleClient_BlockdevAdd() {
 	ctx := context.Background()
 	c, srv, done := connect("blockdev-add", "device_add")
@@ -59,7 +59,7 @@ func ExampleClient_BlockdevAdd() {
 	// device_add {"driver":"virtio-blk-pci","id":"vd0","drive":"disk0"}
 }
 
-// A network card is a backend, then a device on it.
+// A network card is a backend, and a device that uses it.
 func ExampleClient_NetdevAdd() {
 	ctx := context.Background()
 	c, srv, done := connect("netdev_add", "device_add")
@@ -77,7 +77,7 @@ func ExampleClient_NetdevAdd() {
 	// device_add {"driver":"virtio-net-pci","id":"nic0","netdev":"net0"}
 }
 
-// Snapshots of several disks at one time are one transaction.
+// Snapshots of several disks at the same moment are one transaction.
 func ExampleClient_Transaction() {
 	ctx := context.Background()
 	c, srv, done := connect("transaction")
@@ -116,7 +116,7 @@ func ExampleClient_Migrate() {
 	// migrate {"channels":[{"channel-type":"main","addr":{"transport":"socket","type":"inet","host":"host2","port":"4444"}}]}
 }
 
-// A character device has a backend, whose variant says what it is.
+// A character device has a backend, whose variant says what kind it is.
 func ExampleClient_ChardevAdd() {
 	ctx := context.Background()
 	c, srv, done := connect()
@@ -195,7 +195,7 @@ func ExampleDeviceAddArgs() {
 	// device_add {"driver":"virtio-blk-pci-transitional","id":"vd0","drive":"disk0","x-pcie-lnksta-dllla":false}
 }
 
-// A server knows best what it can do.
+// Ask the server what it can do.
 func ExampleIntrospect() {
 	ctx := context.Background()
 	c, srv, done := connect()
@@ -218,8 +218,8 @@ func ExampleIntrospect() {
 	// event BLOCK_IO_ERROR false
 }
 
-// A subscription starts at once, so that no event is missed between a command
-// and the wait for what follows from it.
+// A subscription starts at once, so that no event is missed between a command and the
+// wait for its event.
 func ExampleSubscribe() {
 	ctx := context.Background()
 	c, srv, done := connect()
@@ -242,7 +242,7 @@ func ExampleSubscribe() {
 	// Output: STOP
 }
 
-// A job is started, awaited by its events, asked for its error, and dismissed.
+// A job is started, followed by its events until it has ended, asked for its error, and dismissed.
 func ExampleClient_BlockdevCreate() {
 	ctx := context.Background()
 	c, srv, done := connect("job-dismiss")
@@ -300,7 +300,7 @@ func ExampleClient_BlockdevChangeMedium() {
 	// blockdev-change-medium {"id":"cd0","filename":"install.iso","format":"raw","read-only-mode":"read-only"}
 }
 
-// Memory is an object, then a device on it.
+// Memory is an object, and a device that uses it.
 func ExampleClient_ObjectAdd() {
 	ctx := context.Background()
 	c, srv, done := connect("object-add", "device_add")

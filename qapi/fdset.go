@@ -15,14 +15,14 @@ import (
 type FDSet int64
 
 // Path returns the file name that stands for the set, for example in [BlockdevOptionsFile].
-// When QEMU opens this name, it takes the file of the set that was opened in the same mode,
+// When QEMU opens this name, it uses the file in the set that was opened in the same mode,
 // for reading or for writing.
 func (s FDSet) Path() string { return fmt.Sprintf("/dev/fdset/%d", int64(s)) }
 
-// Remove has the server close the files of the set: those that nodes and devices have
-// opened by its path are duplicates of them, and stay. It is not an error if the set does
-// not exist. While a machine is stopped, QEMU 5.2 and 7.2 keep the files: call Remove again
-// when the machine runs.
+// Remove makes the server close the files of the set. What nodes and devices have opened by
+// its path are duplicates, and stay open. It is not an error if the set does not exist.
+// While a machine is stopped, QEMU 5.2 and 7.2 keep the files: call Remove again when the
+// machine runs.
 func (s FDSet) Remove(ctx context.Context, c *Client) error {
 	err := c.RemoveFD(ctx, RemoveFDArgs{FdsetID: int64(s)})
 	if IsNotFound(err) {
@@ -31,17 +31,17 @@ func (s FDSet) Remove(ctx context.Context, c *Client) error {
 	return err
 }
 
-// AddFile passes a file that the server cannot open itself to the server, and returns the
-// set that the file is in. Several files form one set: for example the same image opened
-// for reading, and for reading and writing. If AddFile fails, the server has none of the
-// files, or the error says that it may have some.
+// AddFile passes an open file to the server, such as one that the server cannot open
+// itself, and returns the set that the file is in. Several files form one set: for
+// example the same image opened for reading, and for reading and writing. If AddFile
+// fails, the server has none of the files, or the error says that it may have some.
 //
 //	disk, err := qapi.AddFile(ctx, c, f)
 //	…
 //	err = c.BlockdevAdd(ctx, qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: disk.Path()}})
 //
 // The server gets duplicates. The caller closes the files, and should not use them any
-// more; see [qmp.Files], which also says which connections can pass files.
+// more. The documentation of [qmp.Files] says which connections can pass files.
 //
 // A set stays when the node or device that has used it is gone; [FDSet.Remove] removes it.
 // QEMU 5.2 and 7.2 remove a set that nothing has opened when their last client disconnects:
@@ -50,7 +50,7 @@ func AddFile(ctx context.Context, c *Client, files ...*os.File) (FDSet, error) {
 	if len(files) == 0 {
 		return 0, errors.New("qapi: AddFile: no file was given")
 	}
-	label := fmt.Sprintf("goqapi-%016x", rand.Uint64()) // by which it is found if the reply is lost
+	label := fmt.Sprintf("goqapi-%016x", rand.Uint64()) // to find the set by if the reply is lost
 	args := AddFDArgs{Opaque: &label}
 	for _, f := range files {
 		info, err := c.With(qmp.Files(f)).AddFD(ctx, args)

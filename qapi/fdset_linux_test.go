@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// dialFakeSocket connects to a fake through a Unix socket, which files can pass.
+// dialFakeSocket connects to a fake through a Unix socket, over which files can be passed.
 func dialFakeSocket(t *testing.T) (*qmptest.Server, *qapi.Client) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qapi") // t.TempDir can be too long for a socket
@@ -68,7 +68,8 @@ func TestAddFile(t *testing.T) {
 	assert.ErrorContains(t, err, "no file was given")
 }
 
-// TestAddFileFails leaves no file in the server, whichever one was refused or lost.
+// TestAddFileFails checks that no file is left in the server, whichever of the files was refused or
+// lost.
 func TestAddFileFails(t *testing.T) {
 	srv, c := dialFakeSocket(t)
 	first, second := image(t, os.O_RDONLY), image(t, os.O_RDWR)
@@ -109,7 +110,7 @@ func TestQEMUAddFile(t *testing.T) {
 		rw := image(t, os.O_RDWR)
 		early, err := qapi.AddFile(t.Context(), c, rw)
 		require.NoError(t, err)
-		require.NoError(t, early.Remove(t.Context(), c)) // 5.2 and 7.2 keep files while a machine stands still
+		require.NoError(t, early.Remove(t.Context(), c)) // 5.2 and 7.2 keep files while a machine is paused
 		require.NoError(t, c.Cont(t.Context()))
 		require.NoError(t, early.Remove(t.Context(), c))
 		assert.Empty(t, fdsets(t, c))

@@ -9,13 +9,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// HMP has the server execute a line of its human monitor, and returns what the line prints,
+// HMP makes the server execute a line of its human monitor, and returns what this prints,
 // with "\n" at the ends of lines. Use it for what no command of QMP can do: the text
 // differs between releases.
 //
 // The monitor's errors are text like any other. Those that HMP recognises are returned as a
-// [*qmp.Error], in addition to the text: lines that begin with "Error: ", complaints about
-// the line itself, and a text that [IsNotFound] or a similar function recognises, if
+// [*qmp.Error], in addition to the text: lines that begin with "Error: ", messages that the
+// line itself is wrong, and a text that [IsNotFound] or a similar function recognises, if
 // nothing else was printed. Command of the error is the first word of the line.
 func HMP(ctx context.Context, c *Client, line string) (string, error) {
 	text, err := c.HumanMonitorCommand(ctx, HumanMonitorCommandArgs{CommandLine: line})

@@ -53,17 +53,17 @@ func captured(t testing.TB, command string) string {
 	return "[" + string(bytes.Join(all, []byte(","))) + "]"
 }
 
-// deep is a value in n others.
+// deep returns a value that is nested n levels deep.
 func deep(n int, open, value, end string) string {
 	return strings.Repeat(open, n) + value + strings.Repeat(end, n)
 }
 
-// A hostile reply is made to take more memory or time than its text.
+// A hostile reply is written to take much more memory or time than its length suggests.
 type hostile struct {
 	name string
 	text func() string
 	call func(context.Context, *qapi.Client) error
-	ok   bool // it can be had within the limits, also if it is long
+	ok   bool // it is decoded within the limits, even if it is long
 }
 
 // execute decodes a reply into a value of a user's own type.
@@ -130,8 +130,8 @@ var hostileReplies = []hostile{
 	{"a user's maps in a list", fill(`[`, `{"a":{}}`, `]`), execute[[]map[string]struct{ A [10]int }], false},
 }
 
-// TestHostileReplies are decoded, or are an error, in little memory. With QAPI_LONG
-// they are of 16 MiB.
+// TestHostileReplies checks that hostile replies are decoded, or are an error, in
+// little memory. With QAPI_LONG they have 16 MiB.
 func TestHostileReplies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it decodes a hundred megabytes")
@@ -148,8 +148,8 @@ func TestHostileReplies(t *testing.T) {
 	}
 }
 
-// TestLongReplies are those that servers really send, only more of it: they are far
-// from the limit, in a user's types, too.
+// TestLongReplies has replies as servers really send them, only longer: they are far
+// from the limit, also when decoded into a user's types.
 func TestLongReplies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it decodes a hundred megabytes")
@@ -173,8 +173,8 @@ func TestLongReplies(t *testing.T) {
 	}
 }
 
-// decodeIn makes a call that has a reply, and fails if that takes more memory than most.
-func decodeIn(t *testing.T, reply string, most int, call func(context.Context, *qapi.Client) error) error {
+// decodeIn makes a call with a reply, and fails if decoding takes more memory than limit.
+func decodeIn(t *testing.T, reply string, limit int, call func(context.Context, *qapi.Client) error) error {
 	t.Helper()
 	c := answering(t, `{"return": `+reply+`}`)
 	before := resetPeak(t) // what other tests have left in memory
@@ -182,11 +182,11 @@ func decodeIn(t *testing.T, reply string, most int, call func(context.Context, *
 	err := call(t.Context(), c)
 	taken := peak(t) - before
 	t.Logf("%v, %d MiB: %.200v", time.Since(begin).Round(time.Millisecond), taken>>20, err)
-	assert.Less(t, taken, most, "bytes of memory at the peak")
+	assert.Less(t, taken, limit, "bytes of memory at the peak")
 	return err
 }
 
-// resetPeak lets peak count from now on, and returns where it begins.
+// resetPeak makes peak count from now on, and returns its present value.
 func resetPeak(t *testing.T) int {
 	t.Helper()
 	debug.FreeOSMemory()
@@ -194,7 +194,7 @@ func resetPeak(t *testing.T) int {
 	return peak(t)
 }
 
-// peak is how many bytes of memory the process has had at most.
+// peak returns the largest number of bytes of memory that the process has had.
 func peak(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")

@@ -14,9 +14,9 @@ import (
 // An InputOption changes how [TypeText] and [Click] send input.
 type InputOption func(*input)
 
-// InputInterval sets the time between two keys, and for how long a button is down; without
-// this option it is 30 ms. A guest that reads its keyboard more slowly loses keys, for example
-// firmware, or any guest on a busy host.
+// InputInterval sets the time between two keys, and the time for which a button is down;
+// without this option both are 30 ms. A guest that reads its keyboard more slowly loses keys,
+// for example firmware, or any guest on a busy host.
 func InputInterval(d time.Duration) InputOption { return func(i *input) { i.interval = d } }
 
 // InputDisplay sends the input to the input devices that are bound to a display. device is the id
@@ -25,7 +25,7 @@ func InputDisplay(device string, head int64) InputOption {
 	return func(i *input) { i.device, i.head = &device, &head }
 }
 
-// An input is how events are sent to a guest.
+// An input sends events to a guest.
 type input struct {
 	client   *Client
 	interval time.Duration
@@ -41,7 +41,7 @@ func newInput(c *Client, opts []InputOption) *input {
 	return i
 }
 
-// send sends events to the guest, and gives it time to take them in.
+// send sends events to the guest, and gives it time to process them.
 func (i *input) send(ctx context.Context, events ...InputEvent) error {
 	err := i.client.InputSendEvent(ctx, InputSendEventArgs{Device: i.device, Head: i.head, Events: events})
 	if err != nil {
@@ -50,7 +50,7 @@ func (i *input) send(ctx context.Context, events ...InputEvent) error {
 	return i.pause(ctx)
 }
 
-// pause gives the guest time to take events in.
+// pause gives the guest time to process events.
 func (i *input) pause(ctx context.Context) error {
 	timer := time.NewTimer(i.interval)
 	defer timer.Stop()
@@ -151,7 +151,7 @@ func keysFor(r rune) []QKeyCode {
 // The guest needs a pointing device with absolute coordinates, such as the device usb-tablet or
 // virtio-tablet-pci: without one, or if the machine does not run, Click is an error.
 func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opts ...InputOption) error {
-	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // also true for NaN
+	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // this condition is also true for NaN
 		return fmt.Errorf("qapi: Click: (%v, %v) is not on the screen, which goes from 0 to 1", x, y)
 	}
 	i := newInput(c, opts)

@@ -29,7 +29,7 @@ func typable() string {
 	return text.String() + "\n\t\b\x1b"
 }
 
-// inputs returns what was sent to a fake, a line for each command, such as "shift+ a+ a- shift-".
+// inputs returns what was sent to a fake, one line for each command, such as "shift+ a+ a- shift-".
 func inputs(t *testing.T, srv *qmptest.Server) []string {
 	t.Helper()
 	var lines []string
@@ -65,7 +65,7 @@ func word(t *testing.T, e qapi.InputEvent) string {
 	return ""
 }
 
-// acceptInput has a fake take any input.
+// acceptInput makes a fake accept any input.
 func acceptInput(srv *qmptest.Server) {
 	qmptest.Handle(srv, srv.Commands.InputSendEvent, func(context.Context, qapi.InputSendEventArgs) error { return nil })
 }
@@ -177,7 +177,7 @@ func TestQEMUTypeText(t *testing.T) {
 			}
 		}
 		said(">")
-		for _, r := range typable() { // one by one: a busy machine loses keys that come faster than it reads
+		for _, r := range typable() { // one by one: a busy machine loses keys that come faster than it reads them
 			require.NoError(t, qapi.TypeText(ctx, c, string(r), qapi.InputInterval(0)))
 			said(strings.ReplaceAll(string(r), "\n", "\r"))
 		}

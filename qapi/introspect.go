@@ -82,11 +82,11 @@ func (c *Capabilities) Check(path string) error {
 	return nil
 }
 
-// A place is the part of a path that was found so far.
+// A place is what the part of a path that was read so far names.
 type place struct {
 	name     string
 	features []string
-	types    []string // whose members may come next; empty after the value of an enum
+	types    []string // the types whose members may come next; empty after the value of an enum
 }
 
 // start finds the command or event with which a path begins. If the path is about the
@@ -127,7 +127,7 @@ func (c *Capabilities) step(at place, step string) (place, error) {
 	}
 	name, value, valued := strings.Cut(step, "=")
 	found := place{name: name}
-	var unions []SchemaInfoObject // whose tag is the member
+	var unions []SchemaInfoObject // the unions whose tag is this member
 	for _, t := range c.reach(at.types...) {
 		o, _ := c.entries[t].MetaType.(SchemaInfoObject)
 		for _, m := range o.Members {

@@ -17,8 +17,8 @@ import (
 //
 // It is the answer to what this QEMU can do, some 200 KiB long and the same as
 // long as the server runs. Introspect fetches it once and answers questions
-// about it. Names of types are made up and differ between builds: only those of
-// commands, events, members and values mean something.
+// about it. Names of types are generated and differ between builds: only those
+// of commands, events, members and values mean something.
 //
 // QAPI: command query-qmp-schema (introspect.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
@@ -52,7 +52,7 @@ const (
 	SchemaMetaTypeEvent SchemaMetaType = "event"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SchemaMetaType) Known() bool {
 	return oneOf(
 		e,
@@ -74,7 +74,7 @@ func (e SchemaMetaType) Known() bool {
 //
 // QAPI: union SchemaInfo (introspect.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfo
 type SchemaInfo struct {
-	// The name; of types a made-up one.
+	// The name; types have generated ones.
 	Name string `json:"name"`
 	// The kind of entity.
 	MetaType SchemaInfoVariant `json:"meta-type"`
@@ -82,8 +82,8 @@ type SchemaInfo struct {
 	Features []string `json:"features,omitzero"`
 }
 
-// SchemaInfoVariant is what SchemaInfo.MetaType can hold: the types that
-// [SchemaInfo] lists.
+// SchemaInfoVariant is what SchemaInfo.MetaType can hold: the types that the
+// comment of [SchemaInfo] lists.
 type SchemaInfoVariant interface {
 	// SchemaMetaType returns the tag of the variant.
 	SchemaMetaType() SchemaMetaType
@@ -213,7 +213,7 @@ func (x SchemaInfo) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// SchemaInfoBuiltin is a type of the language.
+// SchemaInfoBuiltin is a built-in type of the schema language.
 //
 // It is the variant of [SchemaInfo] for builtin.
 //
@@ -280,7 +280,7 @@ const (
 	JSONTypeValue JSONType = "value"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JSONType) Known() bool {
 	return oneOf(
 		e,
@@ -306,7 +306,7 @@ type SchemaInfoEnum struct {
 	Members []SchemaInfoEnumMember `json:"members"`
 	// The strings.
 	//
-	// Deprecated: QEMU means to remove it; use Members.
+	// Deprecated: QEMU plans to remove it; use Members.
 	Values []string `json:"values"`
 }
 
@@ -419,7 +419,7 @@ func (v SchemaInfoArray) encodeSchemaInfo(e *codec.Encoder) {
 //
 // QAPI: struct SchemaInfoObject (introspect.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObject
 type SchemaInfoObject struct {
-	// The members that all variants have, in no order that means anything.
+	// The members that all variants have; their order has no meaning.
 	Members []SchemaInfoObjectMember `json:"members"`
 	// The member whose value selects the variant.
 	Tag *string `json:"tag,omitzero"`

@@ -143,7 +143,7 @@ func TestSupportsMembersOfAnyVariant(t *testing.T) {
 	assert.ErrorIs(t, caps.Check("go/how=slow"), qapi.ErrNotListed)
 }
 
-// TestCircle has types that hold each other without end.
+// TestCircle has types that contain each other.
 func TestCircle(t *testing.T) {
 	caps := qapi.NewCapabilities([]qapi.SchemaInfo{
 		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1", RetType: "[2]"}},
@@ -153,7 +153,7 @@ func TestCircle(t *testing.T) {
 	assert.False(t, caps.Supports("go/x"))
 	assert.False(t, caps.Supports("go->x"))
 
-	// Each of these holds all, itself among them: there are 20^n ways of n steps.
+	// Each of these types contains all of them, including itself: there are 20^n paths of n steps.
 	list := []qapi.SchemaInfo{
 		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1"}},
 		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "mode", Type: "a0"}}}},
@@ -194,5 +194,5 @@ func TestIntrospectAsksOnce(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, caps.Supports("quit"))
 	}
-	assert.Equal(t, 2, asked, "once in vain, once for all")
+	assert.Equal(t, 2, asked, "the first attempt fails, the second is for all")
 }

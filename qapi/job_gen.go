@@ -44,7 +44,7 @@ const (
 	JobTypeSnapshotDelete JobType = "snapshot-delete"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobType) Known() bool {
 	return oneOf(
 		e,
@@ -69,13 +69,13 @@ type JobStatus string
 const (
 	// Not used: no job is ever in this state.
 	JobStatusUndefined JobStatus = "undefined"
-	// The job is there, but has not started.
+	// The job exists, but has not started.
 	JobStatusCreated JobStatus = "created"
 	// The job works.
 	JobStatusRunning JobStatus = "running"
 	// The job is paused, by a user or by QEMU for a moment.
 	JobStatusPaused JobStatus = "paused"
-	// The job has caught up and works on until told to complete.
+	// The job has caught up and continues to work until [Client.JobComplete].
 	JobStatusReady JobStatus = "ready"
 	// The job is ready, but paused.
 	JobStatusStandby JobStatus = "standby"
@@ -86,13 +86,14 @@ const (
 	JobStatusPending JobStatus = "pending"
 	// The job has failed or was cancelled, and cleans up.
 	JobStatusAborting JobStatus = "aborting"
-	// The job has ended, well or not. It stays like that until it is dismissed.
+	// The job has ended, with success or not. It stays in this state until it is
+	// dismissed.
 	JobStatusConcluded JobStatus = "concluded"
 	// The job is gone. Only [JobStatusChangeEvent] shows this state.
 	JobStatusNull JobStatus = "null"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobStatus) Known() bool {
 	return oneOf(
 		e,
@@ -110,7 +111,7 @@ func (e JobStatus) Known() bool {
 	)
 }
 
-// JobVerb says what can be done to a job; not everything is possible in every
+// JobVerb says what can be done with a job; not everything is possible in every
 // state.
 //
 // QAPI: enum JobVerb (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobVerb
@@ -122,7 +123,7 @@ const (
 	JobVerbCancel JobVerb = "cancel"
 	// Pause it ([Client.JobPause]).
 	JobVerbPause JobVerb = "pause"
-	// Let it go on ([Client.JobResume]).
+	// Continue it ([Client.JobResume]).
 	JobVerbResume JobVerb = "resume"
 	// Limit its speed ([Client.BlockJobSetSpeed]).
 	JobVerbSetSpeed JobVerb = "set-speed"
@@ -136,7 +137,7 @@ const (
 	JobVerbChange JobVerb = "change"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e JobVerb) Known() bool {
 	return oneOf(
 		e,
@@ -154,8 +155,8 @@ func (e JobVerb) Known() bool {
 // JobStatusChangeEvent reports that a job has gone over to another state. It
 // comes for jobs of all types, and for every change.
 //
-// The first ones come before the method that starts the job returns, with quick
-// jobs all of them: subscribe first.
+// The first events, for quick jobs all of them, come before the method that
+// starts the job returns: subscribe first.
 //
 // The end of a job is status concluded. Whether it has failed is known only
 // from [Client.QueryJobs], and thus only if the job does not dismiss itself,
@@ -163,7 +164,8 @@ func (e JobVerb) Known() bool {
 //
 // QAPI: event JOB_STATUS_CHANGE (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-job.JOB_STATUS_CHANGE
 type JobStatusChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	ID string `json:"id"`
@@ -200,8 +202,8 @@ func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -215,7 +217,7 @@ type JobPauseArgs struct {
 // JobPause pauses a job. It returns at once; [JobStatusChangeEvent] with
 // paused, or standby if it was ready, follows.
 //
-// It fails if the job is paused already, or has come to its end.
+// It fails if the job is paused already, or has ended.
 //
 // QAPI: command job-pause (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-pause
 func (c *Client) JobPause(ctx context.Context, args JobPauseArgs) error {
@@ -228,7 +230,7 @@ type JobResumeArgs struct {
 	ID string `json:"id"`
 }
 
-// JobResume lets a job go on that was paused by [Client.JobPause] or by an
+// JobResume continues a job that was paused by [Client.JobPause] or by an
 // error.
 //
 // It returns at once, and clears a block job's record of the error. It fails if
@@ -245,13 +247,13 @@ type JobCancelArgs struct {
 	ID string `json:"id"`
 }
 
-// JobCancel tells a job to stop and to undo what is not final, such as a switch
-// to a mirror's target.
+// JobCancel makes a job stop and undo what is not final, such as the switch to
+// a mirror's target.
 //
 // It returns at once; [JobStatusChangeEvent] with concluded follows, for block
 // jobs [BlockJobCancelledEvent], too. A job that is almost done may still
-// complete. A mirror that is ready is given up as well; to end it in good order
-// and stay on the source use [Client.BlockJobCancel]. Types that cannot be
+// complete. A mirror that is ready is cancelled as well; to end it with success
+// and stay on the source, use [Client.BlockJobCancel]. Types that cannot be
 // stopped, such as create, run to their end.
 //
 // QAPI: command job-cancel (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-cancel
@@ -265,7 +267,7 @@ type JobCompleteArgs struct {
 	ID string `json:"id"`
 }
 
-// JobComplete tells a job that is ready to finish: a mirror or an active commit
+// JobComplete makes a job that is ready finish: a mirror or an active commit
 // then switches the guest over.
 //
 // It returns at once, in most cases; [JobStatusChangeEvent] and
@@ -288,7 +290,7 @@ type JobDismissArgs struct {
 //
 // It is needed for jobs with auto-dismiss set to false and for all that have no
 // such option: create, amend and the snapshot jobs. Query the job's error
-// before. It fails if the job is not concluded.
+// first. It fails if the job is not concluded.
 //
 // QAPI: command job-dismiss (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-dismiss
 func (c *Client) JobDismiss(ctx context.Context, args JobDismissArgs) error {
@@ -371,8 +373,8 @@ func (x JobInfo) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// QueryJobs returns all jobs of every type, those that have ended and wait for
-// [Client.JobDismiss] included.
+// QueryJobs returns all jobs of every type, including those that have ended and
+// wait for [Client.JobDismiss].
 //
 // Jobs that QEMU runs for itself are left out.
 //

@@ -22,7 +22,7 @@ const (
 	S390CPUEntitlementHigh S390CPUEntitlement = "high"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e S390CPUEntitlement) Known() bool {
 	return oneOf(
 		e,
@@ -61,7 +61,7 @@ const (
 	CPUTopologyLevelDefault CPUTopologyLevel = "default"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUTopologyLevel) Known() bool {
 	return oneOf(
 		e,
@@ -94,7 +94,7 @@ const (
 	CacheLevelAndTypeL3 CacheLevelAndType = "l3"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CacheLevelAndType) Known() bool {
 	return oneOf(
 		e,

@@ -79,7 +79,7 @@ const (
 	SysEmuTargetUnicore32 SysEmuTarget = "unicore32"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SysEmuTarget) Known() bool {
 	return oneOf(
 		e,
@@ -130,7 +130,7 @@ type S390CPUState string
 const (
 	// The processor was never set up.
 	S390CPUStateUninitialized S390CPUState = "uninitialized"
-	// The processor stands still.
+	// The processor is stopped.
 	S390CPUStateStopped S390CPUState = "stopped"
 	// The processor has stopped because of an error.
 	S390CPUStateCheckStop S390CPUState = "check-stop"
@@ -140,7 +140,7 @@ const (
 	S390CPUStateLoad S390CPUState = "load"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e S390CPUState) Known() bool {
 	return oneOf(
 		e,
@@ -152,7 +152,7 @@ func (e S390CPUState) Known() bool {
 	)
 }
 
-// CPUInfoS390 are the parts that s390x processors have.
+// CPUInfoS390 are the members that only s390x processors have.
 //
 // It is the variant of [CPUInfo] for s390.
 //
@@ -160,9 +160,9 @@ func (e S390CPUState) Known() bool {
 type CPUInfoS390 struct {
 	// The processor's state.
 	CPUState S390CPUState `json:"cpu-state"`
-	// A real processor is its own. QEMU 8.2 and later.
+	// A real processor serves only this one. QEMU 8.2 and later.
 	Dedicated *bool `json:"dedicated,omitzero"`
-	// How much of a real processor it may expect under vertical polarization. QEMU
+	// How much of a real processor it can expect under vertical polarization. QEMU
 	// 8.2 and later.
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
@@ -245,8 +245,8 @@ type CPUInfoFast struct {
 	Arch CPUInfoArch `json:"arch"`
 }
 
-// CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that
-// [CPUInfoFast] lists.
+// CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that the
+// comment of [CPUInfoFast] lists.
 type CPUInfoFastVariant interface {
 	// SysEmuTarget returns the tag of the variant.
 	SysEmuTarget() SysEmuTarget
@@ -837,7 +837,7 @@ func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 }
 
 // CompatProperty is a property that a type of machine sets on a type of device,
-// so that it stays what it was.
+// so that the device stays as it was in older releases.
 //
 // QAPI: struct CompatProperty (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CompatProperty
 //
@@ -889,7 +889,8 @@ type MachineInfo struct {
 	Name string `json:"name"`
 	// Another name for the machine type, such as q35.
 	Alias *string `json:"alias,omitzero"`
-	// The machine type is taken if the command line names none; absent means no.
+	// The machine type is used if the command line does not name one; absent means
+	// no.
 	IsDefault *bool `json:"is-default,omitzero"`
 	// How many processors the machine type can have.
 	CPUMax int64 `json:"cpu-max"`
@@ -897,15 +898,15 @@ type MachineInfo struct {
 	HotpluggableCPUs bool `json:"hotpluggable-cpus"`
 	// NUMA nodes take a size of memory, rather than a memory backend.
 	NUMAMemSupported bool `json:"numa-mem-supported"`
-	// QEMU means to remove the machine type.
+	// QEMU plans to remove the machine type.
 	Deprecated bool `json:"deprecated"`
-	// The type of the machine's processors if the command line names none.
+	// The type of the machine's processors if the command line does not name one.
 	DefaultCPUType *string `json:"default-cpu-type,omitzero"`
-	// The id of the machine's main memory, for those who make that themselves.
+	// The id of the machine's main memory, for users who create that themselves.
 	DefaultRAMID *string `json:"default-ram-id,omitzero"`
 	// The machine type has ACPI. QEMU 8.0 and later.
 	ACPI bool `json:"acpi"`
-	// What the machine type sets on devices; if asked for. QEMU 9.1 and later.
+	// What the machine type sets on devices; only if asked for. QEMU 9.1 and later.
 	// Unstable: QEMU may change or remove it in any release.
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
@@ -958,14 +959,14 @@ func (x MachineInfo) LogValue() slog.Value {
 
 // QueryMachinesArgs are the arguments of [Client.QueryMachines].
 type QueryMachinesArgs struct {
-	// Tell what they set on devices, too; false if absent. QEMU 9.1 and later.
+	// Include what they set on devices; false if absent. QEMU 9.1 and later.
 	// Unstable: QEMU may change or remove it in any release.
 	CompatProps *bool `json:"compat-props,omitzero"`
 }
 
 // QueryMachines returns the types of machine that this QEMU has.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-machines (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-machines
 func (c *Client) QueryMachines(ctx context.Context, args ...QueryMachinesArgs) ([]MachineInfo, error) {
@@ -976,7 +977,7 @@ func (c *Client) QueryMachines(ctx context.Context, args ...QueryMachinesArgs) (
 	return result, err
 }
 
-// CurrentMachineParams are facts about the machine at hand.
+// CurrentMachineParams are facts about this machine.
 //
 // QAPI: struct CurrentMachineParams (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CurrentMachineParams
 type CurrentMachineParams struct {
@@ -995,7 +996,7 @@ func (x *CurrentMachineParams) decode(d *codec.Decoder) {
 	}
 }
 
-// QueryCurrentMachine returns facts about the machine at hand.
+// QueryCurrentMachine returns facts about this machine.
 //
 // QAPI: command query-current-machine (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-current-machine
 func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams, error) {
@@ -1080,7 +1081,8 @@ func (x *GUIDInfo) decode(d *codec.Decoder) {
 }
 
 // QueryVMGenerationID returns the generation id of the guest, which changes
-// when it is copied or set back. It fails if the machine has no device vmgenid.
+// when the guest is copied or returns to a snapshot. It fails if the machine
+// has no device vmgenid.
 //
 // QAPI: command query-vm-generation-id (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-vm-generation-id
 func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
@@ -1092,8 +1094,8 @@ func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 // SystemReset resets the machine, as its reset button would. The guest is not
 // asked; [ResetEvent] follows.
 //
-// It also brings a machine back to life that -no-shutdown has kept, and
-// completes unplugs that the guest has not answered.
+// It also restarts a machine that has shut down and was kept by -no-shutdown,
+// and completes unplugs that the guest has not answered.
 //
 // QAPI: command system_reset (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_reset
 func (c *Client) SystemReset(ctx context.Context) error {
@@ -1101,16 +1103,15 @@ func (c *Client) SystemReset(ctx context.Context) error {
 }
 
 // SystemPowerdown presses the power button. It returns at once;
-// [PowerdownEvent] follows, and what the guest makes of it is its own business:
-// [ShutdownEvent] comes when it has shut down, seconds or minutes later, or
-// never.
+// [PowerdownEvent] follows. The guest decides what it does: [ShutdownEvent]
+// comes when it has shut down, seconds or minutes later, or never.
 //
 // QAPI: command system_powerdown (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_powerdown
 func (c *Client) SystemPowerdown(ctx context.Context) error {
 	return bind.Execute(ctx, c.conn, "system_powerdown", nil)
 }
 
-// SystemWakeup wakes a guest that sleeps, ACPI S3.
+// SystemWakeup wakes a guest that sleeps (ACPI S3).
 //
 // It fails if the guest does not sleep, or if the machine cannot wake it.
 // [WakeupEvent] follows.
@@ -1120,7 +1121,7 @@ func (c *Client) SystemWakeup(ctx context.Context) error {
 	return bind.Execute(ctx, c.conn, "system_wakeup", nil)
 }
 
-// LostTickPolicy says what becomes of ticks of a clock that the guest has
+// LostTickPolicy says what happens to ticks of a clock that the guest has
 // missed.
 //
 // QAPI: enum LostTickPolicy (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.LostTickPolicy
@@ -1128,15 +1129,15 @@ type LostTickPolicy string
 
 // The values of LostTickPolicy.
 const (
-	// Missed ticks are gone; the guest's clock is late if it counts them.
+	// Missed ticks are lost; the guest's clock is late if it counts them.
 	LostTickPolicyDiscard LostTickPolicy = "discard"
 	// Missed ticks come later, at the usual pace.
 	LostTickPolicyDelay LostTickPolicy = "delay"
-	// Missed ticks come later, at a faster pace, until none is owed.
+	// Missed ticks come later, at a faster pace, until all have come.
 	LostTickPolicySlew LostTickPolicy = "slew"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e LostTickPolicy) Known() bool {
 	return oneOf(
 		e,
@@ -1149,9 +1150,9 @@ func (e LostTickPolicy) Known() bool {
 // InjectNMI sends the guest an interrupt that cannot be masked, usually to make
 // it write a crash dump.
 //
-// On x86 it goes to all processors, on s390x to one, as
-// [Client.HumanMonitorCommand] with cpu chooses. It fails where there is no
-// such thing.
+// On x86 it goes to all processors, on s390x to one, which
+// [Client.HumanMonitorCommand] with cpu chooses. It fails on machines without
+// such an interrupt.
 //
 // QAPI: command inject-nmi (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.inject-nmi
 func (c *Client) InjectNMI(ctx context.Context) error {
@@ -1177,7 +1178,7 @@ const (
 	NUMAOptionsTypeHmatCache NUMAOptionsType = "hmat-cache"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NUMAOptionsType) Known() bool {
 	return oneOf(
 		e,
@@ -1201,8 +1202,8 @@ type NUMAOptions struct {
 	Type NUMAOptionsVariant `json:"type"`
 }
 
-// NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that
-// [NUMAOptions] lists.
+// NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that the
+// comment of [NUMAOptions] lists.
 type NUMAOptionsVariant interface {
 	// NUMAOptionsType returns the tag of the variant.
 	NUMAOptionsType() NUMAOptionsType
@@ -1451,7 +1452,7 @@ const (
 	X86CPURegister32EDI X86CPURegister32 = "EDI"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e X86CPURegister32) Known() bool {
 	return oneOf(
 		e,
@@ -1471,13 +1472,13 @@ func (e X86CPURegister32) Known() bool {
 //
 // QAPI: struct X86CPUFeatureWordInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.X86CPUFeatureWordInfo
 type X86CPUFeatureWordInfo struct {
-	// What EAX holds before the instruction.
+	// What EAX contains before the instruction.
 	CPUIDInputEax int64 `json:"cpuid-input-eax"`
-	// What ECX holds before the instruction, where that matters.
+	// What ECX contains before the instruction, if that matters.
 	CPUIDInputEcx *int64 `json:"cpuid-input-ecx,omitzero"`
 	// The register that holds the word after the instruction.
 	CPUIDRegister X86CPURegister32 `json:"cpuid-register"`
-	// The features, bit by bit.
+	// The features, as a bit mask.
 	Features int64 `json:"features"`
 }
 
@@ -1581,7 +1582,7 @@ func (v NUMAOptionsCPU) encodeNUMAOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HmatLBMemoryHierarchy is how far into the memory a figure goes.
+// HmatLBMemoryHierarchy is the level of memory that a figure is about.
 //
 // QAPI: enum HmatLBMemoryHierarchy (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatLBMemoryHierarchy
 type HmatLBMemoryHierarchy string
@@ -1598,7 +1599,7 @@ const (
 	HmatLBMemoryHierarchyThirdLevel HmatLBMemoryHierarchy = "third-level"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatLBMemoryHierarchy) Known() bool {
 	return oneOf(
 		e,
@@ -1609,7 +1610,7 @@ func (e HmatLBMemoryHierarchy) Known() bool {
 	)
 }
 
-// HmatLBDataType is what a figure about memory is.
+// HmatLBDataType is the kind of a figure about memory.
 //
 // QAPI: enum HmatLBDataType (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatLBDataType
 type HmatLBDataType string
@@ -1630,7 +1631,7 @@ const (
 	HmatLBDataTypeWriteBandwidth HmatLBDataType = "write-bandwidth"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatLBDataType) Known() bool {
 	return oneOf(
 		e,
@@ -1654,9 +1655,9 @@ type NUMAOptionsHmatLb struct {
 	Initiator uint16 `json:"initiator"`
 	// The node that has the memory.
 	Target uint16 `json:"target"`
-	// How far it goes.
+	// The level of memory.
 	Hierarchy HmatLBMemoryHierarchy `json:"hierarchy"`
-	// What the figure is.
+	// The kind of the figure.
 	DataType HmatLBDataType `json:"data-type"`
 	// The latency, in nanoseconds.
 	Latency *uint64 `json:"latency,omitzero"`
@@ -1714,7 +1715,7 @@ type HmatCacheAssociativity string
 
 // The values of HmatCacheAssociativity.
 const (
-	// Nothing is known, or it has none.
+	// Nothing is known, or the cache has none.
 	HmatCacheAssociativityNone HmatCacheAssociativity = "none"
 	// Each in one place.
 	HmatCacheAssociativityDirect HmatCacheAssociativity = "direct"
@@ -1722,7 +1723,7 @@ const (
 	HmatCacheAssociativityComplex HmatCacheAssociativity = "complex"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatCacheAssociativity) Known() bool {
 	return oneOf(
 		e,
@@ -1747,7 +1748,7 @@ const (
 	HmatCacheWritePolicyWriteThrough HmatCacheWritePolicy = "write-through"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HmatCacheWritePolicy) Known() bool {
 	return oneOf(
 		e,
@@ -1847,8 +1848,8 @@ func (x MemsaveArgs) LogValue() slog.Value {
 // Memsave writes memory of the guest to a file, by the addresses that a
 // processor sees now.
 //
-// The file is made, or written over. It fails at the first address that is not
-// mapped to anything.
+// The file is created, or overwritten. It fails at the first address that is
+// not mapped to anything.
 //
 // QAPI: command memsave (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.memsave
 func (c *Client) Memsave(ctx context.Context, args MemsaveArgs) error {
@@ -1887,7 +1888,7 @@ func (c *Client) Pmemsave(ctx context.Context, args PmemsaveArgs) error {
 	return c.conn.Execute(ctx, "pmemsave", args, nil)
 }
 
-// Memdev is a memory backend, with what it was made with.
+// Memdev is a memory backend and the options that it was created with.
 //
 // QAPI: struct Memdev (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.Memdev
 type Memdev struct {
@@ -2054,14 +2055,15 @@ func (c *Client) SetNUMANode(ctx context.Context, args NUMAOptions) error {
 
 // BalloonArgs are the arguments of [Client.Balloon].
 type BalloonArgs struct {
-	// How much memory the guest is to have, in bytes, not how much to give back.
+	// How much memory the guest shall have, in bytes, not how much it shall give
+	// back.
 	Value int64 `json:"value"`
 }
 
 // Balloon asks the guest to give memory back, or to take it again, until it has
-// as much as is said.
+// the given size.
 //
-// It returns at once, and the guest moves at its own pace, as far as it likes:
+// It returns at once; the guest decides how fast and how far it follows:
 // [BalloonChangeEvent] and [Client.QueryBalloon] report it. It fails with
 // DeviceNotActive if the machine has no balloon, and with KVMMissingCap if KVM
 // cannot do it.
@@ -2101,12 +2103,13 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 	return result, err
 }
 
-// BalloonChangeEvent reports that the guest's memory has changed by its
-// balloon. At most one a second.
+// BalloonChangeEvent reports that the balloon has changed the size of the
+// guest's memory. At most one a second.
 //
 // QAPI: event BALLOON_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.BALLOON_CHANGE
 type BalloonChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much memory the guest has now, in bytes.
 	Actual int64 `json:"actual"`
@@ -2139,8 +2142,8 @@ func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2191,7 +2194,8 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 //
 // QEMU 8.2 and later.
 type HvBalloonStatusReportEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much its programs were promised, in bytes.
 	Committed uint64 `json:"committed"`
@@ -2228,8 +2232,8 @@ func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 8.2 and later.
 func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (stop func()) {
@@ -2377,7 +2381,7 @@ type MemoryDeviceInfoVirtioMem struct {
 	Size uint64 `json:"size"`
 	// How much the device can use at the most, in bytes.
 	MaxSize uint64 `json:"max-size"`
-	// In which steps, in bytes.
+	// The unit in which memory is added and removed, in bytes.
 	BlockSize uint64 `json:"block-size"`
 	// The NUMA node of the device.
 	Node int64 `json:"node"`
@@ -2511,7 +2515,7 @@ func (v MemoryDeviceInfoHvBalloon) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoSpMem is a piece of memory that the guest is told to keep for
+// MemoryDeviceInfoSpMem is a piece of memory that the guest should keep for
 // special purposes.
 //
 // It is the variant of [MemoryDeviceInfo] for sp-mem.
@@ -2583,7 +2587,7 @@ const (
 	MemoryDeviceInfoKindSpMem MemoryDeviceInfoKind = "sp-mem"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MemoryDeviceInfoKind) Known() bool {
 	return oneOf(
 		e,
@@ -2611,7 +2615,7 @@ type MemoryDeviceInfo struct {
 }
 
 // MemoryDeviceInfoVariant is what MemoryDeviceInfo.Type can hold: the types
-// that [MemoryDeviceInfo] lists.
+// that the comment of [MemoryDeviceInfo] lists.
 type MemoryDeviceInfoVariant interface {
 	// MemoryDeviceInfoKind returns the tag of the variant.
 	MemoryDeviceInfoKind() MemoryDeviceInfoKind
@@ -2806,7 +2810,7 @@ type SGXEPCProperties struct {
 }
 
 // QueryMemoryDevices returns the devices that add memory to the machine,
-// plugged in or there from the start.
+// whether plugged in or present from the start.
 //
 // QAPI: command query-memory-devices (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
@@ -2822,7 +2826,8 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 //
 // QAPI: event MEMORY_DEVICE_SIZE_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.MEMORY_DEVICE_SIZE_CHANGE
 type MemoryDeviceSizeChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	ID *string `json:"id,omitzero"`
@@ -2863,8 +2868,8 @@ func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
-// in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// in order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2886,12 +2891,12 @@ type BootConfiguration struct {
 	SplashTime *int64 `json:"splash-time,omitzero"`
 	// How long to wait before trying again, in milliseconds; -1: not at all.
 	RebootTimeout *int64 `json:"reboot-timeout,omitzero"`
-	// Try nothing that has no place in the order.
+	// Try only what has a place in the order.
 	Strict *bool `json:"strict,omitzero"`
 }
 
 // SMPConfiguration says how many processors a machine has and how they are
-// grouped: the option -smp. No command carries it. What is absent is worked out
+// grouped: the option -smp. No command carries it. What is absent is computed
 // from the rest.
 //
 // QAPI: struct SMPConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SMPConfiguration
@@ -2929,8 +2934,8 @@ func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// XQueryJit returns how TCG's translator is doing, as text for people. It fails
-// with other accelerators.
+// XQueryJit returns statistics of TCG's translator, as text for people. It
+// fails with other accelerators.
 //
 // QAPI: command x-query-jit (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-jit
 //
@@ -3000,11 +3005,11 @@ const (
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
 	// The new form, with 64-bit addresses.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// The old form as long as it will do. QEMU 9.0 and later.
+	// The old form if that is enough. QEMU 9.0 and later.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SMBIOSEntryPointType) Known() bool {
 	return oneOf(
 		e,
@@ -3104,7 +3109,7 @@ type QueryFirmwareLogArgs struct {
 // QueryFirmwareLog returns what the guest's firmware has logged in memory, as
 // EDK II can do. It fails if there is no such log.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-firmware-log (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-firmware-log
 //
@@ -3144,7 +3149,7 @@ func (c *Client) DumpSkeys(ctx context.Context, args DumpSkeysArgs) error {
 	return c.conn.Execute(ctx, "dump-skeys", args, nil)
 }
 
-// CPUModelInfo is a processor model with what was changed of it.
+// CPUModelInfo is a processor model with the changes to it.
 //
 // QAPI: struct CpuModelInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelInfo
 type CPUModelInfo struct {
@@ -3182,7 +3187,7 @@ func (x CPUModelInfo) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// CPUModelExpansionType says how much of a model to spell out.
+// CPUModelExpansionType says how much of a model to list.
 //
 // QAPI: enum CpuModelExpansionType (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.CpuModelExpansionType
 type CPUModelExpansionType string
@@ -3196,7 +3201,7 @@ const (
 	CPUModelExpansionTypeFull CPUModelExpansionType = "full"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUModelExpansionType) Known() bool {
 	return oneOf(
 		e,
@@ -3205,8 +3210,7 @@ func (e CPUModelExpansionType) Known() bool {
 	)
 }
 
-// CPUModelCompareResult is what two models are to each other. For the models A
-// and B:
+// CPUModelCompareResult is the relation of two models. For the models A and B:
 //
 // QAPI: enum CpuModelCompareResult (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.CpuModelCompareResult
 type CPUModelCompareResult string
@@ -3223,7 +3227,7 @@ const (
 	CPUModelCompareResultSubset CPUModelCompareResult = "subset"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUModelCompareResult) Known() bool {
 	return oneOf(
 		e,
@@ -3268,11 +3272,11 @@ func (x CPUModelBaselineInfo) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// CPUModelCompareInfo is what two models are to each other.
+// CPUModelCompareInfo is the relation of two models.
 //
 // QAPI: struct CpuModelCompareInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelCompareInfo
 type CPUModelCompareInfo struct {
-	// What the models are to each other.
+	// The relation of the models.
 	Result CPUModelCompareResult `json:"result"`
 	// The features that make the difference; empty if they are identical.
 	ResponsibleProperties []string `json:"responsible-properties"`
@@ -3314,9 +3318,8 @@ func (x QueryCPUModelComparisonArgs) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// QueryCPUModelComparison returns what two processor models are to each other:
-// whether a guest with the one can run on a host with the other. Only s390x has
-// it.
+// QueryCPUModelComparison compares two processor models: whether a guest with
+// one of them can run on a host with the other. Only s390x has it.
 //
 // QAPI: command query-cpu-model-comparison (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-comparison
 func (c *Client) QueryCPUModelComparison(ctx context.Context, args QueryCPUModelComparisonArgs) (CPUModelCompareInfo, error) {
@@ -3358,7 +3361,7 @@ func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBa
 	return result, err
 }
 
-// CPUModelExpansionInfo is a processor model, spelled out.
+// CPUModelExpansionInfo is a processor model with its features.
 //
 // QAPI: struct CpuModelExpansionInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelExpansionInfo
 type CPUModelExpansionInfo struct {
@@ -3399,7 +3402,7 @@ func (x CPUModelExpansionInfo) LogValue() slog.Value {
 
 // QueryCPUModelExpansionArgs are the arguments of [Client.QueryCPUModelExpansion].
 type QueryCPUModelExpansionArgs struct {
-	// How much to spell out.
+	// How much to list.
 	Type CPUModelExpansionType `json:"type"`
 	// The model.
 	Model CPUModelInfo `json:"model"`
@@ -3423,8 +3426,8 @@ func (x QueryCPUModelExpansionArgs) LogValue() slog.Value {
 // QueryCPUModelExpansion returns what a processor model means here: the
 // features behind its name.
 //
-// It depends on the machine, the accelerator and the host. What comes of a
-// model that cannot run here need not run anywhere. It fails for models and
+// It depends on the machine, the accelerator and the host. The result for a
+// model that cannot run here may not run anywhere. It fails for models and
 // types that the architecture does not know.
 //
 // QAPI: command query-cpu-model-expansion (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-expansion
@@ -3452,7 +3455,7 @@ type CPUDefinitionInfo struct {
 	Typename string `json:"typename"`
 	// The model that the name stands for in this machine.
 	AliasOf *string `json:"alias-of,omitzero"`
-	// QEMU means to remove the model.
+	// QEMU plans to remove the model.
 	Deprecated bool `json:"deprecated"`
 }
 
@@ -3491,7 +3494,7 @@ func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, 
 	return result, err
 }
 
-// XQueryOpcount returns how often TCG has made each of its operations, as text
+// XQueryOpcount returns how often TCG has used each of its operations, as text
 // for people.
 //
 // QAPI: command x-query-opcount (machine.json)
@@ -3499,14 +3502,14 @@ func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, 
 // QEMU 6.2 to 10.0. Only in builds with CONFIG_TCG. Unstable: QEMU may change
 // or remove it in any release.
 //
-// Deprecated: QEMU removed it in 10.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 10.1; there is no replacement.
 func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-opcount", result.decode)
 	return result, err
 }
 
-// MemUnplugErrorEvent reports that the guest refused to let go of memory.
+// MemUnplugErrorEvent reports that the guest refused to release memory.
 //
 // QAPI: event MEM_UNPLUG_ERROR (machine.json)
 //
@@ -3514,7 +3517,8 @@ func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 //
 // Deprecated: QEMU removed it in 9.1; use [DeviceUnplugGuestErrorEvent].
 type MemUnplugErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the memory device.
 	Device string `json:"device"`
@@ -3566,8 +3570,8 @@ func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 5.2 to 9.0.
 //
@@ -3582,7 +3586,7 @@ func (c *Client) OnMemUnplugError(f func(MemUnplugErrorEvent)) (stop func()) {
 //
 // QEMU 6.2 to 9.0. Unstable: QEMU may change or remove it in any release.
 //
-// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 9.1; there is no replacement.
 func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-rdma", result.decode)
@@ -3596,7 +3600,7 @@ func (c *Client) XQueryRdma(ctx context.Context) (HumanReadableText, error) {
 // QEMU 6.2 to 8.0. Only in builds with CONFIG_TCG. Unstable: QEMU may change or
 // remove it in any release.
 //
-// Deprecated: QEMU removed it in 8.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 8.1; there is no replacement.
 func (c *Client) XQueryProfile(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
 	err := bind.Execute(ctx, c.conn, "x-query-profile", result.decode)
@@ -3632,7 +3636,7 @@ const (
 	CPUInfoArchOther CPUInfoArch = "other"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CPUInfoArch) Known() bool {
 	return oneOf(
 		e,
@@ -3675,7 +3679,8 @@ type CPUInfo struct {
 	Arch CPUInfoVariant `json:"arch"`
 }
 
-// CPUInfoVariant is what CPUInfo.Arch can hold: the types that [CPUInfo] lists.
+// CPUInfoVariant is what CPUInfo.Arch can hold: the types that the comment of
+// [CPUInfo] lists.
 type CPUInfoVariant interface {
 	// CPUInfoArch returns the tag of the variant.
 	CPUInfoArch() CPUInfoArch
@@ -3894,7 +3899,7 @@ func (v CPUInfoX86) encodeCPUInfo(e *codec.Encoder) {
 type CPUInfoSparc struct {
 	// The address of this instruction.
 	Pc int64 `json:"pc"`
-	// The address of the one to come.
+	// The address of the instruction after that.
 	Npc int64 `json:"npc"`
 }
 
@@ -4117,8 +4122,8 @@ func (v CPUInfoRiscv) encodeCPUInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// QueryCPUs returns the processors of the guest. It interrupts each of them for
-// that, other than [Client.QueryCPUsFast].
+// QueryCPUs returns the processors of the guest. Unlike [Client.QueryCPUsFast],
+// it interrupts each of them.
 //
 // QAPI: command query-cpus (machine.json)
 //

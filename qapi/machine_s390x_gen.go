@@ -25,7 +25,7 @@ const (
 	S390CPUPolarizationVertical S390CPUPolarization = "vertical"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e S390CPUPolarization) Known() bool {
 	return oneOf(
 		e,
@@ -51,7 +51,7 @@ type SetCPUTopologyArgs struct {
 }
 
 // SetCPUTopology moves a processor of an s390x guest within the topology that
-// the guest sees, or changes its entitlement; the guest is told at once.
+// the guest sees, or changes its entitlement; the guest is informed at once.
 //
 // It needs KVM with support for topology.
 //
@@ -70,7 +70,8 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 //
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 type CPUPolarizationChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What the guest wants.
 	Polarization S390CPUPolarization `json:"polarization"`
@@ -103,8 +104,8 @@ func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnCPUPolarizationChange calls f for every CPU_POLARIZATION_CHANGE event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnCPUPolarizationChange(f func(CPUPolarizationChangeEvent)) (stop func()) {
@@ -152,7 +153,8 @@ func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarization
 //
 // QEMU 10.2 and later. Unstable: QEMU may change or remove it in any release.
 type SclpCpiInfoAvailableEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -172,8 +174,8 @@ func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSclpCpiInfoAvailable calls f for every SCLP_CPI_INFO_AVAILABLE event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 10.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnSclpCpiInfoAvailable(f func(SclpCpiInfoAvailableEvent)) (stop func()) {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// MigrationRAMStats is what has been and is to be transferred of the guest's
-// memory.
+// MigrationRAMStats says how much of the guest's memory was sent, and how much
+// is still to be sent.
 //
 // QAPI: struct MigrationRAMStats (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationRAMStats
 type MigrationRAMStats struct {
@@ -25,7 +25,7 @@ type MigrationRAMStats struct {
 	Remaining int64 `json:"remaining"`
 	// Bytes of guest memory.
 	Total int64 `json:"total"`
-	// Pages that were all zero and so needed hardly any data.
+	// Pages that were all zero and needed almost no data.
 	Duplicate int64 `json:"duplicate"`
 	// Pages sent whole.
 	Normal int64 `json:"normal"`
@@ -47,12 +47,12 @@ type MigrationRAMStats struct {
 	PagesPerSecond uint64 `json:"pages-per-second"`
 	// Bytes sent while the guest ran here. QEMU 7.0 and later.
 	PrecopyBytes uint64 `json:"precopy-bytes"`
-	// Bytes sent while the guest stood still. QEMU 7.0 and later.
+	// Bytes sent while the guest was stopped. QEMU 7.0 and later.
 	DowntimeBytes uint64 `json:"downtime-bytes"`
 	// Bytes sent while the guest ran at the destination. QEMU 7.0 and later.
 	PostcopyBytes uint64 `json:"postcopy-bytes"`
-	// How often zero-copy-send fell back to copying; large values mean that it does
-	// not pay. QEMU 7.1 and later.
+	// How often zero-copy-send fell back to copying; large values mean that it has
+	// no advantage. QEMU 7.1 and later.
 	DirtySyncMissedZeroCopy uint64 `json:"dirty-sync-missed-zero-copy"`
 	// Always zero. QEMU 5.2 to 9.0.
 	//
@@ -105,8 +105,8 @@ func (x *MigrationRAMStats) decode(d *codec.Decoder) {
 	}
 }
 
-// XBZRLECacheStats is how well XBZRLE, which sends the differences of pages,
-// does.
+// XBZRLECacheStats has statistics of XBZRLE, which sends the differences of
+// pages.
 //
 // QAPI: struct XBZRLECacheStats (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.XBZRLECacheStats
 type XBZRLECacheStats struct {
@@ -162,7 +162,7 @@ type CompressionStats struct {
 	Pages int64 `json:"pages"`
 	// How often all threads were busy.
 	Busy int64 `json:"busy"`
-	// Share of pages that met all threads busy.
+	// Share of pages for which all threads were busy.
 	BusyRate float64 `json:"busy-rate"`
 	// Bytes after compression.
 	CompressedSize int64 `json:"compressed-size"`
@@ -202,13 +202,13 @@ const (
 	MigrationStatusSetup MigrationStatus = "setup"
 	// The migration is being cancelled.
 	MigrationStatusCancelling MigrationStatus = "cancelling"
-	// The migration has been cancelled; the guest goes on at the source.
+	// The migration has been cancelled; the guest continues at the source.
 	MigrationStatusCancelled MigrationStatus = "cancelled"
 	// Memory is transferred while the guest runs at the source.
 	MigrationStatusActive MigrationStatus = "active"
 	// Postcopy has begun, but the destination still loads device state and does not
-	// run yet. A failure now still lets the guest go on at the source. QEMU 10.2
-	// and later.
+	// run yet. If it fails now, the guest can still continue at the source. QEMU
+	// 10.2 and later.
 	MigrationStatusPostcopyDevice MigrationStatus = "postcopy-device"
 	// The guest runs at the destination and fetches missing pages.
 	MigrationStatusPostcopyActive MigrationStatus = "postcopy-active"
@@ -223,7 +223,7 @@ const (
 	// An error has happened and the migration is being torn down; failed follows.
 	// QEMU 11.0 and later.
 	MigrationStatusFailing MigrationStatus = "failing"
-	// The migration has failed; error-desc says why. The guest goes on at the
+	// The migration has failed; error-desc says why. The guest continues at the
 	// source unless postcopy had begun.
 	MigrationStatusFailed MigrationStatus = "failed"
 	// The VM is replicated continuously (COLO).
@@ -237,7 +237,7 @@ const (
 	MigrationStatusWaitUnplug MigrationStatus = "wait-unplug"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationStatus) Known() bool {
 	return oneOf(
 		e,
@@ -261,7 +261,7 @@ func (e MigrationStatus) Known() bool {
 	)
 }
 
-// VfioStats is what has been transferred of devices passed through with VFIO.
+// VfioStats says how much was sent of devices passed through with VFIO.
 //
 // QAPI: struct VfioStats (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.VfioStats
 type VfioStats struct {
@@ -286,21 +286,22 @@ func (x *VfioStats) decode(d *codec.Decoder) {
 type MigrationInfo struct {
 	// How far it is; absent if there has been none.
 	Status *MigrationStatus `json:"status,omitzero"`
-	// What of memory has been transferred.
+	// How much memory was transferred.
 	RAM *MigrationRAMStats `json:"ram,omitzero"`
 	// Bytes that are still to be sent, of memory and devices together. QEMU 11.1
 	// and later.
 	Remaining *int64 `json:"remaining,omitzero"`
-	// What of VFIO devices has been transferred, if there are any that can migrate.
+	// How much state of VFIO devices was transferred, if there are any that can
+	// migrate.
 	Vfio *VfioStats `json:"vfio,omitzero"`
-	// How well XBZRLE does, if that is on.
+	// The statistics of XBZRLE, if that is on.
 	XbzrleCache *XBZRLECacheStats `json:"xbzrle-cache,omitzero"`
 	// Milliseconds since the start, or the duration if it is over.
 	TotalTime *int64 `json:"total-time,omitzero"`
-	// Estimated downtime in milliseconds were the guest stopped now. Only while it
-	// is active.
+	// Estimated downtime in milliseconds if the guest was stopped now. Only while
+	// it is active.
 	ExpectedDowntime *int64 `json:"expected-downtime,omitzero"`
-	// Milliseconds that the guest stood still. Only when it is completed.
+	// Milliseconds for which the guest was stopped. Only when it is completed.
 	Downtime *int64 `json:"downtime,omitzero"`
 	// Milliseconds that the set-up took before the first pass.
 	SetupTime *int64 `json:"setup-time,omitzero"`
@@ -312,8 +313,8 @@ type MigrationInfo struct {
 	// Why a migration would fail now, such as devices that cannot migrate. Absent
 	// if nothing does. QEMU 6.0 and later.
 	BlockedReasons []string `json:"blocked-reasons,omitzero"`
-	// Milliseconds in which all virtual CPUs waited for pages at once. With the
-	// capability postcopy-blocktime.
+	// Milliseconds in which all virtual CPUs waited for pages at the same time.
+	// With the capability postcopy-blocktime.
 	PostcopyBlocktime *uint32 `json:"postcopy-blocktime,omitzero"`
 	// Milliseconds that each virtual CPU waited for pages, by index. With the
 	// capability postcopy-blocktime.
@@ -342,12 +343,12 @@ type MigrationInfo struct {
 	// Estimated microseconds until a virtual CPU's dirty ring is full. Zero if the
 	// guest changes no memory. QEMU 8.1 and later.
 	DirtyLimitRingFullTime *uint64 `json:"dirty-limit-ring-full-time,omitzero"`
-	// What was copied of the disks. QEMU 5.2 to 9.0.
+	// How much of the disks was copied. QEMU 5.2 to 9.0.
 	//
 	// Deprecated: QEMU removed it in 9.1.
 	Disk *MigrationRAMStats `json:"disk,omitzero"`
-	// How well the threads compress; only with the capability compress. QEMU 5.2 to
-	// 9.0.
+	// The statistics of the compression; only with the capability compress. QEMU
+	// 5.2 to 9.0.
 	//
 	// Deprecated: QEMU removed it in 9.1.
 	Compression *CompressionStats `json:"compression,omitzero"`
@@ -463,8 +464,9 @@ const (
 	MigrationCapabilityEvents MigrationCapability = "events"
 	// Allows [Client.MigrateStartPostcopy]. Needed on both sides.
 	MigrationCapabilityPostcopyRAM MigrationCapability = "postcopy-ram"
-	// Keeps the destination as a hot standby that is synchronised continuously, and
-	// so never completes. Unstable: QEMU may change or remove it in any release.
+	// Keeps the destination as a hot standby that is synchronised continuously: the
+	// migration never completes. Unstable: QEMU may change or remove it in any
+	// release.
 	MigrationCapabilityXColo MigrationCapability = "x-colo"
 	// Frees pages at the source during postcopy as soon as they are sent.
 	MigrationCapabilityReleaseRAM MigrationCapability = "release-ram"
@@ -491,8 +493,8 @@ const (
 	MigrationCapabilityXIgnoreShared MigrationCapability = "x-ignore-shared"
 	// Makes the destination refuse a VM that has another UUID.
 	MigrationCapabilityValidateUUID MigrationCapability = "validate-uuid"
-	// Writes the VM as it was at the start, while the guest runs on. For snapshots
-	// to a file, on Linux with userfaultfd. QEMU 6.0 and later.
+	// Writes the VM as it was at the start, while the guest continues to run. For
+	// snapshots to a file, on Linux with userfaultfd. QEMU 6.0 and later.
 	MigrationCapabilityBackgroundSnapshot MigrationCapability = "background-snapshot"
 	// Sends memory without copying it (MSG_ZEROCOPY), with multifd without
 	// compression or TLS. It needs locked memory. QEMU 7.1 and later.
@@ -524,7 +526,7 @@ const (
 	MigrationCapabilityBlock MigrationCapability = "block"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationCapability) Known() bool {
 	return oneOf(
 		e,
@@ -633,7 +635,7 @@ const (
 	MultiFDCompressionUadk MultiFDCompression = "uadk"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MultiFDCompression) Known() bool {
 	return oneOf(
 		e,
@@ -668,7 +670,7 @@ const (
 	MigModeCprExec MigMode = "cpr-exec"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigMode) Known() bool {
 	return oneOf(
 		e,
@@ -679,7 +681,7 @@ func (e MigMode) Known() bool {
 	)
 }
 
-// ZeroPageDetection is who looks for pages that are all zero.
+// ZeroPageDetection is the thread that looks for pages that are all zero.
 //
 // QAPI: enum ZeroPageDetection (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.ZeroPageDetection
 //
@@ -688,7 +690,7 @@ type ZeroPageDetection string
 
 // The values of ZeroPageDetection.
 const (
-	// Nobody: all pages are sent.
+	// None: all pages are sent.
 	ZeroPageDetectionNone ZeroPageDetection = "none"
 	// The main thread of the migration.
 	ZeroPageDetectionLegacy ZeroPageDetection = "legacy"
@@ -696,7 +698,7 @@ const (
 	ZeroPageDetectionMultifd ZeroPageDetection = "multifd"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ZeroPageDetection) Known() bool {
 	return oneOf(
 		e,
@@ -785,8 +787,8 @@ func (x *BitmapMigrationNodeAlias) decode(d *codec.Decoder) {
 	}
 }
 
-// MigrationParameter is the name of a migration parameter. What each means is
-// said with [MigrationParameters].
+// MigrationParameter is the name of a migration parameter;
+// [MigrationParameters] describes them.
 //
 // QAPI: enum MigrationParameter (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationParameter
 type MigrationParameter string
@@ -817,7 +819,7 @@ const (
 	MigrationParameterTLSAuthz MigrationParameter = "tls-authz"
 	// Limit of the bandwidth.
 	MigrationParameterMaxBandwidth MigrationParameter = "max-bandwidth"
-	// Bandwidth to count on for the downtime. QEMU 8.2 and later.
+	// Bandwidth that is expected for the downtime. QEMU 8.2 and later.
 	MigrationParameterAvailSwitchoverBandwidth MigrationParameter = "avail-switchover-bandwidth"
 	// Longest downtime.
 	MigrationParameterDowntimeLimit MigrationParameter = "downtime-limit"
@@ -879,7 +881,7 @@ const (
 	MigrationParameterBlockIncremental MigrationParameter = "block-incremental"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationParameter) Known() bool {
 	return oneOf(
 		e,
@@ -929,7 +931,7 @@ func (e MigrationParameter) Known() bool {
 // while a migration runs; the rest takes effect with the next one. A value out
 // of range fails with GenericError and changes nothing.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate-set-parameters (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-set-parameters
 func (c *Client) MigrateSetParameters(ctx context.Context, args ...MigrationParameters) error {
@@ -970,11 +972,11 @@ type MigrationParameters struct {
 	TLSAuthz StrOrNull `json:"tls-authz,omitzero"`
 	// Limit of the bandwidth in bytes per second; 0 for none. Default 128 MiB/s.
 	MaxBandwidth *uint64 `json:"max-bandwidth,omitzero"`
-	// Bandwidth in bytes per second to count on in deciding when to stop the guest.
-	// It limits nothing. Default 0: estimated. QEMU 8.2 and later.
+	// Bandwidth in bytes per second that is expected when QEMU decides when to stop
+	// the guest. It limits nothing. Default 0: estimated. QEMU 8.2 and later.
 	AvailSwitchoverBandwidth *uint64 `json:"avail-switchover-bandwidth,omitzero"`
-	// How many milliseconds the guest may stand still at most, up to 2000000; the
-	// source goes on with passes until it expects less. Default 300.
+	// For how many milliseconds the guest may be stopped at most, up to 2000000;
+	// the source makes further passes until it expects less. Default 300.
 	DowntimeLimit *uint64 `json:"downtime-limit,omitzero"`
 	// Milliseconds between two checkpoints of COLO. Default 20000. Unstable: QEMU
 	// may change or remove it in any release.
@@ -998,8 +1000,8 @@ type MigrationParameters struct {
 	MultifdQatzipLevel *uint8 `json:"multifd-qatzip-level,omitzero"`
 	// Level of zstd, 0 to 20. Default 1.
 	MultifdZstdLevel *uint8 `json:"multifd-zstd-level,omitzero"`
-	// Names of nodes and bitmaps in the stream. Once set, what is not in it does
-	// not migrate. If never set, names stay as they are.
+	// Names of nodes and bitmaps in the stream. Once it is set, bitmaps that are
+	// not in it do not migrate. If never set, names stay as they are.
 	BlockBitmapMapping []BitmapMigrationNodeAlias `json:"block-bitmap-mapping,omitzero"`
 	// Milliseconds between two adjustments of dirty-limit, 1 to 1000. Default 1000.
 	// QEMU 8.1 and later. Unstable: QEMU may change or remove it in any release.
@@ -1285,7 +1287,7 @@ func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameter
 }
 
 // MigrateStartPostcopy switches the running outgoing migration to postcopy: the
-// guest goes on at the destination and fetches the missing pages from the
+// guest continues at the destination and fetches the missing pages from the
 // source when it touches them.
 //
 // It returns at once; status postcopy-active follows. The capability
@@ -1298,15 +1300,16 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 	return bind.Execute(ctx, c.conn, "migrate-start-postcopy", nil)
 }
 
-// MigrationEvent reports the status of a migration when it changes, now and
-// then twice. Sent only with the capability events, on either side.
+// MigrationEvent reports the status of a migration when it changes; sometimes
+// the event comes twice. Sent only with the capability events, on either side.
 //
 // After completed the source needs some milliseconds more: ask
 // [Client.QueryStatus] until the run state is postmigrate before calling cont.
 //
 // QAPI: event MIGRATION (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The new status.
 	Status MigrationStatus `json:"status"`
@@ -1339,20 +1342,21 @@ func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
 
 // MigrationPassEvent reports that the source begins another pass over the
 // guest's memory, to send what the guest has changed meanwhile. Sent only with
-// the capability events. Many passes mean that the guest dirties memory faster
-// than the connection carries it.
+// the capability events. Many passes mean that the guest changes memory faster
+// than it can be sent.
 //
 // QAPI: event MIGRATION_PASS (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION_PASS
 type MigrationPassEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The number of the pass, from 1.
 	Pass int64 `json:"pass"`
@@ -1385,8 +1389,8 @@ func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1415,7 +1419,7 @@ const (
 	COLOMessageVmstateLoaded COLOMessage = "vmstate-loaded"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOMessage) Known() bool {
 	return oneOf(
 		e,
@@ -1444,7 +1448,7 @@ const (
 	COLOModeSecondary COLOMode = "secondary"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOMode) Known() bool {
 	return oneOf(
 		e,
@@ -1466,7 +1470,7 @@ const (
 	FailoverStatusNone FailoverStatus = "none"
 	// The failover has been asked for.
 	FailoverStatusRequire FailoverStatus = "require"
-	// The failover is under way.
+	// The failover is in progress.
 	FailoverStatusActive FailoverStatus = "active"
 	// The failover is done.
 	FailoverStatusCompleted FailoverStatus = "completed"
@@ -1475,7 +1479,7 @@ const (
 	FailoverStatusRelaunch FailoverStatus = "relaunch"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e FailoverStatus) Known() bool {
 	return oneOf(
 		e,
@@ -1492,9 +1496,10 @@ func (e FailoverStatus) Known() bool {
 //
 // QAPI: event COLO_EXIT (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The side that this VM was on.
+	// The part that this VM played.
 	Mode COLOMode `json:"mode"`
 	// Why replication ended.
 	Reason COLOExitReason `json:"reason"`
@@ -1529,8 +1534,8 @@ func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1548,11 +1553,11 @@ const (
 	COLOExitReasonRequest COLOExitReason = "request"
 	// An error happened.
 	COLOExitReasonError COLOExitReason = "error"
-	// A failover is under way.
+	// A failover is in progress.
 	COLOExitReasonProcessing COLOExitReason = "processing"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e COLOExitReason) Known() bool {
 	return oneOf(
 		e,
@@ -1563,10 +1568,10 @@ func (e COLOExitReason) Known() bool {
 	)
 }
 
-// XColoLostHeartbeat tells a VM of a COLO pair that the other side is lost.
+// XColoLostHeartbeat informs a VM of a COLO pair that the other side is lost.
 //
-// The primary leaves COLO and goes on alone; the secondary takes over as the
-// one that serves. It fails if COLO does not run.
+// The primary leaves COLO and continues without a secondary; a secondary takes
+// over and serves. It fails if COLO does not run.
 //
 // QAPI: command x-colo-lost-heartbeat (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.x-colo-lost-heartbeat
 //
@@ -1576,7 +1581,8 @@ func (c *Client) XColoLostHeartbeat(ctx context.Context) error {
 	return bind.Execute(ctx, c.conn, "x-colo-lost-heartbeat", nil)
 }
 
-// MigrateCancel cancels the running outgoing migration; the guest goes on here.
+// MigrateCancel cancels the running outgoing migration; the guest continues
+// here.
 //
 // It returns at once; wait for the status cancelled. Without a migration it
 // does nothing and succeeds. Once postcopy has begun a migration cannot be
@@ -1623,7 +1629,7 @@ const (
 	MigrationAddressTypeFile MigrationAddressType = "file"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationAddressType) Known() bool {
 	return oneOf(
 		e,
@@ -1764,7 +1770,7 @@ type MigrationAddress struct {
 }
 
 // MigrationAddressVariant is what MigrationAddress.Transport can hold: the
-// types that [MigrationAddress] lists.
+// types that the comment of [MigrationAddress] lists.
 type MigrationAddressVariant interface {
 	// MigrationAddressType returns the tag of the variant.
 	MigrationAddressType() MigrationAddressType
@@ -1926,7 +1932,7 @@ const (
 	MigrationChannelTypeCpr MigrationChannelType = "cpr"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MigrationChannelType) Known() bool {
 	return oneOf(
 		e,
@@ -1972,8 +1978,8 @@ type MigrateArgs struct {
 	// cpr-transfer one channel cpr, too. Either this or uri. Without a channel main
 	// QEMU 10.0 and 11.1 crash. QEMU 8.2 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
-	// Takes up a postcopy migration in status postcopy-paused again instead of
-	// starting one. False if absent.
+	// Continues a postcopy migration in status postcopy-paused instead of starting
+	// one. False if absent.
 	Resume *bool `json:"resume,omitzero"`
 	// Has no effect: the command always returns at once. QEMU 5.2 to 10.2.
 	//
@@ -2010,13 +2016,13 @@ func (x MigrateArgs) LogValue() slog.Value {
 //
 // It returns when the migration has begun, not when it is done: follow it with
 // [Client.QueryMigrate] or [MigrationEvent]. When it has completed, this QEMU
-// keeps the stopped guest until told to [Client.Quit]. The run state is
-// finish-migrate for some milliseconds more, in which cont fails, and then
-// postmigrate. It fails at once when a device blocks migration or another
-// migration runs; a connection that cannot be made may show only as the status
-// failed with an error-desc.
+// keeps the stopped guest until [Client.Quit]. The run state is finish-migrate
+// for some milliseconds more, in which cont fails, and then postmigrate. It
+// fails at once when a device blocks migration or another migration runs; a
+// connection that cannot be made may show only as the status failed with an
+// error-desc.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate
 func (c *Client) Migrate(ctx context.Context, args ...MigrateArgs) error {
@@ -2055,11 +2061,11 @@ func (x MigrateIncomingArgs) LogValue() slog.Value {
 // MigrateIncoming makes a QEMU that was started with -incoming defer wait for
 // an incoming migration at an address.
 //
-// It returns when QEMU listens; the result of the migration is a matter of
-// [MigrationEvent] and [Client.QueryMigrate]. It fails without -incoming defer,
-// and if called twice. Set capabilities and parameters before it.
+// It returns when QEMU listens; [MigrationEvent] and [Client.QueryMigrate]
+// report the result of the migration. It fails without -incoming defer, and if
+// called twice. Set capabilities and parameters before it.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command migrate-incoming (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-incoming
 func (c *Client) MigrateIncoming(ctx context.Context, args ...MigrateIncomingArgs) error {
@@ -2139,7 +2145,7 @@ func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
 // [Client.XenSaveDevicesState] has written.
 //
 // The guest must be stopped. It returns when all is loaded. QEMU 7.2, 10.0 and
-// 11.1 abort when they have read a file, whatever it has.
+// 11.1 abort when they have read a file, whatever it contains.
 //
 // QAPI: command xen-load-devices-state (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-load-devices-state
 func (c *Client) XenLoadDevicesState(ctx context.Context, args XenLoadDevicesStateArgs) error {
@@ -2166,7 +2172,7 @@ func (c *Client) XenSetReplication(ctx context.Context, args XenSetReplicationAr
 	return c.conn.Execute(ctx, "xen-set-replication", args, nil)
 }
 
-// ReplicationStatus is how block replication under Xen does.
+// ReplicationStatus is the state of block replication under Xen.
 //
 // QAPI: struct ReplicationStatus (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.ReplicationStatus
 //
@@ -2174,7 +2180,7 @@ func (c *Client) XenSetReplication(ctx context.Context, args XenSetReplicationAr
 type ReplicationStatus struct {
 	// True if an error has happened.
 	Error bool `json:"error"`
-	// The error in words, if there is one.
+	// The text of the error, if there is one.
 	Desc *string `json:"desc,omitzero"`
 }
 
@@ -2204,7 +2210,7 @@ func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStat
 }
 
 // XenColoDoCheckpoint makes block replication take a checkpoint. Xen calls it
-// in step with its own checkpoints.
+// at its own checkpoints.
 //
 // QAPI: command xen-colo-do-checkpoint (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-colo-do-checkpoint
 //
@@ -2302,12 +2308,13 @@ func (c *Client) MigratePause(ctx context.Context) error {
 }
 
 // UnplugPrimaryEvent reports that the guest has released the primary device of
-// a failover pair, so that the migration, which waits in wait-unplug, can go
-// on. QEMU keeps the device to give it back should the migration fail.
+// a failover pair, so that the migration, which waits in wait-unplug, can
+// continue. QEMU keeps the device, to give it back if the migration fails.
 //
 // QAPI: event UNPLUG_PRIMARY (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.UNPLUG_PRIMARY
 type UnplugPrimaryEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd].
 	DeviceID string `json:"device-id"`
@@ -2340,8 +2347,8 @@ func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2380,13 +2387,13 @@ type DirtyRateStatus string
 const (
 	// There has been none.
 	DirtyRateStatusUnstarted DirtyRateStatus = "unstarted"
-	// The measurement is under way.
+	// The measurement is in progress.
 	DirtyRateStatusMeasuring DirtyRateStatus = "measuring"
 	// The measurement is done.
 	DirtyRateStatusMeasured DirtyRateStatus = "measured"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyRateStatus) Known() bool {
 	return oneOf(
 		e,
@@ -2414,7 +2421,7 @@ const (
 	DirtyRateMeasureModeDirtyBitmap DirtyRateMeasureMode = "dirty-bitmap"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DirtyRateMeasureMode) Known() bool {
 	return oneOf(
 		e,
@@ -2439,7 +2446,7 @@ const (
 	TimeUnitMillisecond TimeUnit = "millisecond"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TimeUnit) Known() bool {
 	return oneOf(
 		e,
@@ -2531,7 +2538,7 @@ type QueryDirtyRateArgs struct {
 // QueryDirtyRate returns the state and the result of the last measurement that
 // [Client.CalcDirtyRate] has started.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-dirty-rate (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-dirty-rate
 func (c *Client) QueryDirtyRate(ctx context.Context, args ...QueryDirtyRateArgs) (DirtyRateInfo, error) {
@@ -2600,7 +2607,7 @@ type CancelVcpuDirtyLimitArgs struct {
 // set. It needs KVM with dirty-ring-size set, and fails while a migration with
 // the capability dirty-limit runs.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command cancel-vcpu-dirty-limit (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.cancel-vcpu-dirty-limit
 //
@@ -2640,7 +2647,7 @@ type SnapshotSaveArgs struct {
 // SnapshotSave starts a job that saves the VM inside its images: an internal
 // snapshot of disks and one of memory and devices.
 //
-// It returns when the job has been created: errors are the job's, so wait for
+// It returns when the job has been created, before errors are known: wait for
 // the status concluded, read the error with [Client.QueryJobs] and call
 // [Client.JobDismiss]. The guest is stopped while memory is written. The images
 // must support snapshots (qcow2).
@@ -2736,7 +2743,7 @@ func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
 //
 // QEMU 8.0 to 10.2.
 //
-// Deprecated: QEMU removed it after 10.2; there is nothing in its place.
+// Deprecated: QEMU removed it after 10.2; there is no replacement.
 func (c *Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
 	var result []MigrationThreadInfo
 	err := bind.Execute(ctx, c.conn, "query-migrationthreads", func(d *codec.Decoder) {

@@ -80,7 +80,7 @@ const (
 	SsidSizeMode20   SsidSizeMode = "20"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SsidSizeMode) Known() bool {
 	return oneOf(
 		e,
@@ -129,7 +129,7 @@ const (
 	OasMode56   OasMode = "56"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e OasMode) Known() bool {
 	return oneOf(
 		e,

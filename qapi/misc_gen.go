@@ -24,8 +24,8 @@ type AddClientArgs struct {
 	TLS *bool `json:"tls,omitzero"`
 }
 
-// AddClient hands a connection that another program has accepted to a server in
-// QEMU: a display, or a character device.
+// AddClient gives a server in QEMU, a display or a character device, a
+// connection that another program has accepted.
 //
 // The connection is a socket that was passed with [Client.Getfd] before.
 //
@@ -62,7 +62,8 @@ func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 	return result, err
 }
 
-// IOThreadInfo is a thread that serves devices beside QEMU's main one.
+// IOThreadInfo is a thread that serves devices in addition to QEMU's main
+// thread.
 //
 // QAPI: struct IOThreadInfo (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.IOThreadInfo
 type IOThreadInfo struct {
@@ -70,18 +71,18 @@ type IOThreadInfo struct {
 	ID string `json:"id"`
 	// The host's number of the thread, to pin it with.
 	ThreadID int64 `json:"thread-id"`
-	// How long it polls at the most before it sleeps, in nanoseconds; 0: not at
-	// all.
+	// How long it polls at most before it sleeps, in nanoseconds; 0: not at all.
 	PollMaxNs int64 `json:"poll-max-ns"`
-	// By what factor it polls longer when that pays; 0: QEMU's own.
+	// By which factor it polls longer when that helps; 0: QEMU's default.
 	PollGrow int64 `json:"poll-grow"`
-	// By what factor it polls shorter when it does not; 0: back to nothing.
+	// By which factor it polls for a shorter time when it does not help; 0: it
+	// stops polling.
 	PollShrink int64 `json:"poll-shrink"`
-	// How much the last times count when the next is chosen; 0: QEMU's own. QEMU
-	// 11.1 and later.
+	// How much the last times count when the next one is chosen; 0: QEMU's default.
+	// QEMU 11.1 and later.
 	PollWeight int64 `json:"poll-weight"`
-	// How many requests it hands to the kernel at once; 0: QEMU's own. QEMU 6.1 and
-	// later.
+	// How many requests it gives the kernel at once; 0: QEMU's default. QEMU 6.1
+	// and later.
 	AioMaxBatch int64 `json:"aio-max-batch"`
 }
 
@@ -122,18 +123,18 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 
 // Stop stops all processors of the guest.
 //
-// The event [StopEvent] comes before the reply. It succeeds if the guest stands
-// still already, without an event.
+// The event [StopEvent] comes before the reply. If the guest is stopped
+// already, it succeeds without an event.
 //
 // QAPI: command stop (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.stop
 func (c *Client) Stop(ctx context.Context) error {
 	return bind.Execute(ctx, c.conn, "stop", nil)
 }
 
-// Cont lets the guest run, or run on.
+// Cont lets the guest run, or continue to run.
 //
-// The event [ResumeEvent] comes before the reply. While a migration comes in,
-// the guest runs when it is complete. It fails after a shutdown with
+// The event [ResumeEvent] comes before the reply. During an incoming migration,
+// the guest runs when this is complete. It fails after a shutdown with
 // -no-shutdown, until [Client.SystemReset], and just after an outgoing
 // migration has completed: ask [Client.QueryStatus] until the run state is
 // postmigrate.
@@ -159,7 +160,7 @@ func (c *Client) XExitPreconfig(ctx context.Context) error {
 type HumanMonitorCommandArgs struct {
 	// The command, as people type it.
 	CommandLine string `json:"command-line"`
-	// The processor that commands about one are about; 0 if absent.
+	// The processor for commands about one processor; 0 if absent.
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
@@ -182,10 +183,9 @@ func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 // what it prints.
 //
 // It is the last resort: the text changes without notice, and lines end in CR
-// LF. What the command does not like comes as text, too, and the call succeeds:
-// it fails only for a cpu-index that does not exist. Each call has a state of
-// its own, so that commands which set something for the monitor itself do
-// nothing.
+// LF. Errors of the command are text, too, and the call succeeds: it fails only
+// for a cpu-index that does not exist. Each call has a state of its own, so
+// that commands which set something for the monitor itself do nothing.
 //
 // QAPI: command human-monitor-command (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.human-monitor-command
 //
@@ -207,9 +207,8 @@ type GetfdArgs struct {
 // Getfd takes the file descriptor that came with the message and remembers it
 // under a name, for one later command.
 //
-// A second one under the same name takes the place of the first, which is
-// closed. It fails if none came: in Go c.With(qmp.Files(f)) sends one with the
-// command.
+// A second one with the same name replaces the first, which is closed. It fails
+// if none came: in Go c.With(qmp.Files(f)) sends one with the command.
 //
 // QAPI: command getfd (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.getfd
 //
@@ -220,14 +219,14 @@ func (c *Client) Getfd(ctx context.Context, args GetfdArgs) error {
 
 // GetWin32SocketArgs are the arguments of [Client.GetWin32Socket].
 type GetWin32SocketArgs struct {
-	// The structure that WSADuplicateSocketW gave, in base64.
+	// The structure that WSADuplicateSocketW returned, in base64.
 	Info string `json:"info"`
 	// The name; it must not begin with a digit.
 	Fdname string `json:"fdname"`
 }
 
-// GetWin32Socket is [Client.Getfd] for Windows, where a socket comes as what
-// WSADuplicateSocketW gave.
+// GetWin32Socket is [Client.Getfd] for Windows, where a socket is passed as the
+// structure that WSADuplicateSocketW returned.
 //
 // QAPI: command get-win32-socket (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.get-win32-socket
 //
@@ -250,7 +249,7 @@ func (c *Client) Closefd(ctx context.Context, args ClosefdArgs) error {
 	return c.conn.Execute(ctx, "closefd", args, nil)
 }
 
-// AddfdInfo is where a file descriptor went.
+// AddfdInfo is the place of a file descriptor.
 //
 // QAPI: struct AddfdInfo (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.AddfdInfo
 type AddfdInfo struct {
@@ -284,13 +283,14 @@ type AddFDArgs struct {
 // AddFD takes the file descriptor that came with the message into a set, from
 // which files can be opened as /dev/fdset/N.
 //
-// A set can hold one for reading and one for writing; QEMU takes what fits. It
-// fails if none came: in Go c.With(qmp.Files(f)) sends one with the command.
+// A set can hold one for reading and one for writing; QEMU uses the one that
+// fits. It fails if none came: in Go c.With(qmp.Files(f)) sends one with the
+// command.
 //
 // In QEMU 5.2 and 7.2 a set that nothing has opened vanishes when the last
 // monitor disconnects while the guest runs; newer ones keep it.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command add-fd (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.add-fd
 func (c *Client) AddFD(ctx context.Context, args ...AddFDArgs) (AddfdInfo, error) {
@@ -374,7 +374,8 @@ func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	return result, err
 }
 
-// CommandLineParameterType is what a parameter of a command-line option takes.
+// CommandLineParameterType is the kind of value of a parameter of a
+// command-line option.
 //
 // QAPI: enum CommandLineParameterType (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc.CommandLineParameterType
 type CommandLineParameterType string
@@ -391,7 +392,7 @@ const (
 	CommandLineParameterTypeSize CommandLineParameterType = "size"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e CommandLineParameterType) Known() bool {
 	return oneOf(
 		e,
@@ -408,11 +409,11 @@ func (e CommandLineParameterType) Known() bool {
 type CommandLineParameterInfo struct {
 	// The name of the parameter.
 	Name string `json:"name"`
-	// What the parameter takes.
+	// The kind of value of the parameter.
 	Type CommandLineParameterType `json:"type"`
 	// What the parameter is for, in words.
 	Help *string `json:"help,omitzero"`
-	// What the parameter is if absent.
+	// The value of the parameter if it is absent.
 	Default *string `json:"default,omitzero"`
 }
 
@@ -465,10 +466,10 @@ type QueryCommandLineOptionsArgs struct {
 // QueryCommandLineOptions returns options of QEMU's command line and their
 // parameters.
 //
-// Far from all: those that take JSON or QAPI types are not among them, or
-// without parameters. It fails for an option that it does not know.
+// Many are missing or have no parameters: those that take JSON or QAPI types.
+// It fails for an option that it does not know.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-command-line-options (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-command-line-options
 func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryCommandLineOptionsArgs) ([]CommandLineOptionInfo, error) {
@@ -484,7 +485,8 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryComma
 //
 // QAPI: event RTC_CHANGE (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.RTC_CHANGE
 type RTCChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far the clock is now from the base time that the machine was started
 	// with, in seconds. Keep it to start the machine again with the same clock.
@@ -522,19 +524,21 @@ func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VfuClientHangupEvent reports that the client of a vfio-user server has gone.
+// VfuClientHangupEvent reports that the client of a vfio-user server has
+// disconnected.
 //
 // QAPI: event VFU_CLIENT_HANGUP (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.VFU_CLIENT_HANGUP
 //
 // QEMU 7.1 and later.
 type VfuClientHangupEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the server object.
 	VfuID string `json:"vfu-id"`
@@ -579,8 +583,8 @@ func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 7.1 and later.
 func (c *Client) OnVfuClientHangup(f func(VfuClientHangupEvent)) (stop func()) {

@@ -11,8 +11,8 @@ import (
 	"log/slog"
 )
 
-// RTCResetReinjection forgets the ticks of the real-time clock that are still
-// owed to the guest, after its clock was set by other means.
+// RTCResetReinjection forgets the ticks of the real-time clock that the guest
+// has missed, after its clock was set by other means.
 //
 // QAPI: command rtc-reset-reinjection (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.rtc-reset-reinjection
 func (c *Client) RTCResetReinjection(ctx context.Context) error {
@@ -40,7 +40,7 @@ const (
 	SEVStateReceiveUpdate SEVState = "receive-update"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SEVState) Known() bool {
 	return oneOf(
 		e,
@@ -68,7 +68,7 @@ const (
 	SEVGuestTypeSEVSnp SEVGuestType = "sev-snp"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SEVGuestType) Known() bool {
 	return oneOf(
 		e,
@@ -77,7 +77,7 @@ func (e SEVGuestType) Known() bool {
 	)
 }
 
-// SEVInfoSEV are the parts that SEV guests have.
+// SEVInfoSEV are the members for SEV guests.
 //
 // It is the variant of [SEVInfo] for sev.
 //
@@ -85,7 +85,7 @@ func (e SEVGuestType) Known() bool {
 //
 // QEMU 9.1 and later.
 type SEVInfoSEV struct {
-	// The guest's policy, bit by bit.
+	// The guest's policy, as a bit mask.
 	Policy uint32 `json:"policy"`
 	// The firmware's number of the guest.
 	Handle uint32 `json:"handle"`
@@ -126,7 +126,7 @@ func (v SEVInfoSEV) encodeSEVInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SEVInfoSEVSnp are the parts that SEV-SNP guests have.
+// SEVInfoSEVSnp are the members for SEV-SNP guests.
 //
 // It is the variant of [SEVInfo] for sev-snp.
 //
@@ -134,7 +134,7 @@ func (v SEVInfoSEV) encodeSEVInfo(e *codec.Encoder) {
 //
 // QEMU 9.1 and later.
 type SEVInfoSEVSnp struct {
-	// The guest's policy, bit by bit.
+	// The guest's policy, as a bit mask.
 	SnpPolicy uint64 `json:"snp-policy"`
 }
 
@@ -191,8 +191,8 @@ type SEVInfo struct {
 	SEVType SEVInfoVariant `json:"sev-type"`
 }
 
-// SEVInfoVariant is what SEVInfo.SEVType can hold: the types that [SEVInfo]
-// lists.
+// SEVInfoVariant is what SEVInfo.SEVType can hold: the types that the comment
+// of [SEVInfo] lists.
 type SEVInfoVariant interface {
 	// SEVGuestType returns the tag of the variant.
 	SEVGuestType() SEVGuestType
@@ -339,7 +339,7 @@ type SEVCapability struct {
 	CertChain string `json:"cert-chain"`
 	// The unique id of processor 0, in base64. QEMU 7.1 and later.
 	Cpu0ID string `json:"cpu0-id"`
-	// The bit of an address that says encrypted.
+	// The bit of an address that means encrypted.
 	Cbitpos int64 `json:"cbitpos"`
 	// How many bits of physical addresses are lost to that.
 	ReducedPhysBits int64 `json:"reduced-phys-bits"`
@@ -412,7 +412,7 @@ func (c *Client) SEVInjectLaunchSecret(ctx context.Context, args SEVInjectLaunch
 	return c.conn.Execute(ctx, "sev-inject-launch-secret", args, nil)
 }
 
-// SEVAttestationReport is a report by which an SEV guest proves itself.
+// SEVAttestationReport is a report by which an SEV guest proves its identity.
 //
 // QAPI: struct SevAttestationReport (misc-i386.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevAttestationReport
 //
@@ -435,7 +435,7 @@ func (x *SEVAttestationReport) decode(d *codec.Decoder) {
 
 // QuerySEVAttestationReportArgs are the arguments of [Client.QuerySEVAttestationReport].
 type QuerySEVAttestationReportArgs struct {
-	// 16 bytes of the asker's, in base64, which the report repeats.
+	// 16 bytes that the caller chooses, in base64, which the report repeats.
 	Mnonce string `json:"mnonce"`
 }
 
@@ -563,7 +563,7 @@ const (
 	EvtchnPortTypeIpi EvtchnPortType = "ipi"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e EvtchnPortType) Known() bool {
 	return oneOf(
 		e,
@@ -592,9 +592,9 @@ type EvtchnInfo struct {
 	RemoteDomain string `json:"remote-domain"`
 	// The channel or interrupt at its other end.
 	Target uint16 `json:"target"`
-	// The port has fired and was not handled yet.
+	// An event has arrived that was not handled yet.
 	Pending bool `json:"pending"`
-	// The port is held back.
+	// The port's events are held until it is unmasked.
 	Masked bool `json:"masked"`
 }
 

@@ -19,14 +19,15 @@ func TestExport(t *testing.T) {
 	_, c := dialFake(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for range 2 { // the server is still there the second time
+	for range 2 { // the second time, the server still runs
 		require.NoError(t, export(ctx, c, "disk.qcow2", "nbd.sock"))
 		require.NoError(t, unexport(ctx, c))
 	}
 	assert.True(t, qapi.IsNotFound(unexport(ctx, c)), "there is no node")
 }
 
-// TestQEMUExport has a storage daemon of each release offer an image, which qemu-img reads.
+// TestQEMUExport exports an image with the storage daemon of each release, and reads it with
+// qemu-img.
 func TestQEMUExport(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

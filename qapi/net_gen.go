@@ -22,10 +22,10 @@ type SetLinkArgs struct {
 	Up bool `json:"up"`
 }
 
-// SetLink plugs the cable of a network card in or pulls it out, as the guest
-// sees it.
+// SetLink plugs in or unplugs the cable of a network card, as the guest sees
+// it.
 //
-// It returns at once, and succeeds also with cards that cannot tell the guest.
+// It returns at once, and succeeds even for cards that cannot notify the guest.
 // It fails with DeviceNotFound if there is no such device.
 //
 // QAPI: command set_link (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.set_link
@@ -37,8 +37,8 @@ func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
 // with [Client.DeviceAdd] and its property netdev.
 //
 // The backend is ready when the method returns, except that stream and
-// vhost-user connect on their own time. File descriptors are passed with
-// [Client.Getfd] before.
+// vhost-user connect later. File descriptors are passed with [Client.Getfd]
+// before.
 //
 // QAPI: command netdev_add (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_add
 func (c *Client) NetdevAdd(ctx context.Context, args Netdev) error {
@@ -53,9 +53,9 @@ type NetdevDelArgs struct {
 
 // NetdevDel removes a network backend.
 //
-// It works even while a card uses it: the guest then sees the link go down for
-// good, as a card cannot be given another backend. It fails with DeviceNotFound
-// if there is no such backend.
+// It works even while a card uses it: the guest then sees the link go down, and
+// it stays down, since a card cannot be given another backend. It fails with
+// DeviceNotFound if there is no such backend.
 //
 // QAPI: command netdev_del (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_del
 func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
@@ -401,7 +401,8 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
-// without privileges. The guest gets out, but no connections come in.
+// without privileges. The guest can connect to the outside, but no connections
+// come in.
 //
 // It is the variant of [Netdev] for user.
 //
@@ -610,7 +611,7 @@ func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevTap are the options of a tap interface of the host, the usual backend
-// for servers. Creating one takes privileges; fd does not.
+// for servers. Creating one needs privileges, except with fd.
 //
 // It is the variant of [Netdev] for tap.
 //
@@ -1164,7 +1165,7 @@ const (
 	AFXDPModeSkb AFXDPMode = "skb"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e AFXDPMode) Known() bool {
 	return oneOf(
 		e,
@@ -1712,7 +1713,7 @@ const (
 	NetClientDriverVmnetBridged NetClientDriver = "vmnet-bridged"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetClientDriver) Known() bool {
 	return oneOf(
 		e,
@@ -1754,7 +1755,8 @@ type Netdev struct {
 	Type NetdevVariant `json:"type"`
 }
 
-// NetdevVariant is what Netdev.Type can hold: the types that [Netdev] lists.
+// NetdevVariant is what Netdev.Type can hold: the types that the comment of
+// [Netdev] lists.
 type NetdevVariant interface {
 	// NetClientDriver returns the tag of the variant.
 	NetClientDriver() NetClientDriver
@@ -1982,7 +1984,7 @@ func (NetdevNone) NetClientDriver() NetClientDriver {
 
 func (NetdevNone) encodeNetdev(e *codec.Encoder) {}
 
-// RxState says how a network card treats a sort of packets.
+// RxState says how a network card treats one kind of packets.
 //
 // QAPI: enum RxState (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-net.RxState
 type RxState string
@@ -1997,7 +1999,7 @@ const (
 	RxStateAll RxState = "all"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RxState) Known() bool {
 	return oneOf(
 		e,
@@ -2007,7 +2009,7 @@ func (e RxState) Known() bool {
 	)
 }
 
-// RxFilterInfo is what a network card is to receive.
+// RxFilterInfo says which packets a network card receives.
 //
 // QAPI: struct RxFilterInfo (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.RxFilterInfo
 type RxFilterInfo struct {
@@ -2082,10 +2084,10 @@ type QueryRxFilterArgs struct {
 // receive: addresses, VLANs and modes. Used to set up the host's side of
 // macvtap to match.
 //
-// Calling it also lets the next [NICRxFilterChangedEvent] through. It fails if
-// the named card is unknown or does not support filters; today virtio-net does.
+// Only after a call is the next [NICRxFilterChangedEvent] sent. It fails if the
+// named card is unknown or does not support filters; today virtio-net does.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-rx-filter (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.query-rx-filter
 func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) ([]RxFilterInfo, error) {
@@ -2097,14 +2099,15 @@ func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) (
 }
 
 // NICRxFilterChangedEvent reports that the guest has changed which packets a
-// network card is to receive.
+// network card receives.
 //
-// Only the first change is reported; further ones are once
-// [Client.QueryRxFilter] has been called.
+// Only the first change is reported; further ones are reported after
+// [Client.QueryRxFilter] was called.
 //
 // QAPI: event NIC_RX_FILTER_CHANGED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The card's name, that is, its device id.
 	Name *string `json:"name,omitzero"`
@@ -2141,8 +2144,8 @@ func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2171,7 +2174,7 @@ type AnnounceParameters struct {
 // switches learn where the guest is now.
 //
 // It returns at once and the packets follow. It is useful after a failover of
-// host links; after a migration QEMU does it by itself.
+// host links; after a migration QEMU does it automatically.
 //
 // QAPI: command announce-self (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.announce-self
 func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) error {
@@ -2183,7 +2186,8 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 //
 // QAPI: event FAILOVER_NEGOTIATED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.FAILOVER_NEGOTIATED
 type FailoverNegotiatedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the standby virtio-net device.
 	DeviceID string `json:"device-id"`
@@ -2216,8 +2220,8 @@ func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
-// and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// and one at a time, until stop is called. f may execute commands. For stop,
+// see [qmp.Conn.OnEvent].
 func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2229,7 +2233,8 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 //
 // QEMU 7.2 and later.
 type NetdevStreamConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2266,8 +2271,8 @@ func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (stop func()) {
@@ -2281,7 +2286,8 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 //
 // QEMU 7.2 and later.
 type NetdevStreamDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2315,7 +2321,7 @@ func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.OnEvent] has the rules of stop.
+// commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent)) (stop func()) {
@@ -2329,7 +2335,8 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2367,7 +2374,7 @@ func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.OnEvent] has the rules of stop.
+// commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent)) (stop func()) {
@@ -2381,7 +2388,8 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2415,7 +2423,7 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserDisconnected calls f for every
 // NETDEV_VHOST_USER_DISCONNECTED event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
+// is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {

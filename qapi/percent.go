@@ -2,8 +2,8 @@ package qapi
 
 import "github.com/goqapi/goqapi/internal/progress"
 
-// Percent returns how far the job is, from 0 to 100. A job of which no total is known is at 0
-// until it has finished; one that has failed stays where it was.
+// Percent returns how far the job is, from 0 to 100. A job without a known total is at 0
+// until it has finished; a job that has failed keeps the figure that it had.
 func (i JobInfo) Percent() float64 {
 	return percent(float64(i.CurrentProgress), float64(i.TotalProgress), finished(i.Status) && i.Error == nil)
 }
@@ -19,7 +19,8 @@ func (i DumpQueryResult) Percent() float64 {
 }
 
 // Percent returns how much of the memory has been sent, from 0 to 100; 0 before it is known how
-// much there is. While the guest writes to its memory it can fall, since that is sent again.
+// much there is. It can fall while the guest writes to its memory, since what was written is
+// sent again.
 func (i MigrationInfo) Percent() float64 {
 	completed := Value(i.Status) == MigrationStatusCompleted
 	if i.RAM == nil {

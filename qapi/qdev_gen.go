@@ -23,7 +23,7 @@ type DeviceListPropertiesArgs struct {
 // DeviceListProperties returns the properties that [Client.DeviceAdd] takes for
 // a type of device.
 //
-// It makes such a device for a moment, so a few types are refused.
+// It creates such a device for a moment, so a few types are refused.
 // [Client.QueryQMPSchema] does not list these.
 //
 // QAPI: command device-list-properties (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device-list-properties
@@ -41,8 +41,8 @@ type DeviceAddArgs struct {
 	Driver string `json:"driver"`
 	// The bus to plug it into; one that fits if absent.
 	Bus *string `json:"bus,omitzero"`
-	// The id by which [Client.DeviceDel] and events refer to it. Without one it can
-	// hardly be unplugged. Not empty: QEMU 10.0 crashes with some types.
+	// The id by which [Client.DeviceDel] and events refer to it. Without one it is
+	// hard to unplug. Not empty: QEMU 10.0 crashes with some types.
 	ID *string `json:"id,omitzero"`
 	// Props are further members, merged into the object; nil ones are left out.
 	// Those that only the server may set are an error:
@@ -126,8 +126,8 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 // Properties that are not set must not be in the JSON: tag such fields with omitzero. A
 // null, an id that is empty or not a string, and properties that only the server itself
-// may set, are errors before anything is sent; so are lists for QEMU before 9.2, which would
-// drop them and succeed.
+// may set, are errors before anything is sent. So are lists if the server is a QEMU before
+// 9.2, which would ignore them and report success.
 type Device interface {
 	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
 	DeviceDriver() string
@@ -148,11 +148,11 @@ func deviceArguments(dev Device, dropsLists bool) any {
 // Package qapi/device has types for the devices that most people use;
 // [DeviceAddArgs] takes the properties of any other, which
 // [Client.DeviceListProperties] lists, in Props. It returns when the device is
-// there; a running guest still has to notice it. It fails with GenericError for
-// a type, a bus or a property that does not exist, for a bus that takes no
-// devices while the machine runs, and when all places are taken. PCI Express
-// devices need a free pcie-root-port. A property realized makes every QEMU
-// crash; it is not sent.
+// plugged in; a running guest still has to notice it. It fails with
+// GenericError for a type, a bus or a property that does not exist, for a bus
+// that takes no devices while the machine runs, and when all places are taken.
+// PCI Express devices need a free pcie-root-port. A property realized makes
+// every QEMU crash; it is not sent.
 //
 // QAPI: command device_add (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_add
 //
@@ -167,18 +167,18 @@ type DeviceDelArgs struct {
 	ID string `json:"id"`
 }
 
-// DeviceDel asks the guest to let go of a device, and takes it out when it has.
+// DeviceDel asks the guest to release a device, and unplugs it after that.
 //
 // It returns when the guest has been asked, not when the device is gone: wait
-// for [DeviceDeletedEvent], or for [DeviceUnplugGuestErrorEvent] where the
-// guest says no. Many guests say nothing, and a guest that does not run never
-// answers; asking again is allowed after a while. USB and SCSI devices go at
+// for [DeviceDeletedEvent], or for [DeviceUnplugGuestErrorEvent] if the guest
+// refuses. Many guests do not answer, and a guest that does not run never does;
+// asking again is allowed after a while. USB and SCSI devices are unplugged at
 // once, without the guest. Block nodes and backends behind the device stay.
 //
-// For a processor on x86 do not wait for [DeviceDeletedEvent]: it comes for its
-// lapic, but for itself not at all, or when the next one is plugged in.
-// [Client.QueryHotpluggableCPUs] shows at once that it is gone. In QEMU 7.2,
-// plugging it in again then ends QEMU.
+// For a processor on x86 do not wait for [DeviceDeletedEvent]: it comes for the
+// processor's lapic, but for the processor itself only when the next one is
+// plugged in, or never. [Client.QueryHotpluggableCPUs] shows at once that it is
+// gone. In QEMU 7.2, plugging it in again then ends QEMU.
 //
 // QAPI: command device_del (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_del
 func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
@@ -188,14 +188,16 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 // DeviceDeletedEvent reports that a device is gone, so that its id and what was
 // behind it can be used again.
 //
-// A PCIe device brings two: for a part of it without an id, then for itself. A
-// reset of the machine completes an unplug that the guest had not answered;
-// with PCI Express not in QEMU 5.2. With a virtio-balloon such a reset ends
-// QEMU 10.0 and 11.1. For a processor on x86 it comes only for its lapic.
+// For a PCIe device two events come: for a part of it without an id, then for
+// the device itself. A reset of the machine completes an unplug that the guest
+// had not answered; with PCI Express not in QEMU 5.2. With a virtio-balloon
+// such a reset ends QEMU 10.0 and 11.1. For a processor on x86 it comes only
+// for its lapic.
 //
 // QAPI: event DEVICE_DELETED (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_DELETED
 type DeviceDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it had none.
 	Device *string `json:"device,omitzero"`
@@ -232,20 +234,21 @@ func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// DeviceUnplugGuestErrorEvent reports that the guest will not let go of a
+// DeviceUnplugGuestErrorEvent reports that the guest refuses to release a
 // device. It stays plugged in.
 //
 // QAPI: event DEVICE_UNPLUG_GUEST_ERROR (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_UNPLUG_GUEST_ERROR
 //
 // QEMU 6.2 and later.
 type DeviceUnplugGuestErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	Device *string `json:"device,omitzero"`
@@ -282,8 +285,8 @@ func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,
-// in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// in order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 6.2 and later.
 func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (stop func()) {

@@ -140,16 +140,16 @@ func (x ObjectPropertiesValues) LogValue() slog.Value {
 
 // QOMListArgs are the arguments of [Client.QOMList].
 type QOMListArgs struct {
-	// The object's path; / for the root. A path without a slash at its front is
-	// looked for everywhere.
+	// The object's path; / for the root. A path that does not begin with a slash is
+	// searched for in the whole tree.
 	Path string `json:"path"`
 }
 
-// QOMList returns the properties of an object, among them the objects below it:
-// the way to walk the tree of all that the machine is made of.
+// QOMList returns the properties of an object, including the objects below it:
+// with it, the tree of everything in the machine can be walked.
 //
-// /machine/peripheral has the devices with ids, /objects what
-// [Client.ObjectAdd] has made.
+// /machine/peripheral has the devices with ids, /objects the objects from
+// [Client.ObjectAdd].
 //
 // QAPI: command qom-list (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list
 func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropertyInfo, error) {
@@ -171,7 +171,7 @@ type QOMGetArgs struct {
 // QOMGet returns the value of a property of an object, as JSON.
 //
 // It fails with DeviceNotFound if there is no such object, and with
-// GenericError for a property that there is not or that cannot be read.
+// GenericError for a property that does not exist or cannot be read.
 //
 // QAPI: command qom-get (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-get
 func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, error) {
@@ -184,7 +184,7 @@ func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, 
 
 // QOMListGetArgs are the arguments of [Client.QOMListGet].
 type QOMListGetArgs struct {
-	// The objects' paths. One that leads nowhere fails the call with
+	// The objects' paths. If one does not exist, the call fails with
 	// DeviceNotFound.
 	Paths []string `json:"paths"`
 }
@@ -230,9 +230,9 @@ func (x QOMSetArgs) LogValue() slog.Value {
 
 // QOMSet sets a property of an object.
 //
-// Many can only be set before the object is complete, and say so. It fails with
-// DeviceNotFound if there is no such object, and with GenericError for a
-// property that does not exist or cannot be set.
+// Many can only be set before the object is complete, and otherwise return an
+// error. It fails with DeviceNotFound if there is no such object, and with
+// GenericError for a property that does not exist or cannot be set.
 //
 // QAPI: command qom-set (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-set
 func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {
@@ -276,7 +276,7 @@ type QOMListTypesArgs struct {
 
 // QOMListTypes returns the types of objects that this QEMU has.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command qom-list-types (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-types
 func (c *Client) QOMListTypes(ctx context.Context, args ...QOMListTypesArgs) ([]ObjectTypeInfo, error) {
@@ -359,13 +359,14 @@ type ObjectOptionsColoCompare struct {
 	PrimaryIn string `json:"primary_in"`
 	// The character device with the secondary's packets.
 	SecondaryIn string `json:"secondary_in"`
-	// The character device for what may go out.
+	// The character device for packets that may be sent.
 	Outdev string `json:"outdev"`
 	// The I/O thread that does the work.
 	Iothread string `json:"iothread"`
-	// The character device to tell of checkpoints, for Xen.
+	// The character device that is informed of checkpoints, for Xen.
 	NotifyDev *string `json:"notify_dev,omitzero"`
-	// How long a packet may wait for its twin, in milliseconds; 3000 if absent.
+	// How long a packet may wait for its counterpart, in milliseconds; 3000 if
+	// absent.
 	CompareTimeout *uint64 `json:"compare_timeout,omitzero"`
 	// How often late packets are looked for, in milliseconds; 3000 if absent.
 	ExpiredScanCycle *uint32 `json:"expired_scan_cycle,omitzero"`
@@ -585,7 +586,7 @@ const (
 	NetfilterInsertBehind NetfilterInsert = "behind"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetfilterInsert) Known() bool {
 	return oneOf(
 		e,
@@ -658,8 +659,7 @@ func (v ObjectOptionsFilterReplay) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterBuffer are the properties of a filter that holds packets
-// back.
+// ObjectOptionsFilterBuffer are the properties of a filter that delays packets.
 //
 // It is the variant of [ObjectOptions] for filter-buffer.
 //
@@ -902,7 +902,8 @@ func (v ObjectOptionsFilterMirror) encodeObjectOptions(e *codec.Encoder) {
 }
 
 // ObjectOptionsFilterRedirector are the properties of a filter that sends
-// packets to a character device in place of their way, and takes others in.
+// packets to a character device instead of their destination, and receives
+// others.
 //
 // It is the variant of [ObjectOptions] for filter-redirector.
 //
@@ -920,7 +921,7 @@ type ObjectOptionsFilterRedirector struct {
 	// On which side of the filter named by position: before or behind; behind if
 	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
-	// The id of the character device with packets to take in.
+	// The id of the character device to receive packets from.
 	Indev *string `json:"indev,omitzero"`
 	// The id of the character device to send to.
 	Outdev *string `json:"outdev,omitzero"`
@@ -1136,8 +1137,8 @@ func (v ObjectOptionsInputBarrier) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsInputLinux are the properties of an object that takes a keyboard
-// or mouse of the host for the guest.
+// ObjectOptionsInputLinux are the properties of an object that gives the guest
+// a keyboard or mouse of the host.
 //
 // It is the variant of [ObjectOptions] for input-linux.
 //
@@ -1194,29 +1195,30 @@ func (v ObjectOptionsInputLinux) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsIothread are the properties of a thread that serves devices
-// beside QEMU's main one.
+// ObjectOptionsIothread are the properties of a thread that serves devices in
+// addition to QEMU's main thread.
 //
 // It is the variant of [ObjectOptions] for iothread.
 //
 // QAPI: struct IothreadProperties (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IothreadProperties
 type ObjectOptionsIothread struct {
-	// How many requests to hand to the kernel at once; 0, QEMU's own, if absent.
+	// How many requests to give the kernel at once; 0, QEMU's default, if absent.
 	// QEMU 6.1 and later.
 	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
 	// How many threads to keep for blocking work; 0 if absent. QEMU 7.1 and later.
 	ThreadPoolMin *int64 `json:"thread-pool-min,omitzero"`
 	// How many there may be; 64 if absent. QEMU 7.1 and later.
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
-	// How long to poll at the most before sleeping, in nanoseconds; 32768 if
-	// absent, 0: not at all.
+	// How long to poll at most before sleeping, in nanoseconds; 32768 if absent, 0:
+	// not at all.
 	PollMaxNs *int64 `json:"poll-max-ns,omitzero"`
-	// By what factor to poll longer when that pays; 0: QEMU's own.
+	// By which factor to poll longer when that helps; 0: QEMU's default.
 	PollGrow *int64 `json:"poll-grow,omitzero"`
-	// By what factor to poll shorter when it does not; 0: back to nothing.
+	// By which factor to poll for a shorter time when it does not help; 0: to stop
+	// polling.
 	PollShrink *int64 `json:"poll-shrink,omitzero"`
-	// How much the last times count when the next is chosen; 0: QEMU's own. QEMU
-	// 11.1 and later.
+	// How much the last times count when the next one is chosen; 0: QEMU's default.
+	// QEMU 11.1 and later.
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
@@ -1284,7 +1286,7 @@ func (v ObjectOptionsIothread) encodeObjectOptions(e *codec.Encoder) {
 //
 // QEMU 7.1 and later.
 type ObjectOptionsMainLoop struct {
-	// How many requests to hand to the kernel at once; 0, QEMU's own, if absent.
+	// How many requests to give the kernel at once; 0, QEMU's default, if absent.
 	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
 	// How many threads to keep for blocking work; 0 if absent.
 	ThreadPoolMin *int64 `json:"thread-pool-min,omitzero"`
@@ -1357,8 +1359,8 @@ type ObjectOptionsMemoryBackendRAM struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
-	// much, as 2^64-1, that no address space can hold it.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is larger
+	// than any address space, such as 2^64-1.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1467,8 +1469,8 @@ type ObjectOptionsMemoryBackendFile struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
-	// much, as 2^64-1, that no address space can hold it.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is larger
+	// than any address space, such as 2^64-1.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1476,7 +1478,7 @@ type ObjectOptionsMemoryBackendFile struct {
 	Align *uint64 `json:"align,omitzero"`
 	// Where in the file it begins, in bytes; 0 if absent. QEMU 8.1 and later.
 	Offset *uint64 `json:"offset,omitzero"`
-	// Throw the data away in the end, rather than write it to the disk; false if
+	// Discard the data at the end instead of writing it to the disk; false if
 	// absent.
 	DiscardData *bool `json:"discard-data,omitzero"`
 	// The file, or a folder to make one in.
@@ -1629,8 +1631,8 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
-	// much, as 2^64-1, that no address space can hold it.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is larger
+	// than any address space, such as 2^64-1.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1760,8 +1762,8 @@ type ObjectOptionsMemoryBackendShm struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
-	// much, as 2^64-1, that no address space can hold it.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is larger
+	// than any address space, such as 2^64-1.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1871,8 +1873,8 @@ type ObjectOptionsMemoryBackendEpc struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
-	// much, as 2^64-1, that no address space can hold it.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is larger
+	// than any address space, such as 2^64-1.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -2075,8 +2077,8 @@ func (v ObjectOptionsXRemoteObject) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsXVfioUserServer are the properties of a server that lends a
-// device to a machine in another process by vfio-user.
+// ObjectOptionsXVfioUserServer are the properties of a server that gives a
+// machine in another process access to a device over vfio-user.
 //
 // It is the variant of [ObjectOptions] for x-vfio-user-server.
 //
@@ -2246,9 +2248,9 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct RngProperties (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngProperties
 type ObjectOptionsRngBuiltin struct {
-	// Means nothing any more.
+	// Has no effect any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 }
 
@@ -2285,9 +2287,9 @@ func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
 //
 // QAPI: struct RngEgdProperties (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngEgdProperties
 type ObjectOptionsRngEgd struct {
-	// Means nothing any more.
+	// Has no effect any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 	// The id of the character device that leads to it.
 	Chardev string `json:"chardev"`
@@ -2331,9 +2333,9 @@ func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
 //
 // Only in builds with CONFIG_POSIX.
 type ObjectOptionsRngRandom struct {
-	// Means nothing any more.
+	// Has no effect any more.
 	//
-	// Deprecated: QEMU means to remove it; it has no effect.
+	// Deprecated: QEMU plans to remove it; it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 	// The device; /dev/urandom if absent.
 	Filename *string `json:"filename,omitzero"`
@@ -2389,8 +2391,8 @@ func (v ObjectOptionsRngRandom) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsIgvmCfg are the properties of a file that sets a confidential
-// guest up.
+// ObjectOptionsIgvmCfg are the properties of a file with the initial state of a
+// confidential guest.
 //
 // It is the variant of [ObjectOptions] for igvm-cfg.
 //
@@ -2453,7 +2455,7 @@ func (v ObjectOptionsIgvmCfg) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsSEVGuest struct {
 	// The host's device; /dev/sev if absent.
 	SEVDevice *string `json:"sev-device,omitzero"`
-	// The bit of an address that says encrypted; the host's if absent.
+	// The bit of an address that means encrypted; the host's if absent.
 	Cbitpos *uint32 `json:"cbitpos,omitzero"`
 	// How many bits of physical addresses are lost to that.
 	ReducedPhysBits uint32 `json:"reduced-phys-bits"`
@@ -2464,7 +2466,7 @@ type ObjectOptionsSEVGuest struct {
 	DhCertFile *string `json:"dh-cert-file,omitzero"`
 	// The file with the owner's session, in base64.
 	SessionFile *string `json:"session-file,omitzero"`
-	// The guest's policy, bit by bit; 1 if absent.
+	// The guest's policy, as a bit mask; 1 if absent.
 	Policy *uint32 `json:"policy,omitzero"`
 	// The firmware's number of the guest; 0, a new one, if absent.
 	Handle *uint32 `json:"handle,omitzero"`
@@ -2547,22 +2549,22 @@ func (v ObjectOptionsSEVGuest) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsSEVSnpGuest struct {
 	// The host's device; /dev/sev if absent.
 	SEVDevice *string `json:"sev-device,omitzero"`
-	// The bit of an address that says encrypted; the host's if absent.
+	// The bit of an address that means encrypted; the host's if absent.
 	Cbitpos *uint32 `json:"cbitpos,omitzero"`
 	// How many bits of physical addresses are lost to that.
 	ReducedPhysBits uint32 `json:"reduced-phys-bits"`
 	// Hash the kernel, its command line and the initial RAM disk into the
 	// measurement; false if absent.
 	KernelHashes *bool `json:"kernel-hashes,omitzero"`
-	// The guest's policy, bit by bit; 0x30000 if absent.
+	// The guest's policy, as a bit mask; 0x30000 if absent.
 	Policy *uint64 `json:"policy,omitzero"`
 	// 16 bytes for the guest's owner, in base64.
 	GuestVisibleWorkarounds *string `json:"guest-visible-workarounds,omitzero"`
-	// Who the guest is, 96 bytes in base64.
+	// The identity of the guest, 96 bytes in base64.
 	IDBlock *string `json:"id-block,omitzero"`
-	// The proof of who the guest is, 4096 bytes in base64.
+	// The proof of the guest's identity, 4096 bytes in base64.
 	IDAuth *string `json:"id-auth,omitzero"`
-	// The proof of who the guest is has an author's key as well; false if absent.
+	// The proof of the guest's identity also has an author's key; false if absent.
 	AuthorKeyEnabled *bool `json:"author-key-enabled,omitzero"`
 	// 32 bytes for attestation reports, in base64.
 	HostData *string `json:"host-data,omitzero"`
@@ -2654,12 +2656,13 @@ func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
 //
 // QEMU 10.1 and later. Features: confidential-guest-reset.
 type ObjectOptionsTdxGuest struct {
-	// The guest's attributes, bit by bit; 0 if absent.
+	// The guest's attributes, as a bit mask; 0 if absent.
 	Attributes *uint64 `json:"attributes,omitzero"`
 	// Accesses to memory that is not there end the guest instead of being reported
 	// to it; true if absent, as Linux needs it.
 	SeptVeDisable *bool `json:"sept-ve-disable,omitzero"`
-	// What is not in the measurement but in the report, 48 bytes in base64.
+	// Configuration that is in the report but not in the measurement, 48 bytes in
+	// base64.
 	Mrconfigid *string `json:"mrconfigid,omitzero"`
 	// Who owns the guest, 48 bytes in base64.
 	Mrowner *string `json:"mrowner,omitzero"`
@@ -2809,7 +2812,8 @@ func (v ObjectOptionsMonitorHMP) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// MonitorQMPCloseAction is what becomes of a monitor when its client leaves.
+// MonitorQMPCloseAction is what happens to a monitor when its client
+// disconnects.
 //
 // QAPI: enum MonitorQMPCloseAction (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-qom.MonitorQMPCloseAction
 //
@@ -2824,7 +2828,7 @@ const (
 	MonitorQMPCloseActionDelete MonitorQMPCloseAction = "delete"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MonitorQMPCloseAction) Known() bool {
 	return oneOf(
 		e,
@@ -2845,7 +2849,7 @@ type ObjectOptionsMonitorQMP struct {
 	Chardev string `json:"chardev"`
 	// Print messages over several lines; false if absent.
 	Pretty *bool `json:"pretty,omitzero"`
-	// What becomes of it when its client leaves; none if absent.
+	// What happens to the monitor when its client disconnects; none if absent.
 	CloseAction *MonitorQMPCloseAction `json:"close-action,omitzero"`
 }
 
@@ -2975,7 +2979,7 @@ const (
 	ObjectTypeXVfioUserServer ObjectType = "x-vfio-user-server"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ObjectType) Known() bool {
 	return oneOf(
 		e,
@@ -3071,15 +3075,15 @@ type ObjectOptions struct {
 	// The id, by which others refer to the object; it is below /objects in the
 	// tree.
 	ID string `json:"id"`
-	// The properties of the object, apart; they can also be members beside it, as
-	// the variants have them. QEMU 5.2 only.
+	// The properties of the object in an object of their own; they can also be
+	// members of the same object, as in the variants. QEMU 5.2 only.
 	//
 	// Deprecated: QEMU removed it in 6.0; the variants have the properties.
 	Props any `json:"props,omitzero"`
 }
 
 // ObjectOptionsVariant is what ObjectOptions.QOMType can hold: the types that
-// [ObjectOptions] lists.
+// the comment of [ObjectOptions] lists.
 type ObjectOptionsVariant interface {
 	// ObjectType returns the tag of the variant.
 	ObjectType() ObjectType
@@ -3636,11 +3640,11 @@ func (ObjectOptionsS390PvGuest) ObjectType() ObjectType {
 
 func (ObjectOptionsS390PvGuest) encodeObjectOptions(e *codec.Encoder) {}
 
-// ObjectAdd makes an object that devices and backends can refer to: memory, an
-// I/O thread, a secret, credentials, …
+// ObjectAdd creates an object that devices and backends can refer to: memory,
+// an I/O thread, a secret, credentials, …
 //
-// It fails if the id is taken, or if the type is one that can only be made on
-// the command line.
+// It fails if the id is taken, or if such an object can only be created on the
+// command line.
 //
 // QAPI: command object-add (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.object-add
 func (c *Client) ObjectAdd(ctx context.Context, args ObjectOptions) error {
@@ -3653,8 +3657,8 @@ type ObjectDelArgs struct {
 	ID string `json:"id"`
 }
 
-// ObjectDel deletes an object that [Client.ObjectAdd] has made. It fails while
-// something uses it.
+// ObjectDel deletes an object that [Client.ObjectAdd] has created. It fails
+// while something uses it.
 //
 // QAPI: command object-del (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.object-del
 func (c *Client) ObjectDel(ctx context.Context, args ObjectDelArgs) error {

@@ -16,9 +16,10 @@ import (
 //
 // QEMU 5.2 to 9.0.
 //
-// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 9.1; there is no replacement.
 type RdmaGIDStatusChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the network device.
 	Netdev string `json:"netdev"`
@@ -63,12 +64,12 @@ func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRdmaGIDStatusChanged calls f for every RDMA_GID_STATUS_CHANGED event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 //
 // QEMU 5.2 to 9.0.
 //
-// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+// Deprecated: QEMU removed it in 9.1; there is no replacement.
 func (c *Client) OnRdmaGIDStatusChanged(f func(RdmaGIDStatusChangedEvent)) (stop func()) {
 	return on(c, f)
 }

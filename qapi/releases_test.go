@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// eachQEMU runs f with a client of each QEMU, which has a PC that stands still.
+// eachQEMU runs f with a client of each QEMU, whose machine is a PC that is paused.
 func eachQEMU(t *testing.T, f func(t *testing.T, c *qapi.Client, v qmp.Version)) {
 	t.Helper()
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
@@ -32,8 +32,8 @@ func eachQEMU(t *testing.T, f func(t *testing.T, c *qapi.Client, v qmp.Version))
 	})
 }
 
-// requireTaken fails if QEMU did not understand a command. It may refuse it for its own
-// reasons.
+// requireTaken fails if QEMU did not understand a command. QEMU may refuse the command
+// for other reasons.
 func requireTaken(t *testing.T, err error, what string) {
 	t.Helper()
 	if err == nil {
@@ -48,7 +48,7 @@ func requireTaken(t *testing.T, err error, what string) {
 	t.Logf("%s: %v", what, err)
 }
 
-// TestQEMUChardevReconnects says to each release in its own way that a socket connects again.
+// TestQEMUChardevReconnects asks each release, in its own form, for a socket that connects again.
 func TestQEMUChardevReconnects(t *testing.T) {
 	eachQEMU(t, func(t *testing.T, c *qapi.Client, v qmp.Version) {
 		add := func(id string, socket qapi.ChardevBackendSocket) error {
@@ -73,11 +73,12 @@ func TestQEMUChardevReconnects(t *testing.T) {
 	})
 }
 
-// TestQEMURemovedCommands executes what the newest release no longer has, on those that do.
+// TestQEMURemovedCommands executes the commands that the newest release no longer has, on the
+// releases that have them.
 func TestQEMURemovedCommands(t *testing.T) {
 	type call struct {
 		name  string
-		major int // of the release that removed it
+		major int // the release that removed it
 		minor int
 		f     func(*testing.T, *qapi.Client) error
 	}
@@ -144,7 +145,7 @@ func TestQEMURemovedCommands(t *testing.T) {
 		}
 		t.Logf("executed: %s", strings.Join(list, ", "))
 
-		// Nothing that this server has and the newest release has not is left out.
+		// Every command of this server that the newest release does not have is in the table.
 		commands, err := c.QueryCommands(t.Context())
 		require.NoError(t, err)
 		methods := loadBindings(t).Commands
@@ -176,8 +177,8 @@ func newestCommands(t *testing.T) []string {
 	return names
 }
 
-// TestQEMUReplies decodes what each release says to every query, and encodes it again: no
-// leaf is lost.
+// TestQEMUReplies decodes what each release replies to every query, and encodes it again:
+// no leaf is lost.
 func TestQEMUReplies(t *testing.T) {
 	eachQEMU(t, func(t *testing.T, c *qapi.Client, v qmp.Version) {
 		checker := wiretest.NewChecker(loadBindings(t))
@@ -201,12 +202,12 @@ func TestQEMUReplies(t *testing.T) {
 	})
 }
 
-// TestSupportedPathsAreKnown holds that what a server supports is a path that some release
-// has, and that the paths that none supports are not.
+// TestSupportedPathsAreKnown checks that CheckPaths accepts the paths that some server
+// supports, and rejects those that none supports.
 func TestSupportedPathsAreKnown(t *testing.T) {
 	for path, in := range supported {
 		err := qemu.CheckPath(qemu.QMP, path)
-		if in == [4]bool{} && path != "blockdev-add/node-name=x" { // it can be any string
+		if in == [4]bool{} && path != "blockdev-add/node-name=x" { // any string is accepted there
 			assert.Error(t, err, path)
 		} else {
 			assert.NoError(t, err, path)

@@ -19,14 +19,14 @@ type ReplayMode string
 const (
 	// Execution is neither recorded nor replayed.
 	ReplayModeNone ReplayMode = "none"
-	// All that is not determined by the guest is written to a log.
+	// Everything that the guest does not determine is written to a log.
 	ReplayModeRecord ReplayMode = "record"
-	// What is not determined by the guest is read from the log, so that the guest
-	// does just the same again.
+	// What the guest does not determine is read from the log, so that the guest
+	// does exactly the same again.
 	ReplayModePlay ReplayMode = "play"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ReplayMode) Known() bool {
 	return oneOf(
 		e,
@@ -94,8 +94,8 @@ type ReplayBreakArgs struct {
 	Icount int64 `json:"icount"`
 }
 
-// ReplayBreak sets the one breakpoint of a replay, and so removes an earlier
-// one. It works only while replaying.
+// ReplayBreak sets the only breakpoint of a replay; an earlier one is removed.
+// It works only while replaying.
 //
 // It returns at once; the VM stops in run state debug, with the event
 // [StopEvent], when it gets there.
@@ -119,8 +119,8 @@ type ReplaySeekArgs struct {
 	Icount int64 `json:"icount"`
 }
 
-// ReplaySeek lets a replay go to an instruction, back or ahead: it loads the
-// nearest earlier snapshot if need be and runs on from there.
+// ReplaySeek moves a replay to an instruction, back or ahead: if necessary, it
+// loads the nearest earlier snapshot and continues from there.
 //
 // It returns when the VM runs; the VM stops, with the event [StopEvent], when
 // it gets there. It fails if nothing is replayed, and if there is no snapshot

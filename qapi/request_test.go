@@ -23,8 +23,8 @@ func (w *written) Write(p []byte) (int, error) {
 	return w.Conn.Write(p)
 }
 
-// TestRequestsAreShort compares requests with the shortest JSON that says the same: QEMU reads them one byte
-// at a time, so bytes are time.
+// TestRequestsAreShort compares requests with the shortest JSON of the same meaning: QEMU reads byte by
+// byte, so each byte takes time.
 func TestRequestsAreShort(t *testing.T) {
 	client, server := net.Pipe()
 	go wiretest.Answer(server, []byte("{\"return\": {}}\r\n"))

@@ -63,7 +63,7 @@ const (
 	RockerPortDuplexFull RockerPortDuplex = "full"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RockerPortDuplex) Known() bool {
 	return oneOf(
 		e,
@@ -85,7 +85,7 @@ const (
 	RockerPortAutonegOn RockerPortAutoneg = "on"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RockerPortAutoneg) Known() bool {
 	return oneOf(
 		e,

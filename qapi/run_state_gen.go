@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// RunState is what a machine is doing, or why it stands still.
+// RunState is what a machine is doing, or why it is stopped.
 //
 // QAPI: enum RunState (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.RunState
 type RunState string
@@ -24,9 +24,9 @@ const (
 	RunStateDebug RunState = "debug"
 	// The machine waits for a migration to come in.
 	RunStateInmigrate RunState = "inmigrate"
-	// QEMU or KVM has failed, and the guest cannot go on.
+	// QEMU or KVM has failed, and the guest cannot continue.
 	RunStateInternalError RunState = "internal-error"
-	// A disk has failed and was told to stop the machine; [Client.Cont] tries
+	// A disk has failed that was set to stop the machine; [Client.Cont] tries
 	// again.
 	RunStateIOError RunState = "io-error"
 	// The command [Client.Stop] has stopped it.
@@ -35,7 +35,7 @@ const (
 	RunStatePostmigrate RunState = "postmigrate"
 	// The machine was started with -S and has not run yet.
 	RunStatePrelaunch RunState = "prelaunch"
-	// The end of a migration away: it stands still for the last pages.
+	// The end of an outgoing migration: the machine is stopped for the last pages.
 	RunStateFinishMigrate RunState = "finish-migrate"
 	// A snapshot is being loaded.
 	RunStateRestoreVM RunState = "restore-vm"
@@ -45,21 +45,21 @@ const (
 	RunStateSaveVM RunState = "save-vm"
 	// The guest has shut down, and QEMU was started with -no-shutdown.
 	RunStateShutdown RunState = "shutdown"
-	// The guest sleeps, ACPI S3.
+	// The guest sleeps (ACPI S3).
 	RunStateSuspended RunState = "suspended"
 	// The watchdog has stopped it.
 	RunStateWatchdog RunState = "watchdog"
-	// The guest's kernel has crashed and said so.
+	// The guest's kernel has crashed and reported it.
 	RunStateGuestPanicked RunState = "guest-panicked"
 	// The machine waits for a checkpoint of COLO.
 	RunStateColo RunState = "colo"
-	// The machine waits for its configuration to go on. QEMU 5.2 only.
+	// The machine waits for more configuration (-preconfig). QEMU 5.2 only.
 	//
 	// Deprecated: QEMU removed it in 6.0; use [RunStatePrelaunch].
 	RunStatePreconfig RunState = "preconfig"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RunState) Known() bool {
 	return oneOf(
 		e,
@@ -92,7 +92,7 @@ type ShutdownCause string
 const (
 	// The machine was not shut down or reset.
 	ShutdownCauseNone ShutdownCause = "none"
-	// QEMU met an error that it could not get over.
+	// QEMU met an error that it could not handle.
 	ShutdownCauseHostError ShutdownCause = "host-error"
 	// The command [Client.Quit].
 	ShutdownCauseHostQMPQuit ShutdownCause = "host-qmp-quit"
@@ -100,7 +100,7 @@ const (
 	ShutdownCauseHostQMPSystemReset ShutdownCause = "host-qmp-system-reset"
 	// A signal to QEMU, such as SIGTERM.
 	ShutdownCauseHostSignal ShutdownCause = "host-signal"
-	// A person, by the user interface.
+	// A person, with the user interface.
 	ShutdownCauseHostUI ShutdownCause = "host-ui"
 	// The guest shut itself down.
 	ShutdownCauseGuestShutdown ShutdownCause = "guest-shutdown"
@@ -114,7 +114,7 @@ const (
 	ShutdownCauseSnapshotLoad ShutdownCause = "snapshot-load"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ShutdownCause) Known() bool {
 	return oneOf(
 		e,
@@ -143,7 +143,7 @@ type StatusInfo struct {
 	// TCG executes one instruction at a time. QEMU 5.2 to 8.2.
 	//
 	// Deprecated: QEMU removed it in 9.0; the accelerator's property
-	// one-insn-per-tb has taken its place.
+	// one-insn-per-tb replaces it.
 	Singlestep bool `json:"singlestep"`
 }
 
@@ -176,7 +176,8 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 //
 // QAPI: event SHUTDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SHUTDOWN
 type ShutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest shut itself down, or asked for it.
 	Guest bool `json:"guest"`
@@ -213,19 +214,20 @@ func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
 // PowerdownEvent reports that the guest has been asked to shut down, as by the
-// power button: by [Client.SystemPowerdown], or by the user interface. Whether
-// it does is another matter.
+// power button: by [Client.SystemPowerdown], or by the user interface. It may
+// not do so.
 //
 // QAPI: event POWERDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.POWERDOWN
 type PowerdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -245,8 +247,8 @@ func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnPowerdown calls f for every POWERDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -255,7 +257,8 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 //
 // QAPI: event RESET (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESET
 type ResetEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest reset itself.
 	Guest bool `json:"guest"`
@@ -292,7 +295,7 @@ func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
+// is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -302,7 +305,8 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 //
 // QAPI: event STOP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.STOP
 type StopEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -322,7 +326,7 @@ func (x *StopEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnStop calls f for every STOP event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
+// is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -332,7 +336,8 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 //
 // QAPI: event RESUME (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESUME
 type ResumeEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -352,18 +357,18 @@ func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnResume calls f for every RESUME event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
-// stop.
+// stop is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendEvent reports that the guest has gone to sleep, ACPI S3. [WakeupEvent]
+// SuspendEvent reports that the guest sleeps now (ACPI S3). [WakeupEvent]
 // follows when it wakes.
 //
 // QAPI: event SUSPEND (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND
 type SuspendEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -383,18 +388,18 @@ func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspend calls f for every SUSPEND event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
-// stop.
+// stop is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendDiskEvent reports that the guest hibernates, ACPI S4. [ShutdownEvent]
-// follows, as with any guest that powers off.
+// SuspendDiskEvent reports that the guest hibernates (ACPI S4). [ShutdownEvent]
+// follows, as for any guest that powers off.
 //
 // QAPI: event SUSPEND_DISK (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND_DISK
 type SuspendDiskEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -414,8 +419,8 @@ func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspendDisk calls f for every SUSPEND_DISK event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -425,7 +430,8 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 //
 // QAPI: event WAKEUP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WAKEUP
 type WakeupEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -445,8 +451,7 @@ func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWakeup calls f for every WAKEUP event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
-// stop.
+// stop is called. f may execute commands. For stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -456,7 +461,8 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 //
 // QAPI: event WATCHDOG (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WATCHDOG
 type WatchdogEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action WatchdogAction `json:"action"`
@@ -489,8 +495,8 @@ func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
-// rules of stop.
+// until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -518,7 +524,7 @@ const (
 	WatchdogActionInjectNMI WatchdogAction = "inject-nmi"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e WatchdogAction) Known() bool {
 	return oneOf(
 		e,
@@ -543,11 +549,11 @@ type RebootAction string
 const (
 	// QEMU resets the machine.
 	RebootActionReset RebootAction = "reset"
-	// QEMU takes the reset for a shutdown, like -no-reboot.
+	// QEMU treats the reset as a shutdown, like -no-reboot.
 	RebootActionShutdown RebootAction = "shutdown"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e RebootAction) Known() bool {
 	return oneOf(
 		e,
@@ -571,7 +577,7 @@ const (
 	ShutdownActionPause ShutdownAction = "pause"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ShutdownAction) Known() bool {
 	return oneOf(
 		e,
@@ -600,7 +606,7 @@ const (
 	PanicActionNone PanicAction = "none"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e PanicAction) Known() bool {
 	return oneOf(
 		e,
@@ -639,7 +645,7 @@ type SetActionArgs struct {
 // SetAction sets what QEMU does when the guest resets itself, shuts down,
 // crashes, or lets its watchdog run out; what is absent stays as it is.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command set-action (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.set-action
 //
@@ -651,11 +657,12 @@ func (c *Client) SetAction(ctx context.Context, args ...SetActionArgs) error {
 // GuestPanickedEvent reports that the guest's kernel has crashed, through a
 // device such as pvpanic or by means of its processors.
 //
-// [ShutdownEvent] or [StopEvent] follows, as [Client.SetAction] has it.
+// [ShutdownEvent] or [StopEvent] follows, as chosen with [Client.SetAction].
 //
 // QAPI: event GUEST_PANICKED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action GuestPanicAction `json:"action"`
@@ -692,8 +699,8 @@ func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -703,7 +710,8 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 //
 // QAPI: event GUEST_CRASHLOADED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_CRASHLOADED
 type GuestCrashloadedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it: run.
 	Action GuestPanicAction `json:"action"`
@@ -740,8 +748,8 @@ func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -753,7 +761,8 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 //
 // QEMU 9.1 and later.
 type GuestPvshutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -773,8 +782,8 @@ func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPvshutdown calls f for every GUEST_PVSHUTDOWN event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 9.1 and later.
 func (c *Client) OnGuestPvshutdown(f func(GuestPvshutdownEvent)) (stop func()) {
@@ -796,7 +805,7 @@ const (
 	GuestPanicActionRun GuestPanicAction = "run"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestPanicAction) Known() bool {
 	return oneOf(
 		e,
@@ -823,7 +832,7 @@ const (
 	GuestPanicInformationTypeSEV GuestPanicInformationType = "sev"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestPanicInformationType) Known() bool {
 	return oneOf(
 		e,
@@ -847,7 +856,7 @@ type GuestPanicInformation struct {
 }
 
 // GuestPanicInformationVariant is what GuestPanicInformation.Type can hold: the
-// types that [GuestPanicInformation] lists.
+// types that the comment of [GuestPanicInformation] lists.
 type GuestPanicInformationVariant interface {
 	// GuestPanicInformationType returns the tag of the variant.
 	GuestPanicInformationType() GuestPanicInformationType
@@ -1004,14 +1013,14 @@ func (v GuestPanicInformationHyperV) encodeGuestPanicInformation(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// S390CrashReason is why an s390x guest is taken for crashed.
+// S390CrashReason is why QEMU believes that an s390x guest has crashed.
 //
 // QAPI: enum S390CrashReason (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.S390CrashReason
 type S390CrashReason string
 
 // The values of S390CrashReason.
 const (
-	// Nobody knows.
+	// The reason is not known.
 	S390CrashReasonUnknown S390CrashReason = "unknown"
 	// The guest waits for an interrupt that cannot come.
 	S390CrashReasonDisabledWait S390CrashReason = "disabled-wait"
@@ -1023,7 +1032,7 @@ const (
 	S390CrashReasonOpintLoop S390CrashReason = "opint-loop"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e S390CrashReason) Known() bool {
 	return oneOf(
 		e,
@@ -1047,7 +1056,7 @@ type GuestPanicInformationS390 struct {
 	PswMask uint64 `json:"psw-mask"`
 	// The address in its status word.
 	PswAddr uint64 `json:"psw-addr"`
-	// Why the guest is taken for crashed.
+	// Why QEMU believes that the guest has crashed.
 	Reason S390CrashReason `json:"reason"`
 }
 
@@ -1102,7 +1111,7 @@ func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder)
 type GuestPanicInformationTdx struct {
 	// The code of the error; 0 stands for a panic.
 	ErrorCode uint32 `json:"error-code"`
-	// What the guest says, made printable. Whoever attacks the guest may have
+	// What the guest says, made printable. An attacker of the guest may have
 	// written it.
 	Message string `json:"message"`
 	// The guest address of a page with more, if there is one.
@@ -1203,7 +1212,8 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 //
 // QAPI: event MEMORY_FAILURE (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.MEMORY_FAILURE
 type MemoryFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Whose memory it is.
 	Recipient MemoryFailureRecipient `json:"recipient"`
@@ -1244,8 +1254,8 @@ func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1263,7 +1273,7 @@ const (
 	MemoryFailureRecipientGuest MemoryFailureRecipient = "guest"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MemoryFailureRecipient) Known() bool {
 	return oneOf(
 		e,
@@ -1281,15 +1291,15 @@ type MemoryFailureAction string
 const (
 	// Nothing: it was not in use, or can wait.
 	MemoryFailureActionIgnore MemoryFailureAction = "ignore"
-	// The guest is told.
+	// The guest is informed.
 	MemoryFailureActionInject MemoryFailureAction = "inject"
 	// Nothing helps; QEMU ends.
 	MemoryFailureActionFatal MemoryFailureAction = "fatal"
-	// The guest was told and could not cope; the machine is reset.
+	// The guest was informed and could not handle it; the machine is reset.
 	MemoryFailureActionReset MemoryFailureAction = "reset"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e MemoryFailureAction) Known() bool {
 	return oneOf(
 		e,
@@ -1304,7 +1314,7 @@ func (e MemoryFailureAction) Known() bool {
 //
 // QAPI: struct MemoryFailureFlags (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.MemoryFailureFlags
 type MemoryFailureFlags struct {
-	// The processor was about to use what is lost.
+	// The processor was about to use the lost memory.
 	ActionRequired bool `json:"action-required"`
 	// The guest was handling an earlier failure.
 	Recursive bool `json:"recursive"`
@@ -1339,7 +1349,7 @@ const (
 	NotifyVmexitOptionDisable NotifyVmexitOption = "disable"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NotifyVmexitOption) Known() bool {
 	return oneOf(
 		e,

@@ -23,7 +23,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// prints are all ways in which a value comes to be read by people.
+// prints returns a value in all forms in which people may read it.
 func prints(v any) map[string]string {
 	log := func(h func(*bytes.Buffer) slog.Handler) string {
 		var out bytes.Buffer
@@ -38,13 +38,13 @@ func prints(v any) map[string]string {
 	}
 }
 
-// Whatever can hold a secret hides it, however it is printed.
+// Each type that can hold a secret hides it, however it is printed.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	const url = "https://u:hunter2@h/x"
 	for _, v := range []any{
 		qapi.ChangeVNCPasswordArgs{Password: "hunter2"},
 		&qapi.ChangeVNCPasswordArgs{Password: "hunter2"},
-		[]qapi.ObjectOptionsSecret{}, // there is nothing in it
+		[]qapi.ObjectOptionsSecret{}, // it is empty
 		qapi.HumanMonitorCommandArgs{CommandLine: "set_password vnc hunter2"},
 		qapi.QOMSetArgs{Path: "/objects/s0", Property: "data", Value: "hunter2"},
 		qapi.SEVInjectLaunchSecretArgs{PacketHeader: "h", Secret: "hunter2"},
@@ -92,7 +92,7 @@ func TestText(t *testing.T) {
 	assert.Equal(t, "no", qapi.Text(errors.New("no")))
 }
 
-// What is printed by itself has an end.
+// What a type prints by itself has a limit.
 func TestPrintIsCut(t *testing.T) {
 	v := qapi.BlockdevOptions{Driver: qapi.Unknown{Tag: "x", JSON: stdjson.RawMessage(`{"a":"` + strings.Repeat("x", 1<<20) + `"}`)}}
 	for how, text := range prints(v) {
@@ -101,7 +101,7 @@ func TestPrintIsCut(t *testing.T) {
 	}
 }
 
-// Printing takes memory in proportion to what is printed, however it nests.
+// Printing takes memory in proportion to what is printed, however deeply values are nested.
 func TestPrintCost(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, 500) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat(`]}`, 500)
 	unknown := qapi.BlockdevOptions{Driver: qapi.Unknown{Tag: "x", JSON: stdjson.RawMessage(`{"a":` + deep + `}`)}}
@@ -157,7 +157,7 @@ func TestEveryType(t *testing.T) {
 			f := filler{choice: choice}
 			v := f.fill(typ, 0)
 			check(v.Interface(), secretsOf(v.Interface()))
-			for _, field := range v.Fields() { // a variant by itself has what is secret beside its tag
+			for _, field := range v.Fields() { // a variant on its own has the secrets of the union
 				if field.Kind() == reflect.Interface && field.NumMethod() > 0 && !field.IsNil() {
 					check(field.Interface(), secretsOf(v.Interface()))
 				}
@@ -167,7 +167,7 @@ func TestEveryType(t *testing.T) {
 	assert.Greater(t, holders, 40)
 }
 
-// choices are the types that the interfaces of a struct's own fields can hold.
+// choices returns the types that the interfaces in a struct's fields can hold.
 func choices(typ reflect.Type) []reflect.Type {
 	var all []reflect.Type
 	for field := range typ.Fields() {
@@ -190,7 +190,7 @@ func holdable(iface reflect.Type) (list []reflect.Type) {
 	return list
 }
 
-// A filler makes values all of whose strings are different.
+// A filler makes values in which each string is different.
 type filler struct {
 	choice reflect.Type
 	marks  int

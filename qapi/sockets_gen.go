@@ -28,7 +28,7 @@ const (
 	NetworkAddressFamilyUnknown NetworkAddressFamily = "unknown"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e NetworkAddressFamily) Known() bool {
 	return oneOf(
 		e,
@@ -297,7 +297,7 @@ type SocketAddressLegacy struct {
 }
 
 // SocketAddressLegacyVariant is what SocketAddressLegacy.Type can hold: the
-// types that [SocketAddressLegacy] lists.
+// types that the comment of [SocketAddressLegacy] lists.
 type SocketAddressLegacyVariant interface {
 	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType
@@ -484,7 +484,7 @@ const (
 	SocketAddressTypeFD SocketAddressType = "fd"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SocketAddressType) Known() bool {
 	return oneOf(
 		e,
@@ -506,8 +506,8 @@ type SocketAddress struct {
 	Type SocketAddressVariant `json:"type"`
 }
 
-// SocketAddressVariant is what SocketAddress.Type can hold: the types that
-// [SocketAddress] lists.
+// SocketAddressVariant is what SocketAddress.Type can hold: the types that the
+// comment of [SocketAddress] lists.
 type SocketAddressVariant interface {
 	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType

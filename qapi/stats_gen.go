@@ -31,7 +31,7 @@ const (
 	StatsTypeLog2Histogram StatsType = "log2-histogram"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e StatsType) Known() bool {
 	return oneOf(
 		e,
@@ -62,7 +62,7 @@ const (
 	StatsUnitBoolean StatsUnit = "boolean"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e StatsUnit) Known() bool {
 	return oneOf(
 		e,
@@ -88,7 +88,7 @@ const (
 	StatsProviderCryptodev StatsProvider = "cryptodev"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e StatsProvider) Known() bool {
 	return oneOf(
 		e,
@@ -114,7 +114,7 @@ const (
 	StatsTargetCryptodev StatsTarget = "cryptodev"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e StatsTarget) Known() bool {
 	return oneOf(
 		e,
@@ -189,8 +189,8 @@ type StatsFilter struct {
 	Providers []StatsRequest `json:"providers,omitzero"`
 }
 
-// StatsFilterVariant is what StatsFilter.Target can hold: the types that
-// [StatsFilter] lists.
+// StatsFilterVariant is what StatsFilter.Target can hold: the types that the
+// comment of [StatsFilter] lists.
 type StatsFilterVariant interface {
 	// StatsTarget returns the tag of the variant.
 	StatsTarget() StatsTarget
@@ -558,7 +558,7 @@ type QueryStatsSchemasArgs struct {
 // QueryStatsSchemas returns which statistics [Client.QueryStats] can give, with
 // their kinds and units.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command query-stats-schemas (stats.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-stats.query-stats-schemas
 //

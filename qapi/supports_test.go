@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// TestSupportsAsksOnce holds that each list is asked for once.
+// TestSupportsAsksOnce checks that each list is asked for only once.
 func TestSupportsAsksOnce(t *testing.T) {
 	srv, c := dialFake(t)
 	qmptest.Handle(srv, srv.Commands.QueryMachines, func(context.Context, ...qapi.QueryMachinesArgs) ([]qapi.MachineInfo, error) {
@@ -92,7 +92,7 @@ func TestQEMUHas(t *testing.T) {
 	})
 }
 
-// TestSupportsAsksNothingDangerous holds that a server is not asked what can end it.
+// TestSupportsAsksNothingDangerous checks that a server is not asked a question that can end it.
 func TestSupportsAsksNothingDangerous(t *testing.T) {
 	srv := qmptest.Start(t, qmptest.Release("7.2"))
 	conn, err := srv.Dial(t.Context())

@@ -28,7 +28,7 @@ const (
 	TPMModelTPMSpapr TPMModel = "tpm-spapr"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TPMModel) Known() bool {
 	return oneOf(
 		e,
@@ -66,7 +66,7 @@ const (
 	TPMTypeEmulator TPMType = "emulator"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TPMType) Known() bool {
 	return oneOf(
 		e,
@@ -172,7 +172,7 @@ type TPMTypeOptions struct {
 }
 
 // TPMTypeOptionsVariant is what TPMTypeOptions.Type can hold: the types that
-// [TPMTypeOptions] lists.
+// the comment of [TPMTypeOptions] lists.
 type TPMTypeOptionsVariant interface {
 	// TPMType returns the tag of the variant.
 	TPMType() TPMType

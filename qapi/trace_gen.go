@@ -22,7 +22,7 @@ const (
 	TraceEventStateEnabled TraceEventState = "enabled"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TraceEventState) Known() bool {
 	return oneOf(
 		e,
@@ -69,7 +69,7 @@ type TraceEventGetStateArgs struct {
 	// The number of a processor, for events that each processor has. QEMU 5.2 to
 	// 9.0.
 	//
-	// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+	// Deprecated: QEMU removed it in 9.1; there is no replacement.
 	Vcpu *int64 `json:"vcpu,omitzero"`
 }
 
@@ -92,13 +92,13 @@ type TraceEventSetStateArgs struct {
 	Name string `json:"name"`
 	// True for on.
 	Enable bool `json:"enable"`
-	// Passes over events that have been left out of this QEMU instead of failing.
-	// False if absent.
+	// Ignores events that have been left out of this QEMU instead of failing. False
+	// if absent.
 	IgnoreUnavailable *bool `json:"ignore-unavailable,omitzero"`
 	// The number of a processor, for events that each processor has; all if absent.
 	// QEMU 5.2 to 9.0.
 	//
-	// Deprecated: QEMU removed it in 9.1; there is nothing in its place.
+	// Deprecated: QEMU removed it in 9.1; there is no replacement.
 	Vcpu *int64 `json:"vcpu,omitzero"`
 }
 

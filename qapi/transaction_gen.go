@@ -27,7 +27,7 @@ func (v TransactionActionAbort) encodeTransactionAction(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ActionCompletionMode says whether the jobs of a transaction stand or fall
+// ActionCompletionMode says whether the jobs of a transaction succeed or fail
 // together.
 //
 // QAPI: enum ActionCompletionMode (transaction.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-transaction.ActionCompletionMode
@@ -35,14 +35,14 @@ type ActionCompletionMode string
 
 // The values of ActionCompletionMode.
 const (
-	// Each job ends by itself, whatever happens to the others.
+	// Each job ends on its own, whatever happens to the others.
 	ActionCompletionModeIndividual ActionCompletionMode = "individual"
 	// If one fails or is cancelled, the others are cancelled, and none makes its
 	// changes before all have done their work.
 	ActionCompletionModeGrouped ActionCompletionMode = "grouped"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ActionCompletionMode) Known() bool {
 	return oneOf(
 		e,
@@ -82,11 +82,11 @@ const (
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
 	// Starts a backup to a file.
 	//
-	// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+	// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e TransactionActionKind) Known() bool {
 	return oneOf(
 		e,
@@ -126,7 +126,7 @@ type TransactionAction struct {
 }
 
 // TransactionActionVariant is what TransactionAction.Type can hold: the types
-// that [TransactionAction] lists.
+// that the comment of [TransactionAction] lists.
 type TransactionActionVariant interface {
 	// TransactionActionKind returns the tag of the variant.
 	TransactionActionKind() TransactionActionKind
@@ -566,7 +566,7 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 //
 // Starts a backup to a file.
 //
-// Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
+// Deprecated: QEMU plans to remove it; use [Client.BlockdevBackup].
 type TransactionActionDriveBackup DriveBackup
 
 func (x TransactionActionDriveBackup) tagged() any {
@@ -601,7 +601,7 @@ func (v TransactionActionDriveBackup) encodeTransactionAction(e *codec.Encoder) 
 //
 // QAPI: struct TransactionProperties (transaction.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.TransactionProperties
 type TransactionProperties struct {
-	// Whether jobs stand or fall together. individual if absent.
+	// Whether jobs succeed or fail together. individual if absent.
 	CompletionMode *ActionCompletionMode `json:"completion-mode,omitzero"`
 }
 
@@ -633,12 +633,12 @@ func (x TransactionArgs) LogValue() slog.Value {
 //
 // It returns when all is done, or all jobs are started. If one action fails,
 // those before are undone and its error is returned. Guests cannot write
-// between the actions, so that the disks fit together. An example: a full
-// backup of each disk, and with it a dirty bitmap that starts at the same
-// moment.
+// between the actions, so the disks are consistent with each other. An example:
+// a full backup of each disk, and with it a dirty bitmap that starts at the
+// same moment.
 //
-// Make sure that the bitmap of a [Client.BlockDirtyBitmapEnable] is there: if
-// it is not, QEMU 5.2, 7.2, 10.0 and 11.1 crash.
+// Make sure that the bitmap of a [Client.BlockDirtyBitmapEnable] exists:
+// otherwise QEMU 5.2, 7.2, 10.0 and 11.1 crash.
 //
 // QAPI: command transaction (transaction.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-transaction.transaction
 func (c *Client) Transaction(ctx context.Context, args TransactionArgs) error {

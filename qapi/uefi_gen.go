@@ -10,7 +10,7 @@ type UEFIVariable struct {
 	GUID string `json:"guid"`
 	// The name of the variable.
 	Name string `json:"name"`
-	// The attributes of the variable, bit by bit.
+	// The attributes of the variable, as a bit mask.
 	Attr int64 `json:"attr"`
 	// The content of the variable, in hexadecimal.
 	Data string `json:"data"`

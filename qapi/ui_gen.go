@@ -26,7 +26,7 @@ const (
 	DisplayProtocolSpice DisplayProtocol = "spice"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DisplayProtocol) Known() bool {
 	return oneOf(
 		e,
@@ -51,7 +51,7 @@ const (
 	SetPasswordActionDisconnect SetPasswordAction = "disconnect"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SetPasswordAction) Known() bool {
 	return oneOf(
 		e,
@@ -78,7 +78,7 @@ type SetPasswordOptions struct {
 }
 
 // SetPasswordOptionsVariant is what SetPasswordOptions.Protocol can hold: the
-// types that [SetPasswordOptions] lists.
+// types that the comment of [SetPasswordOptions] lists.
 type SetPasswordOptionsVariant interface {
 	// DisplayProtocol returns the tag of the variant.
 	DisplayProtocol() DisplayProtocol
@@ -242,7 +242,7 @@ type ExpirePasswordOptions struct {
 }
 
 // ExpirePasswordOptionsVariant is what ExpirePasswordOptions.Protocol can hold:
-// the types that [ExpirePasswordOptions] lists.
+// the types that the comment of [ExpirePasswordOptions] lists.
 type ExpirePasswordOptionsVariant interface {
 	// DisplayProtocol returns the tag of the variant.
 	DisplayProtocol() DisplayProtocol
@@ -376,8 +376,8 @@ func (v ExpirePasswordOptionsVNC) encodeExpirePasswordOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// ExpirePassword sets when the password of a VNC or SPICE server ceases to be
-// valid. Connections that exist stay.
+// ExpirePassword sets when the password of a VNC or SPICE server becomes
+// invalid. Existing connections stay.
 //
 // QAPI: command expire_password (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.expire_password
 func (c *Client) ExpirePassword(ctx context.Context, args ExpirePasswordOptions) error {
@@ -399,7 +399,7 @@ const (
 	ImageFormatPng ImageFormat = "png"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e ImageFormat) Known() bool {
 	return oneOf(
 		e,
@@ -437,7 +437,7 @@ func (x ScreendumpArgs) LogValue() slog.Value {
 
 // Screendump saves what a screen shows as a picture.
 //
-// It returns when the file is written, having let the display be redrawn first.
+// It lets the display be redrawn first, and returns when the file is written.
 // An existing file is overwritten. It fails with DeviceNotFound if there is no
 // such device.
 //
@@ -572,7 +572,7 @@ const (
 	SpiceQueryMouseModeUnknown SpiceQueryMouseMode = "unknown"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e SpiceQueryMouseMode) Known() bool {
 	return oneOf(
 		e,
@@ -590,7 +590,7 @@ func (e SpiceQueryMouseMode) Known() bool {
 type SpiceInfo struct {
 	// Whether the server runs; if not, most of the rest is absent.
 	Enabled bool `json:"enabled"`
-	// Whether the clients have moved on after a migration.
+	// Whether the clients have moved after a migration.
 	Migrated bool `json:"migrated"`
 	// Address at which the server listens.
 	Host *string `json:"host,omitzero"`
@@ -653,7 +653,8 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -690,8 +691,8 @@ func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -703,7 +704,8 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceServerInfo `json:"server"`
@@ -740,8 +742,8 @@ func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -752,7 +754,8 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -789,20 +792,21 @@ func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
-// one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// one at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
 // SpiceMigrateCompletedEvent reports that the clients of the SPICE server have
-// moved on to the destination of a migration, so that this QEMU may be ended.
+// moved to the destination of a migration, so that this QEMU may be ended.
 //
 // QAPI: event SPICE_MIGRATE_COMPLETED (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_MIGRATE_COMPLETED
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceMigrateCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -822,8 +826,8 @@ func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceMigrateCompleted calls f for every SPICE_MIGRATE_COMPLETED event, in
-// order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.OnEvent] has the rules of stop.
+// order and one at a time, until stop is called. f may execute commands. For
+// stop, see [qmp.Conn.OnEvent].
 func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1014,7 +1018,7 @@ const (
 	VNCPrimaryAuthSASL VNCPrimaryAuth = "sasl"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e VNCPrimaryAuth) Known() bool {
 	return oneOf(
 		e,
@@ -1060,7 +1064,7 @@ const (
 	VNCVencryptSubAuthX509SASL VNCVencryptSubAuth = "x509-sasl"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e VNCVencryptSubAuth) Known() bool {
 	return oneOf(
 		e,
@@ -1226,7 +1230,8 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 //
 // Only in builds with CONFIG_VNC.
 type VNCConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1263,8 +1268,8 @@ func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1276,7 +1281,8 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1313,8 +1319,8 @@ func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1325,11 +1331,12 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
-	// The client, with the name that it proved if it got so far.
+	// The client, with the name that it proved, if it was authenticated.
 	Client VNCClientInfo `json:"client"`
 }
 
@@ -1362,8 +1369,8 @@ func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
-// has the rules of stop.
+// at a time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1603,7 +1610,7 @@ const (
 	QKeyCodeKp8 QKeyCode = "kp_8"
 	// 9 on the number pad.
 	QKeyCodeKp9 QKeyCode = "kp_9"
-	// The extra key beside left Shift on keyboards with 102 keys.
+	// The extra key next to left Shift on keyboards with 102 keys.
 	QKeyCodeLess QKeyCode = "less"
 	// Function key F11.
 	QKeyCodeF11 QKeyCode = "f11"
@@ -1659,7 +1666,7 @@ const (
 	QKeyCodeMetaL QKeyCode = "meta_l"
 	// Right Windows key.
 	QKeyCodeMetaR QKeyCode = "meta_r"
-	// Menu key of PCs, beside right Ctrl.
+	// Menu key of PCs, next to right Ctrl.
 	QKeyCodeCompose QKeyCode = "compose"
 	// Pause and Break.
 	QKeyCodePause QKeyCode = "pause"
@@ -1747,7 +1754,7 @@ const (
 	QKeyCodeF24 QKeyCode = "f24"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QKeyCode) Known() bool {
 	return oneOf(
 		e,
@@ -1929,7 +1936,7 @@ const (
 	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e KeyValueKind) Known() bool {
 	return oneOf(
 		e,
@@ -1949,8 +1956,8 @@ type KeyValue struct {
 	Type KeyValueVariant `json:"type"`
 }
 
-// KeyValueVariant is what KeyValue.Type can hold: the types that [KeyValue]
-// lists.
+// KeyValueVariant is what KeyValue.Type can hold: the types that the comment of
+// [KeyValue] lists.
 type KeyValueVariant interface {
 	// KeyValueKind returns the tag of the variant.
 	KeyValueKind() KeyValueKind
@@ -2127,7 +2134,7 @@ const (
 	InputButtonTouch InputButton = "touch"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e InputButton) Known() bool {
 	return oneOf(
 		e,
@@ -2157,7 +2164,7 @@ const (
 	InputAxisY InputAxis = "y"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e InputAxis) Known() bool {
 	return oneOf(
 		e,
@@ -2187,7 +2194,7 @@ const (
 	InputMultiTouchTypeData InputMultiTouchType = "data"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e InputMultiTouchType) Known() bool {
 	return oneOf(
 		e,
@@ -2319,7 +2326,7 @@ const (
 	InputEventKindMtt InputEventKind = "mtt"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e InputEventKind) Known() bool {
 	return oneOf(
 		e,
@@ -2343,8 +2350,8 @@ type InputEvent struct {
 	Type InputEventVariant `json:"type"`
 }
 
-// InputEventVariant is what InputEvent.Type can hold: the types that
-// [InputEvent] lists.
+// InputEventVariant is what InputEvent.Type can hold: the types that the
+// comment of [InputEvent] lists.
 type InputEventVariant interface {
 	// InputEventKind returns the tag of the variant.
 	InputEventKind() InputEventKind
@@ -2751,7 +2758,7 @@ const (
 	DisplayGLModeEs DisplayGLMode = "es"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DisplayGLMode) Known() bool {
 	return oneOf(
 		e,
@@ -2881,8 +2888,7 @@ func (v DisplayOptionsCocoa) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HotKeyMod are the keys that, held together, make a further key one of QEMU's
-// own.
+// HotKeyMod are the keys that must be held for QEMU's own keyboard shortcuts.
 //
 // QAPI: enum HotKeyMod (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.HotKeyMod
 //
@@ -2899,7 +2905,7 @@ const (
 	HotKeyModRctrl HotKeyMod = "rctrl"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e HotKeyMod) Known() bool {
 	return oneOf(
 		e,
@@ -2963,13 +2969,13 @@ type DisplayType string
 const (
 	// The first that is available of those with a window, otherwise VNC.
 	DisplayTypeDefault DisplayType = "default"
-	// No display; the guest has its graphics card all the same.
+	// No display; the guest still has its graphics card.
 	DisplayTypeNone DisplayType = "none"
 	// A window of GTK. Only in builds with CONFIG_GTK.
 	DisplayTypeGtk DisplayType = "gtk"
 	// A window of SDL. Only in builds with CONFIG_SDL.
 	DisplayTypeSdl DisplayType = "sdl"
-	// OpenGL without a window, to go with VNC or SPICE. Only in builds with
+	// OpenGL without a window, for use with VNC or SPICE. Only in builds with
 	// CONFIG_OPENGL.
 	DisplayTypeEglHeadless DisplayType = "egl-headless"
 	// Text in the terminal; graphics are not shown. Only in builds with
@@ -2985,7 +2991,7 @@ const (
 	DisplayTypeDbus DisplayType = "dbus"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DisplayType) Known() bool {
 	return oneOf(
 		e,
@@ -3023,7 +3029,7 @@ type DisplayOptions struct {
 }
 
 // DisplayOptionsVariant is what DisplayOptions.Type can hold: the types that
-// [DisplayOptions] lists.
+// the comment of [DisplayOptions] lists.
 type DisplayOptionsVariant interface {
 	// DisplayType returns the tag of the variant.
 	DisplayType() DisplayType
@@ -3180,7 +3186,7 @@ func (DisplayOptionsDefault) encodeDisplayOptions(e *codec.Encoder) {}
 
 // DisplayOptionsNone is the variant of [DisplayOptions] for none.
 //
-// No display; the guest has its graphics card all the same.
+// No display; the guest still has its graphics card.
 type DisplayOptionsNone struct{}
 
 // DisplayType returns [DisplayTypeNone].
@@ -3227,7 +3233,7 @@ const (
 	DisplayReloadTypeVNC DisplayReloadType = "vnc"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DisplayReloadType) Known() bool {
 	return oneOf(
 		e,
@@ -3235,7 +3241,8 @@ func (e DisplayReloadType) Known() bool {
 	)
 }
 
-// DisplayReloadOptionsVNC says what of VNC is loaded again.
+// DisplayReloadOptionsVNC says which part of VNC's configuration is loaded
+// again.
 //
 // It is the variant of [DisplayReloadOptions] for vnc.
 //
@@ -3287,7 +3294,7 @@ type DisplayReloadOptions struct {
 }
 
 // DisplayReloadOptionsVariant is what DisplayReloadOptions.Type can hold: the
-// types that [DisplayReloadOptions] lists.
+// types that the comment of [DisplayReloadOptions] lists.
 type DisplayReloadOptionsVariant interface {
 	// DisplayReloadType returns the tag of the variant.
 	DisplayReloadType() DisplayReloadType
@@ -3383,7 +3390,7 @@ const (
 	DisplayUpdateTypeVNC DisplayUpdateType = "vnc"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e DisplayUpdateType) Known() bool {
 	return oneOf(
 		e,
@@ -3391,7 +3398,7 @@ func (e DisplayUpdateType) Known() bool {
 	)
 }
 
-// DisplayUpdateOptionsVNC says what of VNC is changed.
+// DisplayUpdateOptionsVNC says which part of VNC's configuration is changed.
 //
 // It is the variant of [DisplayUpdateOptions] for vnc.
 //
@@ -3444,7 +3451,7 @@ type DisplayUpdateOptions struct {
 }
 
 // DisplayUpdateOptionsVariant is what DisplayUpdateOptions.Type can hold: the
-// types that [DisplayUpdateOptions] lists.
+// types that the comment of [DisplayUpdateOptions] lists.
 type DisplayUpdateOptionsVariant interface {
 	// DisplayUpdateType returns the tag of the variant.
 	DisplayUpdateType() DisplayUpdateType
@@ -3517,8 +3524,9 @@ func (x DisplayUpdateOptions) LogValue() slog.Value {
 // DisplayUpdate changes the configuration of a display while it runs, such as
 // the addresses at which VNC listens.
 //
-// It returns when the new addresses are in use; clients stay connected. Beware:
-// if an address cannot be used the call fails and the server listens nowhere.
+// It returns when the new addresses are in use; clients stay connected. Take
+// care: if an address cannot be used, the call fails and the server does not
+// listen at all.
 //
 // QAPI: command display-update (ui.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.display-update
 //
@@ -3541,8 +3549,8 @@ type ClientMigrateInfoArgs struct {
 	CertSubject *string `json:"cert-subject,omitzero"`
 }
 
-// ClientMigrateInfo tells the SPICE server where the VM will be after a
-// migration, so that clients connect there by themselves.
+// ClientMigrateInfo informs the SPICE server where the VM will be after a
+// migration, so that clients connect there automatically.
 //
 // Call it before [Client.Migrate]. It needs at least one of port and tls-port,
 // and fails with DeviceNotActive if there is no SPICE server.

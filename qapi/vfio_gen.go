@@ -18,13 +18,13 @@ type QAPIVfioMigrationState string
 
 // The values of QAPIVfioMigrationState.
 const (
-	// The device stands still.
+	// The device is stopped.
 	QAPIVfioMigrationStateStop QAPIVfioMigrationState = "stop"
 	// The device works.
 	QAPIVfioMigrationStateRunning QAPIVfioMigrationState = "running"
-	// The device stands still and its state is read.
+	// The device is stopped and its state is read.
 	QAPIVfioMigrationStateStopCopy QAPIVfioMigrationState = "stop-copy"
-	// The device stands still and its state is written.
+	// The device is stopped and its state is written.
 	QAPIVfioMigrationStateResuming QAPIVfioMigrationState = "resuming"
 	// The device works but sends nothing to other devices.
 	QAPIVfioMigrationStateRunningP2p QAPIVfioMigrationState = "running-p2p"
@@ -37,7 +37,7 @@ const (
 	QAPIVfioMigrationStatePreCopyP2pPrepare QAPIVfioMigrationState = "pre-copy-p2p-prepare"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QAPIVfioMigrationState) Known() bool {
 	return oneOf(
 		e,
@@ -60,7 +60,8 @@ func (e QAPIVfioMigrationState) Known() bool {
 //
 // QEMU 9.1 and later.
 type VfioMigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it did not know.
+	// Timestamp is when the event happened, by the server's clock; zero if the
+	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd]; empty if it has none.
 	DeviceID string `json:"device-id"`
@@ -101,8 +102,8 @@ func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfioMigration calls f for every VFIO_MIGRATION event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
-// the rules of stop.
+// time, until stop is called. f may execute commands. For stop, see
+// [qmp.Conn.OnEvent].
 //
 // QEMU 9.1 and later.
 func (c *Client) OnVfioMigration(f func(VfioMigrationEvent)) (stop func()) {

@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// VirtioInfo is a virtio device that there is.
+// VirtioInfo is a virtio device of the machine.
 //
 // QAPI: struct VirtioInfo (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioInfo
 //
@@ -63,13 +63,13 @@ type VhostStatus struct {
 	VqIndex int64 `json:"vq-index"`
 	// What the vhost device offers.
 	Features VirtioDeviceFeatures `json:"features"`
-	// What the guest has taken of the features.
+	// Which of the features the guest uses.
 	AckedFeatures VirtioDeviceFeatures `json:"acked-features"`
-	// What the two processes speak.
+	// Which features of the protocol the two processes use.
 	ProtocolFeatures VhostDeviceProtocols `json:"protocol-features"`
 	// How many queues the vhost device could serve.
 	MaxQueues uint64 `json:"max-queues"`
-	// What the vhost device's backend can do, bit by bit.
+	// What the vhost device's backend can do, as a bit mask.
 	BackendCap uint64 `json:"backend-cap"`
 	// The vhost device logs which memory it writes, for a migration.
 	LogEnabled bool `json:"log-enabled"`
@@ -124,11 +124,11 @@ type VirtioStatus struct {
 	Name string `json:"name"`
 	// The number of the device's type.
 	DeviceID uint16 `json:"device-id"`
-	// The vhost device is at work.
+	// The vhost device is working.
 	VhostStarted bool `json:"vhost-started"`
 	// The byte order of the device: little, big or unknown.
 	DeviceEndian string `json:"device-endian"`
-	// What the guest has taken of what is offered.
+	// Which of the offered features the guest uses.
 	GuestFeatures VirtioDeviceFeatures `json:"guest-features"`
 	// What the device offers.
 	HostFeatures VirtioDeviceFeatures `json:"host-features"`
@@ -144,21 +144,21 @@ type VirtioStatus struct {
 	QueueSel uint16 `json:"queue-sel"`
 	// The machine runs.
 	VMRunning bool `json:"vm-running"`
-	// The device has met a mistake of the driver's and waits for a reset.
+	// The device has found an error of the driver and waits for a reset.
 	Broken bool `json:"broken"`
 	// The device takes no requests.
 	Disabled bool `json:"disabled"`
-	// The member started means something.
+	// The member started has a meaning.
 	UseStarted bool `json:"use-started"`
-	// The device is at work.
+	// The device is working.
 	Started bool `json:"started"`
 	// The first request starts it.
 	StartOnKick bool `json:"start-on-kick"`
-	// The device does not insist on being modern or transitional as its bus wants.
+	// The device need not be modern or transitional as its bus requires.
 	DisableLegacyCheck bool `json:"disable-legacy-check"`
 	// The bus that the device is on.
 	BusName string `json:"bus-name"`
-	// The device can hold interrupts back.
+	// The device can delay interrupts.
 	UseGuestNotifierMask bool `json:"use-guest-notifier-mask"`
 	// The vhost device that serves the device; absent if there is none.
 	VhostDev *VhostStatus `json:"vhost-dev,omitzero"`
@@ -329,7 +329,7 @@ type VirtQueueStatus struct {
 	Name string `json:"name"`
 	// The number of the queue.
 	QueueIndex uint16 `json:"queue-index"`
-	// How many requests are with the device.
+	// How many requests the device is processing.
 	Inuse uint32 `json:"inuse"`
 	// How many entries the queue's ring has.
 	VringNum uint32 `json:"vring-num"`
@@ -353,7 +353,7 @@ type VirtQueueStatus struct {
 	UsedIdx uint16 `json:"used-idx"`
 	// What the device had reported as used at its last interrupt.
 	SignalledUsed uint16 `json:"signalled-used"`
-	// The number of signalled-used means something.
+	// The number of signalled-used has a meaning.
 	SignalledUsedValid bool `json:"signalled-used-valid"`
 }
 
@@ -422,9 +422,9 @@ func (c *Client) XQueryVirtioQueueStatus(ctx context.Context, args XQueryVirtioQ
 type VirtVhostQueueStatus struct {
 	// The type of its device.
 	Name string `json:"name"`
-	// The descriptor by which the guest calls.
+	// The file descriptor by which the guest notifies the device.
 	Kick int64 `json:"kick"`
-	// The descriptor by which the guest is called.
+	// The file descriptor by which the device notifies the guest.
 	Call int64 `json:"call"`
 	// How many entries its ring has.
 	Num int64 `json:"num"`
@@ -498,7 +498,7 @@ type XQueryVirtioVhostQueueStatusArgs struct {
 }
 
 // XQueryVirtioVhostQueueStatus returns the state of a queue that vhost serves.
-// It fails if there is no such device or queue, or if vhost is not at work.
+// It fails if there is no such device or queue, or if vhost is not working.
 //
 // QAPI: command x-query-virtio-vhost-queue-status (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-virtio.x-query-virtio-vhost-queue-status
 //
@@ -658,8 +658,8 @@ func (c *Client) XQueryVirtioQueueElement(ctx context.Context, args XQueryVirtio
 type IOThreadVirtQueueMapping struct {
 	// The id of the I/O thread.
 	Iothread string `json:"iothread"`
-	// The queues' numbers. In all mappings of a device or in none; without them
-	// they are dealt out in turn.
+	// The queues' numbers. Either all mappings of a device have queues or none;
+	// without them, the queues are distributed in turn.
 	Vqs []uint16 `json:"vqs,omitzero"`
 }
 
@@ -703,7 +703,7 @@ const (
 	GranuleModeHost GranuleMode = "host"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GranuleMode) Known() bool {
 	return oneOf(
 		e,
@@ -730,7 +730,7 @@ const (
 	VMAppleVirtioBlkVariantAux VMAppleVirtioBlkVariant = "aux"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e VMAppleVirtioBlkVariant) Known() bool {
 	return oneOf(
 		e,

@@ -16,8 +16,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// TestWire pins what each construct of the language looks like in Go and on
-// the wire. Decoding the text gives the value again.
+// TestWire fixes how each construct of the schema language looks in Go and on the wire.
+// Decoding the text gives the value again.
 func TestWire(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -81,7 +81,7 @@ func TestWire(t *testing.T) {
 			text, err := json.Marshal(c.value, json.Deterministic(true))
 			require.NoError(t, err)
 			assert.JSONEq(t, c.text, string(text))
-			assert.Len(t, text, len(c.text), "no byte more than needed: %s", text)
+			assert.Len(t, text, len(c.text), "the shortest JSON: %s", text)
 			for name, unmarshal := range map[string]func([]byte, any) error{
 				"the JSON module": func(b []byte, v any) error { return json.Unmarshal(b, v) },
 				"encoding/json":   stdjson.Unmarshal,
@@ -94,8 +94,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestSwitch distinguishes every variant by its type, also where two tags share
-// a struct, and gets values, never pointers.
+// TestSwitch distinguishes every variant by its type, even if two tags share a struct,
+// and receives values, never pointers.
 func TestSwitch(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"driver":"file","filename":"x"}`:        "file",
@@ -123,7 +123,7 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// TestRefused are values that no server could understand.
+// TestRefused has values that no server could understand.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -156,7 +156,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRequiredLists are sent empty when they are nil, never as null.
+// TestRequiredLists has required lists that are nil: they are sent empty, never as null.
 func TestRequiredLists(t *testing.T) {
 	for want, value := range map[string]any{
 		`{"actions":[]}`:                     qapi.TransactionArgs{},
@@ -168,7 +168,7 @@ func TestRequiredLists(t *testing.T) {
 	}
 }
 
-// TestPointers may stand for values where an interface is wanted.
+// TestPointers has pointers instead of values in interfaces, which are accepted.
 func TestPointers(t *testing.T) {
 	text, err := json.Marshal(qapi.BlockdevOptions{
 		Driver: &qapi.BlockdevOptionsRaw{File: &qapi.BlockdevOptions{Driver: &qapi.BlockdevOptionsNullCo{}}},
@@ -177,7 +177,7 @@ func TestPointers(t *testing.T) {
 	assert.JSONEq(t, `{"driver":"raw","file":{"driver":"null-co"}}`, string(text))
 }
 
-// TestUndecodable are replies that no schema allows. The error names the place.
+// TestUndecodable has replies that no schema allows. The error names the place.
 func TestUndecodable(t *testing.T) {
 	for _, c := range []struct {
 		into any
@@ -216,8 +216,8 @@ func TestKnown(t *testing.T) {
 	assert.False(t, qapi.RunState("").Known())
 }
 
-// An error in a union below a union says where it is, also when the text comes bit by
-// bit.
+// An error in a union inside a union says where it is, also when the text is read piece
+// by piece.
 func TestNestedUnionError(t *testing.T) {
 	var list []qapi.MigrationAddress
 	text := `[{"transport":"socket","type":"vsock","cid":"3","port":7}]`

@@ -28,7 +28,7 @@ const (
 	YankInstanceTypeMigration YankInstanceType = "migration"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e YankInstanceType) Known() bool {
 	return oneOf(
 		e,
@@ -139,8 +139,8 @@ type YankInstance struct {
 	Type YankInstanceVariant `json:"type"`
 }
 
-// YankInstanceVariant is what YankInstance.Type can hold: the types that
-// [YankInstance] lists.
+// YankInstanceVariant is what YankInstance.Type can hold: the types that the
+// comment of [YankInstance] lists.
 type YankInstanceVariant interface {
 	// YankInstanceType returns the tag of the variant.
 	YankInstanceType() YankInstanceType
@@ -241,8 +241,8 @@ type YankArgs struct {
 	Instances []YankInstance `json:"instances"`
 }
 
-// Yank cuts connections that hang, so that QEMU, which may wait for them, goes
-// on.
+// Yank cuts connections that hang, so that QEMU, which may wait for them, can
+// continue.
 //
 // It closes them as if the network had failed: a migration fails, an NBD node
 // returns errors and does not reconnect, a character device is disconnected.

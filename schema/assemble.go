@@ -1,7 +1,7 @@
 package schema
 
-// Assemble makes a schema of modules whose definitions are resolved and keep the
-// rules: those of schemas that have been loaded, or made of such.
+// Assemble makes a schema of modules whose definitions are resolved and obey the rules,
+// such as those of loaded schemas.
 func Assemble(modules []*Module) *Schema {
 	s := &Schema{Modules: modules, defs: make(map[string]Definition)}
 	for _, def := range s.Definitions() {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// maxFeatures is how many names of features a schema may have: QEMU keeps them
-// as bits of a word, two of which are taken from the start.
+// maxFeatures is how many names of features a schema may have: QEMU keeps them as bits
+// of a word, two of which are always in use.
 const maxFeatures = 64
 
 // check applies the rules that need to know all types.
@@ -43,8 +43,8 @@ type checker struct {
 	byDef        map[Definition]*decl
 	featureNames map[string]bool
 
-	// What has been found out of types.
-	reached map[Type][]memberOf // by reachable
+	// What has been found out about types.
+	reached map[Type][]memberOf // results of reachable
 	values  map[*Enum]map[string]bool
 	kinds   map[*Enum][]JSONKind
 
@@ -52,8 +52,9 @@ type checker struct {
 	tooLarge *Error // set when there were more than maxParts
 }
 
-// count counts parts that d has or takes from others. It limits the work that is done
-// here, and the work of every program that goes through a schema's members.
+// count counts the parts that d has, or takes from other definitions. It limits the
+// work that is done here, and the work of every program that goes through a schema's
+// members.
 func (c *checker) count(d *decl, parts int) *Error {
 	c.parts += parts
 	if c.parts > maxParts && c.tooLarge == nil {
@@ -62,8 +63,8 @@ func (c *checker) count(d *decl, parts int) *Error {
 	return c.tooLarge
 }
 
-// features checks the number of names, and that the special ones mark nothing
-// that can't have them.
+// features checks the number of names, and that the special features are only on things
+// that can have them.
 func (c *checker) features(d *decl) *Error {
 	for _, f := range d.features {
 		known := c.featureNames[f.Name]
@@ -116,7 +117,7 @@ func (c *checker) enumClash(d *decl, e *Enum) *Error {
 	return nil
 }
 
-// object checks a struct or union, and those that it is made of before it.
+// object checks a struct or union; before that, the ones that it is made of.
 func (c *checker) object(d *decl) *Error {
 	if !d.checked {
 		d.checking = true
@@ -161,8 +162,8 @@ func (c *checker) objectParts(d *decl) *Error {
 	return c.memberClash(d, make(memberSet), d.def.(Type))
 }
 
-// part checks an object that d is made of. If that is bad then so is d, but
-// only the error of the part is reported.
+// part checks an object that d is made of. If it is bad, d is bad as well, but only the
+// error of the part is reported.
 func (c *checker) part(d *decl, def Definition) bool {
 	p := c.byDef[def]
 	if p.checking {
@@ -211,7 +212,7 @@ func (c *checker) discriminated(d *decl, u *Union) *Error {
 	case len(tag.Values) == 0:
 		return d.errorf("the union has no branches, since the enum '%s' has no values", tag.Name)
 	}
-	if err := c.count(d, len(tag.Values)); err != nil { // each is a variant
+	if err := c.count(d, len(tag.Values)); err != nil { // each value is a variant
 		return err
 	}
 	for _, b := range u.Branches {
@@ -238,9 +239,9 @@ func (c *checker) has(e *Enum, value string) bool {
 // A memberSet holds the members that an object has, by their names in C.
 type memberSet map[string]memberOf
 
-// memberClash checks that what t adds to the members of seen clashes neither
-// with them nor with itself. Branches can't clash with each other, and do not with
-// themselves: they have been checked.
+// memberClash checks that the members of t clash neither with those in seen nor with
+// each other. Branches can't clash with each other, and each branch was already checked
+// on its own.
 func (c *checker) memberClash(d *decl, seen memberSet, t Type) *Error {
 	switch t := t.(type) {
 	case *Struct:
@@ -300,8 +301,8 @@ func (m memberOf) clash(d *decl, seen memberSet) *Error {
 	return nil
 }
 
-// reachable returns the members that an object of type t can have, whatever its
-// tags, of those with the same name in C the first.
+// reachable returns the members that an object of type t can have, with any tags. Of
+// several members with the same name in C, it returns only the first.
 func (c *checker) reachable(t Type) []memberOf {
 	if list, ok := c.reached[t]; ok {
 		return list
@@ -358,9 +359,9 @@ func (c *checker) alternateClash(d *decl, a *Alternate) *Error {
 	return nil
 }
 
-// alternateKinds returns the kinds that the other branches of an alternate with a
-// branch of type t can't have: the kind of its values, and the kinds that QEMU's
-// command line could not distinguish from its strings.
+// alternateKinds returns the kinds that the other branches of an alternate can't have
+// if one branch is of type t: the kind of t's values, and the kinds that QEMU's command
+// line could not distinguish from t's strings.
 func (c *checker) alternateKinds(t Type) []JSONKind {
 	kinds := []JSONKind{KindOf(t)}
 	if t == Str {
@@ -399,7 +400,7 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 				return err
 			}
 		} else if err := c.object(c.byDef[t]); err != nil || c.byDef[t].bad {
-			return nil //nolint:nilerr // it is reported with t
+			return nil //nolint:nilerr // the error is reported with t
 		}
 		members := t.AllMembers()
 		if err := c.count(d, len(members)); err != nil || boxed {
@@ -416,8 +417,8 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 	return nil
 }
 
-// returns checks what a command returns: an object or a list of objects, so
-// that more can be added to it.
+// returns checks what a command returns: it must be an object or a list of objects, so
+// that members can be added later.
 func (d *decl) returns(cmd *Command) *Error {
 	t := cmd.Returns
 	if t == nil || d.exceptions.commandReturns[cmd.Name] {

@@ -50,7 +50,7 @@ func (d *decl) cond(n *node, what string) (*Cond, *Error) {
 		return nil, nil
 	}
 	if d.era == eraWhitelists && v.isList() {
-		// The list form of QEMU 5.2: all of them.
+		// The list form of QEMU 5.2: all conditions in it must be true.
 		all, err := d.condList(v, "if", what)
 		return d.joined(&Cond{All: all}), err
 	}
@@ -112,8 +112,8 @@ func (d *decl) condList(v *node, key, what string) ([]*Cond, *Error) {
 	return conds, nil
 }
 
-// joined replaces a list of one by its element in an old schema, in whose language the
-// two look the same.
+// joined replaces a list with one element by the element in an old schema, in whose
+// language the two look the same.
 func (d *decl) joined(c *Cond) *Cond {
 	if d.era <= eraSections && len(c.All)+len(c.Any) == 1 {
 		return append(c.All, c.Any...)[0]

@@ -16,9 +16,9 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// TestConformance runs the cases of QEMU's own test suite: each must get the
-// verdict that QEMU's parser gives, a rejected one an error at the same line, and
-// an accepted one the model of QEMU's dump.
+// TestConformance runs the cases of QEMU's own test suite: each must be accepted or
+// rejected as by QEMU's parser. A rejected one must give an error at the same line, an
+// accepted one the same model as in QEMU's dump.
 func TestConformance(t *testing.T) {
 	dir := corpus.Path(t, "conformance")
 	f, err := os.Open(filepath.Join(dir, "cases.tsv"))

@@ -16,11 +16,11 @@ const (
 	Retyped    ChangeKind = "retyped"    // another type, or another kind of definition
 	Arguments  ChangeKind = "arguments"  // a command or event takes another type, or none
 	Returns    ChangeKind = "returns"    // a command returns another type, or none
-	Optional   ChangeKind = "optional"   // was mandatory
-	Mandatory  ChangeKind = "mandatory"  // was optional, or is new in what was there
-	Deprecated ChangeKind = "deprecated" // has got that feature
-	Unstable   ChangeKind = "unstable"   // has got that feature
-	Marked     ChangeKind = "marked"     // has got, or lost, another feature
+	Optional   ChangeKind = "optional"   // was mandatory before
+	Mandatory  ChangeKind = "mandatory"  // was optional, or is new in something that existed before
+	Deprecated ChangeKind = "deprecated" // now has that feature
+	Unstable   ChangeKind = "unstable"   // now has that feature
+	Marked     ChangeKind = "marked"     // now has another feature, or no longer has it
 	Condition  ChangeKind = "condition"  // another condition
 	Behaviour  ChangeKind = "behaviour"  // another flag of a command or event
 )
@@ -39,15 +39,15 @@ type Change struct {
 	Old, New string
 	// Features are those of something added.
 	Features []string
-	// Breaks reports that Go code which compiles with bindings for the old schema may not
-	// compile with those for the new one.
+	// Breaks reports that Go code that compiles with bindings for the old schema may not
+	// compile with bindings for the new one.
 	Breaks bool
 }
 
-// Diff lists what has changed between two schemas of the same interface, in the
-// order of the old schema for what was removed, otherwise of the new one. It compares
-// what clients see: of a base type only the members matter, and modules and QEMU's own
-// flags do not matter at all.
+// Diff lists what has changed between two schemas of the same interface, in the order
+// of the old schema for what was removed, otherwise of the new one. It compares what
+// clients see: for a base type it only compares the members, and it ignores modules and
+// QEMU's internal flags.
 func Diff(old, new *Schema) []Change {
 	d := &differ{old: old, new: new, renamed: make(map[string]string)}
 	d.findRenames()
@@ -123,8 +123,9 @@ func (d *differ) definition(old, new Definition) {
 	}
 }
 
-// freeArguments reports that a command now takes any arguments, or no longer does. The second
-// breaks code, too, if the command then has no arguments of its own: its method changes.
+// freeArguments reports that a command now takes any arguments, or no longer does. That it no
+// longer does also breaks code if the command then has no arguments of its own: its method
+// changes.
 func (d *differ) freeArguments(old, new *Command) {
 	const flag = "free arguments"
 	d.flag("command", new.Name, flag, !old.Gen, !new.Gen, true)
@@ -253,7 +254,7 @@ func pointerWhenOptional(t Type) bool {
 	return true
 }
 
-// typed reports another type.
+// typed reports a change of type.
 func (d *differ) typed(kind ChangeKind, what, name string, old, new Type) {
 	if !sameBuiltin(d.typeName(old), typeNameOf(new)) {
 		d.add(Change{Kind: kind, What: what, Name: name, Old: typeNameOf(old), New: typeNameOf(new), Breaks: true})
@@ -294,8 +295,8 @@ func sameBuiltin(a, b string) bool {
 	return plain(a) == plain(b)
 }
 
-// arguments compares what a command takes or an event carries. An event has the
-// members of a struct itself, with a name or not.
+// arguments compares the arguments of a command, or the data of an event. For an event,
+// the members of a struct are the event's own, whether or not the struct has a name.
 func (d *differ) arguments(what, name string, old, new Type) {
 	o, oldInPlace := inPlace(old)
 	n, newInPlace := inPlace(new)
@@ -311,7 +312,8 @@ func (d *differ) arguments(what, name string, old, new Type) {
 	switch {
 	case oldInPlace && newInPlace:
 		d.members(part, name, o, n)
-		// From none to some, or back, a method has another signature.
+		// If arguments are added to a command without any, or all are removed, its method gets
+		// another signature.
 		if what == "command" && (len(o) == 0) != (len(n) == 0) {
 			d.add(change)
 		}
@@ -355,7 +357,7 @@ func argumentsText(t Type) string {
 
 const inPlaceText = "(in place)"
 
-// A branch is one of a union or an alternate.
+// A branch is a branch of a union or of an alternate.
 type branch struct {
 	name string
 	typ  Type

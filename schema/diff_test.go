@@ -94,8 +94,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffReleases checks what is known of the releases: how many commands and
-// events came and went, and which types were renamed.
+// TestDiffReleases checks what is known about the releases: how many commands and
+// events were added and removed, and which types were renamed.
 func TestDiffReleases(t *testing.T) {
 	for _, c := range []struct {
 		old, new                                         string

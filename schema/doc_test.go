@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// TestKeepDocs reads a documentation of each style.
+// TestKeepDocs reads documentation of each style.
 func TestKeepDocs(t *testing.T) {
 	current := `##
 # @cmd:
@@ -111,7 +111,7 @@ func TestKeepDocsReleases(t *testing.T) {
 			for _, def := range s.Definitions() {
 				doc := def.Def().Doc
 				require.NotNil(t, doc, def.Def().Name)
-				if def.Def().Name != "GuestDeviceType" { // the only one without a description
+				if def.Def().Name != "GuestDeviceType" { // the only definition without a description
 					require.True(t, doc.Body != "" || len(doc.Members) > 0 || len(doc.Sections) > 0, def.Def().Name)
 				}
 			}

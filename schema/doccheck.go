@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A Doc is the text of a definition's documentation, as it stands in the
-// schema: reStructuredText, or in old releases something like Texinfo.
+// A Doc is the text of a definition's documentation, as it is in the schema:
+// reStructuredText, or in old releases something like Texinfo.
 type Doc struct {
 	Body string
-	// Members, Features are the descriptions of what has one, by name. A union's
-	// branches have none; the features of members are among Features.
+	// Members and Features have the descriptions, by name. A union's branches have
+	// none; Features also has the features of members.
 	Members, Features map[string]string
 	// Sections follow in the order of the schema.
 	Sections []DocSection
@@ -29,13 +29,13 @@ var (
 	sinceInline  = regexp.MustCompile(`\b[Ss]ince:?\s+(?:QEMU\s+|v)?(\d+\.\d+(?:\.\d+)?)`)
 )
 
-// inlineSince returns the release that a description says its subject is from, or empty. It
-// says so in parentheses, "(since 2.4)", "(default: on; since 2.4)", or with its first or
-// last words. Other mentions, such as "deprecated since 6.0" or "since 2.7 it can have
-// other values", are about something else.
+// inlineSince returns the release that a description says its subject is from, or empty.
+// The description says it in parentheses, "(since 2.4)", "(default: on; since 2.4)", or in
+// its first or last words. Other mentions, such as "deprecated since 6.0" or "since 2.7 it
+// can have other values", are about something else.
 func inlineSince(text string) string {
 	text = strings.TrimRight(strings.TrimSpace(text), ".)")
-	inParens, seen := false, 0 // up to where inParens holds
+	inParens, seen := false, 0 // the offset up to which inParens was computed
 	for _, m := range sinceInline.FindAllStringSubmatchIndex(text, -1) {
 		if i := strings.LastIndexAny(text[seen:m[0]], "()"); i >= 0 {
 			inParens = text[seen+i] == '('
@@ -79,7 +79,7 @@ func release(version string) string {
 	return version
 }
 
-// A docTarget is something that a "@name:" can be about.
+// A docTarget is something that "@name:" can describe.
 type docTarget struct {
 	name  string
 	since *string
@@ -152,8 +152,8 @@ func docMembers(def Definition) []docTarget {
 	return targets
 }
 
-// ownMembers lists the members that a definition lists itself: not those that
-// it has from a named type.
+// ownMembers returns the members that a definition lists itself, without those of a
+// named type.
 func ownMembers(def Definition) []*Member {
 	var t Type
 	switch def := def.(type) {
@@ -172,7 +172,7 @@ func ownMembers(def Definition) []*Member {
 	return nil
 }
 
-// surplusDocs reports the description of what is not there.
+// surplusDocs reports descriptions of members or features that do not exist.
 func (d *decl) surplusDocs(what string, entries []*docEntry, known map[string]bool) *Error {
 	var names []string
 	var err *Error

@@ -11,10 +11,10 @@ type docComment struct {
 	pos     Pos
 	from    []Pos // as in sourceFile
 	lines   []docLine
-	symbol  string // of the definition that it is about; empty if free-form
+	symbol  string // the definition that it documents; empty if it documents none
 	dangles bool   // no definition follows
 
-	// What parse makes of them, for a comment with a symbol.
+	// The parts that parse finds, for a comment with a symbol.
 	body     docEntry
 	members  docList
 	features docList
@@ -29,7 +29,7 @@ type docLine struct {
 
 // A docEntry is the description of a member or a feature, or a section.
 type docEntry struct {
-	name  string // or the section's tag; empty for plain text
+	name  string // the name of what is described, or the section's tag; empty for plain text
 	line  int
 	lines []string
 }
@@ -121,8 +121,8 @@ func (d *docComment) checkFreeForm(e era) *Error {
 	return nil
 }
 
-// checkSections checks the tagged sections: what may be there once, and that
-// something is in them.
+// checkSections checks the tagged sections: that some occur only once, and that none is
+// empty.
 func (d *docComment) checkSections() *Error {
 	seen := make(map[string]bool)
 	for _, s := range d.sections {
@@ -289,8 +289,8 @@ func (p *docParser) paragraph() {
 	}
 }
 
-// parseOld reads a comment as releases before QEMU 9.0 have it: any line can
-// begin a description or a section, and indentation says little.
+// parseOld reads a comment as releases before QEMU 9.0 have it: any line can begin a
+// description or a section, and indentation has little meaning.
 func (d *docComment) parseOld() *Error {
 	cur := &d.body
 	inFeatures := false

@@ -11,12 +11,12 @@ import (
 type dumper struct {
 	entities map[string][]string
 	cur      string
-	since    bool // releases, too
+	since    bool // set to write releases as well
 }
 
 func dump(s *schema.Schema) map[string][]string { return dumpWith(s, false) }
 
-// dumpAll is a dump of the whole model: modules and releases are in it, too.
+// dumpAll returns a dump of the whole model, including modules and releases.
 func dumpAll(s *schema.Schema) map[string][]string {
 	entities := dumpWith(s, true)
 	var order []string

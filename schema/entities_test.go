@@ -32,7 +32,7 @@ func TestEntities(t *testing.T) {
 				}
 				require.NoError(t, json.Unmarshal(text, &oracle))
 				maps.DeleteFunc(oracle.Schema.Types, func(_ string, v any) bool {
-					return v.(object)["module"] == nil // the language's own
+					return v.(object)["module"] == nil // built-in types
 				})
 				s := loadRelease(t, release, target)
 				got := entitiesOf(s)
@@ -71,7 +71,7 @@ var qtypes = map[schema.JSONKind]string{
 	schema.JSONNumber: "QTYPE_QNUM", schema.JSONBool: "QTYPE_QBOOL", schema.JSONNull: "QTYPE_QNULL",
 }
 
-// entities is a model in the form of the oracle.
+// entities is a model in the form in which QEMU's parser printed it.
 type entities struct{ types, commands, events object }
 
 func entitiesOf(s *schema.Schema) *entities {

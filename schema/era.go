@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// An era is a form of the language. A schema does not say for which release it
-// was written, but older ones show it by constructs that newer ones no longer
-// have, and then the rules of that time apply to them.
+// An era is a version of the language. A schema does not say for which release it was
+// written, but older schemas contain constructs that newer ones no longer have: then
+// the rules of that time apply.
 type era int
 
 const (
-	// Up to QEMU 5.2: pragmas that are called whitelists. Names may hold '_'
-	// anywhere, conditions are C expressions, unions may be simple.
+	// Up to QEMU 5.2: some pragmas are called whitelists. Names may hold '_' anywhere,
+	// conditions are C expressions, unions may be simple.
 	eraWhitelists era = iota
 	// Up to QEMU 8.2: documentation with sections such as "Note:" and
 	// "Example:", which may leave members out. Releases up to 6.1 still have
@@ -24,7 +24,7 @@ const (
 
 var oldSection = regexp.MustCompile(`^(Notes?|Examples?):(\s|$)`)
 
-// eraOf returns the era that a documentation comment shows.
+// eraOf returns the era to which a documentation comment belongs.
 func eraOf(d *docComment) era {
 	if d.symbol == "" {
 		return eraCurrent
@@ -54,7 +54,7 @@ func (c *Cond) oldForm() bool {
 		slices.ContainsFunc(c.All, (*Cond).oldForm) || slices.ContainsFunc(c.Any, (*Cond).oldForm)
 }
 
-// conds lists the conditions of a definition and of what it holds, nil for none.
+// conds returns the conditions of a definition and of its parts; a nil means no condition.
 func conds(def Definition) []*Cond {
 	list := []*Cond{def.Def().If}
 	switch def := def.(type) {

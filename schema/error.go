@@ -60,8 +60,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// An ErrorList is everything that was found wrong with a schema. It holds at
-// most one error of each definition, in the order of the schema.
+// An ErrorList has all errors that were found in a schema. It holds at most one error
+// of each definition, in the order of the schema.
 type ErrorList []*Error
 
 // Error returns a text with one line for each error.

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// seeds are texts of our own that hold every construct.
+// seeds are texts of our own that contain every construct.
 var seeds = []string{
 	"{ 'pragma': { 'doc-required': true, 'command-name-exceptions': [ 'a_b' ], 'documentation-exceptions': [ 'a_b' ] } }\n" +
 		"##\n# Text\n##\n##\n# @a_b:\n#\n# Body.\n#\n# @c: text\n#     more (since 1.2)\n#\n# Features:\n#\n# @deprecated: -\n#\n# Returns: x\n#\n# Since: 1.0\n##\n" +
@@ -59,7 +59,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A recorder fails the test when a file is opened that can't be one.
+// A recorder fails the test if an invalid path is opened.
 type recorder struct {
 	t  *testing.T
 	fs fs.FS
@@ -84,7 +84,7 @@ func FuzzFormat(f *testing.F) {
 		files := formatted(s)
 		again, err := schema.Load(files, "a.json", schema.CheckLayout())
 		if err != nil && strings.Contains(err.Error(), "the documentation line has") {
-			again, err = schema.Load(files, "a.json") // names as long as a line
+			again, err = schema.Load(files, "a.json") // names can be as long as a line
 		}
 		require.NoError(t, err, "%s", files["a.json"].Data)
 		requireSameModel(t, s, again)

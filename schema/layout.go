@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-const maxDocLine = 70 // characters, "# " among them
+const maxDocLine = 70 // characters, including "# "
 
 var (
 	docURL       = regexp.MustCompile(`^ *(https?|ftp)://[^ ]*$`)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A token is the character that stands for its kind: one of "{}[]:,", or one
-// of those below.
+// A token is the kind of a token: the character itself for "{}[]:,", otherwise one of
+// the constants below.
 type token byte
 
 const (
@@ -43,8 +43,8 @@ type lexer struct {
 	off  int    // where the next token is looked for
 	line int    // of off, from 1
 
-	// Columns are counted from where they were asked for last: an offset in the
-	// current line, and how many characters of the line are before it.
+	// Columns are counted on from the last query: an offset in the current line, and
+	// the number of characters of the line before it.
 	mark, before int
 
 	// The current token. text is a string's value or a comment's text.
@@ -53,8 +53,7 @@ type lexer struct {
 	text string
 }
 
-// newlines are the ends of lines in all the ways of text files, as QEMU's Python reads
-// them.
+// newlines replaces all kinds of line ends in text files, as QEMU's Python does.
 var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 func newLexer(file string, src []byte) *lexer {
@@ -131,7 +130,7 @@ func (l *lexer) scan(comments bool) *Error {
 // scanString reads a string whose opening quote has been read.
 func (l *lexer) scanString() *Error {
 	start := l.off
-	var unescaped []byte // only if there are escapes
+	var unescaped []byte // used only if there are escapes
 	for {
 		c := l.src[l.off]
 		switch {
@@ -159,7 +158,7 @@ func (l *lexer) scanString() *Error {
 	}
 }
 
-// scanWord reads true, false or something that does not belong.
+// scanWord reads true, false or a word that does not belong here.
 func (l *lexer) scanWord() *Error {
 	rest := l.src[l.at:]
 	switch {

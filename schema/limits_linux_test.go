@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// TestPipes does not wait for a writer to a named pipe.
+// TestPipes checks that Load does not wait for a writer to a named pipe.
 func TestPipes(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600))

@@ -17,7 +17,7 @@ import (
 )
 
 // numbered writes a text for each number up to n, in which it replaces "#" by the number
-// and "<" by the one before.
+// and "<" by the number before it.
 func numbered(n int, text string) string {
 	var b strings.Builder
 	for i := range n {
@@ -82,8 +82,8 @@ func TestLongDefinitions(t *testing.T) {
 	}
 }
 
-// TestTooManyParts refuses schemas that are small as they are written, but whose
-// definitions take so much from others that to go through all of it takes far too long.
+// TestTooManyParts refuses schemas with a short text whose definitions take so many
+// parts from others that going through all of them would take far too long.
 func TestTooManyParts(t *testing.T) {
 	const n = 5000
 	members := numbered(n, "'m#': 'int',")
@@ -120,7 +120,7 @@ func TestManyAlternates(t *testing.T) {
 	})
 }
 
-// TestDiffOfMuch compares definitions that hold much.
+// TestDiffOfMuch compares definitions with many parts.
 func TestDiffOfMuch(t *testing.T) {
 	diff := func(old, new string) func() {
 		a, err := loadText(old)
@@ -150,7 +150,7 @@ func TestDiffOfMuch(t *testing.T) {
 		const text = "{ 'struct': 'Ab#', 'data': { 'a': 'int' } } { 'command': 'c#', 'returns': 'Ab#' }\n"
 		growth.Linear(t, 500, func(n int) func() { return diff(numbered(n, text), numbered(n, strings.ReplaceAll(text, "Ab", "Cd"))) })
 	})
-	// Each type shows that the next one has another name.
+	// Each type shows that the next one was renamed.
 	t.Run("renamed one after another", func(t *testing.T) {
 		const first, text = "{ 'command': 'c', 'returns': 'Ab1' }\n", "{ 'struct': 'Ab<', 'data': { 'a': 'Ab#' } }\n"
 		growth.Linear(t, 300, func(n int) func() {
@@ -178,13 +178,13 @@ func TestFormatOfMuch(t *testing.T) {
 	})
 }
 
-// TestLargeFiles reads no file that is larger than a schema can be, and all files
-// together no further than that.
+// TestLargeFiles checks that no file is read that is larger than the limit for a
+// schema, and that all files together are not read beyond it.
 func TestLargeFiles(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a.json")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	require.NoError(t, os.Truncate(file, 30<<30)) // it takes no space
+	require.NoError(t, os.Truncate(file, 30<<30)) // the file is sparse: it takes no space
 	_, err := schema.Load(os.DirFS(dir), "a.json")
 	require.EqualError(t, err, "a.json: the schema cannot be read: it has 32212254720 bytes; the limit is 16777216")
 
@@ -198,8 +198,8 @@ func TestLargeFiles(t *testing.T) {
 	assert.Regexp(t, "^a.json:16: the included file 'b16.json' cannot be read: it has 1048576 bytes; the limit is [0-9]+$", err.Error())
 }
 
-// TestErrorsArePrintable: what an error quotes of a schema neither moves the cursor of a
-// terminal nor begins a line.
+// TestErrorsArePrintable checks that what an error quotes from a schema neither moves
+// the cursor of a terminal nor begins a new line.
 func TestErrorsArePrintable(t *testing.T) {
 	_, err := loadText("##\n# @a\x1b[2J\u202eb:\n##\n{ 'command': 'c' }")
 	require.EqualError(t, err, `a.json:4: in command 'c': the documentation before it is about 'a\x1b[2J\u202eb'`)

@@ -22,13 +22,13 @@ func CheckLayout() Option { return func(l *loader) { l.layout = true } }
 // KeepDocs keeps the text of documentation comments, in Common.Doc.
 func KeepDocs() Option { return func(l *loader) { l.keepDocs = true } }
 
-// Limits on the size of a schema, far above the size of QEMU's, so that the time and the
-// memory that a bad one takes are limited.
+// Limits on the size of a schema, far above the size of QEMU's, which limit the time and
+// the memory that a bad schema can take.
 const (
 	maxIncludes = 100      // how deep includes nest; QEMU's go to five
 	maxText     = 16 << 20 // bytes of all files; QEMU's have 0.8 million
 	maxBases    = 100      // how deep bases and branches nest; QEMU's go to three
-	maxParts    = 500_000  // members, values and branches, those that a definition takes from others counted again; QEMU's have 6,100
+	maxParts    = 500_000  // members, values and branches, including those that a definition takes from others; QEMU's have 6,100
 )
 
 // A loader reads the files of one schema.
@@ -46,26 +46,26 @@ type loader struct {
 	text       int64 // bytes that have been read
 }
 
-// A sourceFile is a module with what only the loader needs to know.
+// A sourceFile is a module with data for the loader only.
 type sourceFile struct {
 	*Module
 	from    []Pos // the include directives that led here, the nearest first
 	open    bool  // being read
-	pragmas bool  // there are some
+	pragmas bool  // the file sets pragmas
 }
 
 // A decl is a definition on its way from syntax to model.
 type decl struct {
 	node       *node
 	file       *sourceFile
-	doc        *docComment // nil: none
+	doc        *docComment // nil if it has none
 	era        era
 	exceptions *exceptions
 
 	def      Definition
 	features []*Feature // of the definition and its members, for its documentation
-	bad      bool       // it, or a part of it, has an error; no more errors are reported
-	err      *Error     // of an object, once it is checked
+	bad      bool       // the definition or a part of it has an error; no more errors are reported
+	err      *Error     // the error of an object, once it is checked
 
 	// What is not resolved yet.
 	base          string // struct or union: the name of the base
@@ -98,8 +98,8 @@ func load(fsys fs.FS, root string, opts []Option) (*Schema, error) {
 	l.parseDocs()
 	l.sortErrors()
 	l.exceptions = exceptionsOf(&l.schema.Pragmas)
-	// After errors in one stage, the next one would report errors that are not real, so
-	// each stage runs only if the one before has succeeded.
+	// After errors in one stage, the next stage would report errors that are only
+	// consequences. Therefore each stage runs only if the one before has succeeded.
 	for _, stage := range []func(){l.shape, l.define, l.resolve, l.check, l.applyDocs} {
 		if len(l.errs) > 0 {
 			return nil, l.errs
@@ -123,8 +123,7 @@ func (l *loader) fail(err *Error) {
 	}
 }
 
-// sortErrors puts errors in the order of files and lines, if they were found
-// in another.
+// sortErrors sorts errors by files and lines.
 func (l *loader) sortErrors() {
 	order := make(map[string]int)
 	for i, m := range l.schema.Modules {
@@ -157,7 +156,8 @@ func (l *loader) read(name string) ([]byte, error) {
 	return src, err
 }
 
-// reason returns the text of a file system's error without the path, which the message has already.
+// reason returns the text of a file system's error without the path, which is already in the
+// message.
 func reason(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
@@ -172,7 +172,7 @@ func (l *loader) addFile(name string, from []Pos) *sourceFile {
 	return f
 }
 
-// readFile reads one file, and what it includes where it includes it.
+// readFile reads one file, and each included file at its include directive.
 func (l *loader) readFile(f *sourceFile, src []byte) *Error {
 	f.open = true
 	defer func() { f.open = false }()
@@ -235,7 +235,7 @@ func (l *loader) addDoc(f *sourceFile, doc *docComment) {
 	l.era = min(l.era, eraOf(doc))
 }
 
-// dangle notes that no definition follows the documentation.
+// dangle records that no definition follows the documentation.
 func (d *docComment) dangle() {
 	if d != nil && d.symbol != "" {
 		d.dangles = true
@@ -325,7 +325,7 @@ func (l *loader) pragma(f *sourceFile, n *node) *Error {
 	return nil
 }
 
-// exceptions are the definitions that pragmas name.
+// exceptions has the definitions that pragmas name.
 type exceptions struct{ commandName, commandReturns, memberName, documentation map[string]bool }
 
 func exceptionsOf(p *Pragmas) exceptions {

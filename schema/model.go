@@ -26,8 +26,8 @@ type Schema struct {
 	Pragmas Pragmas
 
 	defs    map[string]Definition
-	pragmas *Module // the first module that has some, otherwise the root
-	oldForm bool    // it is written in the language of QEMU 5.2
+	pragmas *Module // the first module that sets pragmas, otherwise the root
+	oldForm bool    // set for a schema in the language of QEMU 5.2
 }
 
 // Lookup returns the definition of that name, or nil. It finds the enums that
@@ -40,7 +40,7 @@ type Module struct {
 	Path string
 	// Includes are the files that this one includes itself, in order.
 	Includes []*Module
-	// Definitions are those that the file holds, in order.
+	// Definitions are the definitions in the file, in order.
 	Definitions []Definition
 }
 
@@ -53,9 +53,9 @@ type Pos struct {
 
 // A Definition is an *Enum, *Struct, *Union, *Alternate, *Command or *Event.
 type Definition interface {
-	// Def returns what all kinds of definition have in common.
+	// Def returns the part that all kinds of definition have.
 	Def() *Common
-	// Kind is the word that the language has for it, such as "enum".
+	// Kind is the keyword of the definition in the language, such as "enum".
 	Kind() string
 }
 
@@ -66,8 +66,8 @@ type Common struct {
 	Pos      Pos
 	If       *Cond // nil: always
 	Features []*Feature
-	// Since is the release that brought the definition, as its documentation
-	// says, such as "2.12"; empty if it does not say.
+	// Since is the release that introduced the definition, such as "2.12"; empty if the
+	// documentation does not name it.
 	Since string
 	// Doc is the documentation, if Load was asked to keep it.
 	Doc *Doc
@@ -113,8 +113,8 @@ type Array struct{ Elem Type }
 type Enum struct {
 	Common
 	Values []*EnumValue
-	Prefix string // of QEMU's C names; empty unless given
-	// Implicit marks the enum that a simple union of QEMU 5.2 makes.
+	Prefix string // the prefix of QEMU's C names; empty unless given
+	// Implicit marks the enum of a simple union of QEMU 5.2.
 	Implicit bool
 }
 
@@ -127,14 +127,14 @@ type EnumValue struct {
 	Since    string
 }
 
-// A Struct is an object type. Commands, events and unions that give their
-// members in place have a Struct without a name.
+// A Struct is an object type. Commands, events and unions that list their members
+// themselves have a Struct without a name.
 type Struct struct {
 	Common
 	Base    *Struct
-	Members []*Member // its own; AllMembers has the base's too
-	// Implicit marks a struct that no definition names: arguments, event data
-	// or a union's base given in place, and the wrappers of simple unions.
+	Members []*Member // its own; AllMembers also returns those of the base
+	// Implicit marks a struct without a definition of its own: inline arguments, event
+	// data or bases of unions, and the wrappers of simple unions.
 	Implicit bool
 }
 
@@ -152,13 +152,13 @@ type Member struct {
 // A Union is an object whose members depend on the value of one of them.
 type Union struct {
 	Common
-	// Base holds the members that all variants have, the discriminator among
-	// them; it is Implicit when given in place.
+	// Base holds the members that all variants have, including the discriminator; it is
+	// Implicit if it is inline.
 	Base *Struct
 	// Discriminator is the member of Base whose value selects the variant; its type is
 	// an *Enum.
 	Discriminator *Member
-	// Branches are those that the schema lists, in order. A value of the
+	// Branches are the branches that the schema lists, in order. A value of the
 	// discriminator that has none adds no members.
 	Branches []*Branch
 	// Simple marks a simple union of QEMU 5.2: each branch is an implicit
@@ -192,18 +192,18 @@ type AltBranch struct {
 // A Command is a command that a client can send.
 type Command struct {
 	Common
-	// Args is nil if there are none, else a *Struct (Implicit if given in
-	// place) or, for a boxed command, possibly a *Union.
+	// Args is nil if there are none, otherwise a *Struct (Implicit if inline) or, for a
+	// boxed command, possibly a *Union.
 	Args Type
-	// Boxed: the schema asks for the arguments as one type.
+	// Boxed is set if the schema gives the arguments as one named type.
 	Boxed bool
 	// Returns is nil if the command returns nothing.
 	Returns Type
 	// Gen is false if the command takes more arguments than the schema lists.
 	Gen bool
-	// SuccessResponse is false if there is no reply but an error.
+	// SuccessResponse is false if the only reply is an error.
 	SuccessResponse bool
-	// AllowOOB: the command can be executed out of band.
+	// AllowOOB is set if the command can be executed out of band.
 	AllowOOB       bool
 	AllowPreconfig bool
 	Coroutine      bool

@@ -17,7 +17,7 @@ const (
 	upperLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// mangle returns the name in C, since names clash there.
+// mangle returns the name in C, in which names can clash.
 func mangle(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -28,8 +28,7 @@ func mangle(name string) string {
 	}, name)
 }
 
-// stem checks that a name is one, and returns the part that is free of
-// prefixes.
+// stem checks that a name is allowed, and returns it without prefixes.
 func (d *decl) stem(name, what string) (string, *Error) {
 	m := namePattern.FindStringSubmatch(name)
 	if m == nil {
@@ -92,8 +91,8 @@ func (d *decl) defName() *Error {
 	return nil
 }
 
-// reservedKind refuses a type's name that a simple union's tag could have, as
-// every release does that has simple unions.
+// reservedKind refuses a name of a type that the tag of a simple union could have, as
+// all releases with simple unions do.
 func (d *decl) reservedKind() *Error {
 	if _, isType := d.def.(Type); isType && strings.HasSuffix(d.def.Def().Name, "Kind") {
 		return d.errorf("the %s must not have a name that ends in 'Kind'", d.def.Kind())

@@ -7,7 +7,7 @@ type node struct {
 	pos   Pos
 	text  string  // of a string
 	elems []*node // of a list; the values of an object
-	keys  []*node // of an object: strings, one for each of elems
+	keys  []*node // the keys of an object: strings, one for each of elems
 }
 
 // get returns the value of an object's key, or nil.

@@ -54,7 +54,7 @@ func Inherited(def Definition) Definition {
 		if !t.Implicit {
 			return t
 		}
-		if t.Base != nil { // a merged union's, with members that only older releases have
+		if t.Base != nil { // the base of a merged union can have members that only older releases have
 			return t.Base
 		}
 	case *Union:

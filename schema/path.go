@@ -9,9 +9,9 @@ import (
 )
 
 // CheckPath returns an error if the schema does not have what a path names. The error names
-// the part that is missing, and a similar name. Paths are those of Capabilities.Supports
-// of package qapi, such as "blockdev-add/driver=nvme-io_uring", "query-block->inserted/ro",
-// "event STOP" and "screendump/format/@unstable".
+// the part that is missing, and a similar name. Paths have the form of
+// Capabilities.Supports of package qapi, such as "blockdev-add/driver=nvme-io_uring",
+// "query-block->inserted/ro", "event STOP" and "screendump/format/@unstable".
 func (s *Schema) CheckPath(path string) error {
 	head, steps, below := strings.Cut(path, "/")
 	at, err := s.pathStart(head)
@@ -28,14 +28,15 @@ func (s *Schema) CheckPath(path string) error {
 	return nil
 }
 
-// A pathPlace is the part of a path that was found so far.
+// A pathPlace is what the part of a path that was read so far names.
 type pathPlace struct {
 	name     string
 	features []*Feature
 	types    []Type // to look for members in
 }
 
-// lacks returns the error for a name that does not exist. It suggests a similar one of names.
+// lacks returns the error for a name that does not exist. It suggests the most similar one of
+// names.
 func lacks(what, name string, there []string) error {
 	if near := nearest(name, there); near != "" {
 		return fmt.Errorf("%s %q; did you mean %q?", what, name, near)
@@ -119,8 +120,8 @@ func (at pathPlace) feature(name string) (pathPlace, error) {
 	return pathPlace{name: "@" + name}, nil
 }
 
-// value follows a step to a value. After the value of a union's tag come the members of the
-// variant.
+// value follows a step to a value. After the value of a union's tag, the members of the
+// variant follow.
 func (at pathPlace) value(value string, unions []*Union) (pathPlace, error) {
 	var there []string
 	found := pathPlace{name: at.name + "=" + value}

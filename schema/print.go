@@ -7,13 +7,13 @@ import (
 )
 
 // Format writes a module of the schema in the QAPI language. It writes only the facts:
-// comments have the names and releases that Load finds in them, and no
-// text. Loading the output for all modules gives an equal schema, except for
-// positions, texts of documentation and the pragmas about documentation.
+// comments contain the names and releases that Load reads from them, and no other text.
+// Loading the output for all modules gives an equal schema, except for positions, texts
+// of documentation and the pragmas about documentation.
 //
-// A schema of QEMU 5.2 or older, or one with something that only older releases
-// have, such as simple unions, is written in the language of its time; any other
-// in that of QEMU 9.0 and later.
+// A schema of QEMU 5.2 or older, or one with a construct that only older releases have,
+// such as simple unions, is written in the language of its time; any other schema is
+// written in that of QEMU 9.0 and later.
 func (s *Schema) Format(m *Module) []byte {
 	p := &printer{schema: s, old: s.oldForm}
 	p.module(m)
@@ -28,7 +28,7 @@ const (
 type printer struct {
 	out    strings.Builder
 	schema *Schema
-	old    bool // in the language of QEMU 5.2
+	old    bool // set for the language of QEMU 5.2
 }
 
 func (p *printer) module(m *Module) {
@@ -72,7 +72,7 @@ func (p *printer) pragmas() {
 		set.add(name, strs(list))
 	}
 	if p.old {
-		set.add("returns-whitelist", strs(from.CommandReturnsExceptions)) // even if empty: it shows the era
+		set.add("returns-whitelist", strs(from.CommandReturnsExceptions)) // written even if it is empty, since it shows the era
 		add("name-case-whitelist", from.MemberNameExceptions)
 		add("command-name-exceptions", from.CommandNameExceptions) // of 6.0 and 6.1
 	} else {
@@ -122,7 +122,7 @@ func hasFacts(def Definition) bool {
 	return false
 }
 
-// allFeatures lists the features of a definition and of what it holds.
+// allFeatures returns the features of a definition and of its parts.
 func allFeatures(def Definition) []*Feature {
 	list := def.Def().Features
 	list = list[:len(list):len(list)]
@@ -259,7 +259,7 @@ func (p *printer) members(members []*Member) *node {
 	return n
 }
 
-// marked returns an object with one key, and the marks of its value.
+// marked returns an object with its main key, and the keys for features and conditions.
 func (p *printer) marked(key string, value *node, cond *Cond, features []*Feature) *node {
 	return p.marks(object(key, value), cond, features)
 }
@@ -278,7 +278,7 @@ func (p *printer) marks(n *node, cond *Cond, features []*Feature) *node {
 	return n
 }
 
-// short returns the short form of an object that has no other key than its main one.
+// short returns the short form of an object that has only its main key.
 func (p *printer) short(n *node) *node {
 	if len(n.keys) == 1 {
 		return n.elems[0]

@@ -2,7 +2,7 @@ package schema
 
 import "strings"
 
-// Syntax that is built to be printed.
+// Functions that build syntax for printing.
 
 func str(s string) *node { return &node{kind: tokString, text: s} }
 
@@ -49,8 +49,8 @@ func typeNode(t Type) *node {
 	return str(t.TypeName())
 }
 
-// top writes an expression of the top level: on one line if it fits, else with
-// a line for each key.
+// top writes an expression of the top level: on one line if it fits, otherwise with a
+// line for each key.
 func (p *printer) top(n *node) {
 	if line := n.inline(); len(line) <= pageWidth {
 		p.out.WriteString(line)
@@ -80,7 +80,7 @@ func (p *printer) lines(n *node, indent int) {
 
 // value writes a value after used columns of a line that begins with indent.
 func (p *printer) value(n *node, indent, used int) {
-	// A comma, or the ends of three objects, may come after it.
+	// A comma, or the closing brackets of three objects, may follow it.
 	const after = len(" } } }")
 	line := n.inline()
 	if used+len(line)+after <= pageWidth || len(n.elems) == 0 {

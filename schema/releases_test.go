@@ -22,7 +22,7 @@ var releases = []string{
 	"5.2", "6.0", "6.1", "6.2", "7.0", "7.1", "7.2", "8.0", "8.1", "8.2", "9.0", "9.1", "9.2", "10.0", "10.1", "10.2", "11.1",
 }
 
-// ends are the releases that tests of all go through: with -short the oldest and the newest.
+// ends returns the releases for tests of all releases: with -short only the oldest and the newest.
 func ends() []string { return short.Ends(releases) }
 
 func loadRelease(t testing.TB, release, target string, opts ...schema.Option) *schema.Schema {

@@ -10,7 +10,7 @@ import (
 func (d *differ) findRenames() {
 	taken := make(map[string]bool)    // new names
 	counted := make(map[string]votes) // by old name
-	var pairs [][2]Definition         // old and new, whose uses have not been compared
+	var pairs [][2]Definition         // pairs of old and new definitions whose uses have not been compared yet
 	for _, def := range d.new.Definitions() {
 		if old := d.old.Lookup(def.Def().Name); old != nil {
 			pairs = append(pairs, [2]Definition{old, def})
@@ -29,14 +29,14 @@ func (d *differ) findRenames() {
 				continue
 			}
 			d.renamed[o], taken[n] = n, true
-			// Now renamed types in their parts may be recognised, too.
+			// Now renamed types in the parts of this type may be recognised as well.
 			pairs = append(pairs, [2]Definition{old, new})
 		}
 	}
 }
 
-// votes count the places where a removed type was used: how many have each new type now,
-// and, under the empty name, how many there are.
+// votes counts the places where a removed type was used: for each new type the number of
+// places that have it now, and for the empty name the number of all places.
 type votes map[string]int
 
 // winner returns the new type that most of the places have now, or "".

@@ -11,7 +11,7 @@ func (c Change) String() string { return c.text("'", "'") }
 func (c Change) text(open, end string) string {
 	quote := func(s string) string { return open + s + end }
 	subject := "the " + c.What + " " + quote(c.Name)
-	// orNothing is a type that a command takes or returns.
+	// orNothing returns a type that a command takes or returns, for people.
 	orNothing := func(s string) string {
 		switch s {
 		case "":
@@ -86,9 +86,9 @@ var reportSections = []reportSection{
 	{"Other", func(Change) bool { return true }},
 }
 
-// Report writes changes as a text for people, under headings: what breaks Go
-// code, what is deprecated, what is new, and the rest. With markdown it uses
-// that markup, headings of level three among it.
+// Report writes changes as a text for people, under headings: what breaks Go code, what
+// is deprecated, what is new, and the rest. With markdown set, it uses Markdown, with
+// headings of level three.
 func Report(changes []Change, markdown bool) string {
 	if len(changes) == 0 {
 		return "Nothing has changed.\n"

@@ -7,8 +7,8 @@ var builtins = []Builtin{
 	Str, Number, Int, Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32, Uint64, Size, Bool, Null, Any, QType,
 }
 
-// define enters all definitions under their names. Types, commands and events
-// share one name space.
+// define registers all definitions under their names. Types, commands and events share
+// one name space.
 func (l *loader) define() {
 	for _, d := range l.decls {
 		c := d.def.Def()

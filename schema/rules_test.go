@@ -15,8 +15,8 @@ func loadText(text string, opts ...schema.Option) (*schema.Schema, error) {
 	return schema.Load(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", opts...)
 }
 
-// TestRules has the rules for which QEMU's test suite is not at hand. Each
-// rejected text is given with the whole error.
+// TestRules has the rules that QEMU's test suite does not check here. Each rejected
+// text has the whole error.
 func TestRules(t *testing.T) {
 	const (
 		old      = "{ 'pragma': { 'returns-whitelist': [] } }\n"

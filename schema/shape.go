@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A typeRef is a type's name, as long as it is not known what it stands for.
+// A typeRef is a type's name that has not been resolved yet.
 type typeRef struct {
 	name string
 	list bool
@@ -20,7 +20,7 @@ func (r typeRef) TypeName() string {
 
 var kinds = []string{"enum", "struct", "union", "alternate", "command", "event"}
 
-// shape checks the form of every definition, and begins the model with it.
+// shape checks the form of every definition, and creates its part of the model.
 func (l *loader) shape() {
 	for _, d := range l.decls {
 		d.exceptions = &l.exceptions
@@ -106,8 +106,8 @@ func (d *decl) shape(docRequired bool) *Error {
 	return err
 }
 
-// checkKeys checks that an object has all keys that it must have, and no others than
-// those that it may have.
+// checkKeys checks that an object has all required keys, and otherwise only optional
+// ones.
 func (d *decl) checkKeys(n *node, what string, required, optional []string) *Error {
 	for _, key := range required {
 		if n.get(key) == nil {
@@ -130,8 +130,8 @@ func (d *decl) checkKeys(n *node, what string, required, optional []string) *Err
 	}
 }
 
-// long returns the object form of something for which the value of its main key may be
-// written, such as 'x' for {'name': 'x'}.
+// long returns the object form of something that can also be written as only the value
+// of its main key, such as 'x' for {'name': 'x'}.
 func long(n *node, key string) *node {
 	if n.isObject() {
 		return n
@@ -347,7 +347,7 @@ func (d *decl) union(u *Union) *Error {
 	return nil
 }
 
-// expand makes the enum, base and wrappers that a simple union stands for.
+// expand makes the enum, base and wrappers of a simple union.
 func (u *Union) expand() {
 	kind := &Enum{Common: Common{Name: u.Name + "Kind", Module: u.Module, Pos: u.Pos}, Implicit: true}
 	u.Discriminator = &Member{Name: "type", Pos: u.Pos, Type: kind}

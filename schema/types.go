@@ -11,7 +11,7 @@ func (*Alternate) Kind() string { return "alternate" }
 func (*Command) Kind() string   { return "command" }
 func (*Event) Kind() string     { return "event" }
 
-// The types' names. A struct that is given in place has none.
+// The names of the types. An inline struct has none.
 
 func (b Builtin) TypeName() string    { return string(b) }
 func (a *Array) TypeName() string     { return "[" + a.Elem.TypeName() + "]" }
@@ -33,8 +33,8 @@ const (
 	JSONNull   JSONKind = "null"
 )
 
-// KindOf returns the kind that all values of a type are of, or "" if they can
-// be of several.
+// KindOf returns the kind of all values of a type, or "" if they can be of several
+// kinds.
 func KindOf(t Type) JSONKind {
 	switch t := t.(type) {
 	case *Struct, *Union:
@@ -88,8 +88,8 @@ func (e *Enum) Value(name string) *EnumValue {
 	return nil
 }
 
-// Branch returns the branch for that value of the discriminator, or nil if it
-// adds no members.
+// Branch returns the branch for a value of the discriminator, or nil if that value adds
+// no members.
 func (u *Union) Branch(value string) *Branch {
 	for _, b := range u.Branches {
 		if b.Name == value {
@@ -117,7 +117,7 @@ func (s *Schema) Commands() []*Command { return only[*Command](s) }
 // Events returns the schema's events, module by module.
 func (s *Schema) Events() []*Event { return only[*Event](s) }
 
-// Enums returns the enums that are defined as such, module by module.
+// Enums returns the enums with a definition of their own, module by module.
 func (s *Schema) Enums() []*Enum { return only[*Enum](s) }
 
 // Structs returns the structs that have a name, module by module.

@@ -22,7 +22,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// As a program of the name qapi, this test is qapi.
+// Run under the name qapi, this test is the program qapi.
 func TestMain(m *testing.M) {
 	if tmuxtest.Program() == "qapi" {
 		main()
@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What a machine of the sessions has: a disk on USB, which a machine without a guest lets go of.
+// The hardware of a machine in the sessions: a disk on USB, which can be unplugged without a guest.
 var hardware = []qapi.DeviceAddArgs{
 	{Driver: "qemu-xhci", ID: new("xhci")},
 	{Driver: "usb-storage", ID: new("disk0"), Bus: new("xhci.0"), Props: map[string]any{"drive": "null0"}},
 	{Driver: "virtio-blk-pci", ID: new("vd0"), Props: map[string]any{"drive": "top0"}},
 }
 
-// addHardware adds it, with the block nodes that it needs: null0, and top0 on base0.
+// addHardware adds the hardware, with the block nodes that it needs: null0, and top0 on base0.
 func addHardware(t *testing.T, c *qapi.Client) {
 	t.Helper()
 	ctx := t.Context()
@@ -72,7 +72,7 @@ func fake(t *testing.T) (vm *qmptest.Server, dir string) {
 	return vm, dir
 }
 
-// folder returns a new one with a short path: t.TempDir can be too long for a socket.
+// folder returns a new folder with a short path: t.TempDir can be too long for a socket.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qapi")
@@ -81,7 +81,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// realName is the name of the real machine, which no other test has.
+// realName is the name of the real machine, which no other test uses.
 func realName() string { return fmt.Sprintf("web01-%d", os.Getpid()) }
 
 // startQEMU starts a real machine at the socket web01 of a new folder.
@@ -106,7 +106,7 @@ func startQEMU(t *testing.T, q qemutest.QEMU) (dir string) {
 	return dir
 }
 
-// sessions are those of the tool's documentation, as a new user types them.
+// sessions are the sessions of the tool's documentation, as a new user types them.
 var sessions = []struct {
 	name string
 	opts tmuxtest.Options
@@ -120,7 +120,7 @@ var sessions = []struct {
 		term.Run("qapi call ./web01 blockdev-add driver=raw node-name=disk1 file.driver=null-co; echo $?")
 		term.Run("qapi call ./web01 device_del id=disk0 --wait DEVICE_DELETED:device=disk0 --timeout 60s")
 		term.Run("qapi call ./web01 set_password protocol=vnc password=x; echo $?")
-	}, []tmuxtest.Blot{tmuxtest.Replace(`Duplicate node.*`, "Duplicate node…")}}, // each release says it in its words
+	}, []tmuxtest.Blot{tmuxtest.Replace(`Duplicate node.*`, "Duplicate node…")}}, // each release has its own text
 	{"job", tmuxtest.Options{}, func(term *tmuxtest.Terminal, shot func(string, ...tmuxtest.Blot)) {
 		term.Type("qapi job wait ./web01 m0").Press("Enter").WaitFor(`m0  mirror ▕.*▏ .*left  running`)
 		shot("job-bar", bar...)
@@ -140,7 +140,7 @@ var sessions = []struct {
 	{"top", tmuxtest.Options{Width: 100}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
 		term.Run("qapi top ./web01 --once --interval 200ms")
 		term.Type("qapi top ./web01 --interval 200ms").Press("Enter").Wait("Ctrl-C ends it").WaitFor(`(?m)^vd0 `)
-		term.Press("C-c").Run("echo $?") // the screen is as it was before
+		term.Press("C-c").Run("echo $?") // the screen is the same as before
 	}, []tmuxtest.Blot{tmuxtest.Replace(`\d+% of \d`, "CPU"), tmuxtest.Replace(`\d+\.\d [KMG]iB`, "SIZE"), tmuxtest.Replace(` {2,}`, "  ")}},
 	{"narrow", tmuxtest.Options{Width: 40, Height: 64}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
 		term.Run("qapi describe eject")
@@ -156,7 +156,7 @@ var sessions = []struct {
 	}, []tmuxtest.Blot{tmuxtest.Replace(` {2,}`, "  ")}},
 }
 
-// bar blots how far a job is.
+// bar blots out how far a job is.
 var bar = []tmuxtest.Blot{
 	tmuxtest.Replace(`▕.*▏`, "▕███▏"), tmuxtest.Sizes, tmuxtest.Times, tmuxtest.Replace(` +\d+\.\d%`, "  PERCENT"),
 }
@@ -215,7 +215,7 @@ func TestNoColour(t *testing.T) {
 	}
 }
 
-// A dump of the guest's memory has a bar, too, although it is not a job.
+// A dump of the guest's memory also has a bar, although it is not a job.
 func TestDumpBar(t *testing.T) {
 	vm, dir := fake(t)
 	vm.Reply("dump-guest-memory", struct{}{})
@@ -229,10 +229,10 @@ func TestDumpBar(t *testing.T) {
 	assert.True(t, strings.HasSuffix(term.Screen(), "\n0\n$"), term.Screen())
 }
 
-// hostile is what a guest, or who made an image, could send to take a terminal over.
+// hostile is what a guest, or the author of an image, could send to control a terminal.
 const hostile = "\x1b]0;owned\x07\x1b[2J\x1b[H\x1b[31mred\u009b31m\rhidden\x1b[5;5H\x0e\b\u202eabc"
 
-// What comes from a guest or an image does nothing to the terminal.
+// Text from a guest or an image does not change the terminal.
 func TestHostile(t *testing.T) {
 	vm, dir := fake(t)
 	vm.Reply("human-monitor-command", "first line\r\n"+hostile+"\r\n")
@@ -259,7 +259,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// undisturbed runs a line that shows hostile text, and checks that the terminal is as it was.
+// undisturbed runs a line that shows hostile text, and checks that the terminal has not changed.
 func undisturbed(t *testing.T, dir, line string) {
 	t.Helper()
 	term := tmuxtest.Shell(t, tmuxtest.Options{Width: 120, Height: 60, Dir: dir, Env: []string{"NO_COLOR=1"}}, "qapi")

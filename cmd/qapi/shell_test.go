@@ -23,8 +23,9 @@ import (
 
 var clock = tmuxtest.Replace(`\d\d:\d\d:\d\d`, "HH:MM:SS")
 
-// eventsFirst puts events that came right after a reply before it: a server sends some of them after
-// the reply, and whether the shell has shown the reply by then is a matter of time. Use it after clock.
+// eventsFirst moves events that came immediately after a reply before it. A server sends some events
+// after the reply, and it depends on timing whether the shell has shown the reply before them. Use it
+// after clock.
 var eventsFirst = tmuxtest.Replace(`(?m)^\{\}\n((?:HH:MM:SS [^\n]*\n)+)`, "$1{}\n")
 
 // openShell starts qapi shell in a terminal, with the fake.
@@ -38,7 +39,7 @@ func openShell(t *testing.T, opts tmuxtest.Options) (*qmptest.Server, *tmuxtest.
 	return srv, term
 }
 
-// What a new user does first: looks around, makes a mistake, adds a disk, sees an event, ends.
+// The first session of a new user: looks around, makes a mistake, adds a disk, sees an event, ends.
 func TestShell(t *testing.T) {
 	_, term := openShell(t, tmuxtest.Options{})
 	term.Type(":help").Press("Enter").Wait("Ctrl-C")
@@ -79,8 +80,8 @@ func TestShellNarrow(t *testing.T) {
 	term.Press("C-c").Type("query-status").Press("Enter").Wait(`"running"`)
 }
 
-// Nothing that is typed is lost or mixed up while a thousand events come each second, and none of
-// these is lost.
+// While a thousand events come each second, nothing that is typed is lost or mixed up, and no
+// event is lost.
 func TestShellFlood(t *testing.T) {
 	srv, term := openShell(t, tmuxtest.Options{Width: 120})
 	events := 3000
@@ -123,7 +124,7 @@ func TestShellFlood(t *testing.T) {
 func TestShellInterrupt(t *testing.T) {
 	srv, term := openShell(t, tmuxtest.Options{})
 	term.Type(":wait NEVER").Press("Enter").Type("typed ahead")
-	for !strings.Contains(term.Screen(), "interrupted") { // it may not have begun
+	for !strings.Contains(term.Screen(), "interrupted") { // the command may not have begun
 		term.Press("C-c")
 	}
 	term.Type("nonsense").Press("C-c").Type("query-name").Press("Enter").Wait("{}")
@@ -139,7 +140,7 @@ func TestShellInterrupt(t *testing.T) {
 	assert.Contains(t, term.Screen(), "\n echo\n", "the terminal is as before")
 }
 
-// What a guest or a server says does nothing to the terminal.
+// Text from a guest or a server does not change the terminal.
 func TestShellHostile(t *testing.T) {
 	srv, term := openShell(t, tmuxtest.Options{})
 	title := term.Title()
@@ -157,7 +158,7 @@ func TestShellHostile(t *testing.T) {
 	assert.Equal(t, title, term.Title())
 }
 
-// Colours are for terminals that have them, and for people who want them.
+// Colours are used only on terminals that have them, and unless the user turns them off.
 func TestShellColours(t *testing.T) {
 	_, term := openShell(t, tmuxtest.Options{})
 	term.Type("device_del id=x").Press("Enter").Wait("DeviceNotFound")
@@ -190,7 +191,7 @@ func TestShellHistory(t *testing.T) {
 	term.Type("qapi shell ./vm1").Press("Enter").WaitFor(`(?m)^\./vm1>\z`).Press("Up").Press("Up").WaitFor(`(?m)^\./vm1> query-name\z`)
 }
 
-// A server that ends, ends the shell.
+// When the server ends, the shell ends.
 func TestShellEnd(t *testing.T) {
 	_, term := openShell(t, tmuxtest.Options{})
 	term.Type("quit").Press("Enter").Wait("QEMU has ended").WaitFor(`(?m)^\$$`)

@@ -10,12 +10,12 @@
 //	- id: The device's id, as given to device_add.
 //	- force: Opens a locked tray, too.
 //
-// The text of a definition completes a sentence that begins with its Go name.
-// Items describe members, arguments and values by their QAPI names; they may go
-// on in indented lines. In a union the item named * describes each variant without
-// members. Empty lines separate paragraphs. Names of commands and
-// events become links with their Go names; names that are also English words, and names of
-// types, are in brackets: [stop].
+// The text of a definition completes a sentence that begins with the definition's Go name.
+// Items describe members, arguments and values by their QAPI names; they may continue in
+// indented lines. In a union the item named * describes each variant without members.
+// Empty lines separate paragraphs. Names of commands and events become links to their Go
+// names. Names that are also English words, and names of types, must be in brackets:
+// [stop].
 package descriptions
 
 import (
@@ -39,7 +39,7 @@ type Description struct {
 	At      schema.Pos
 }
 
-// Descriptions are all descriptions of a schema, by the definition's QAPI name.
+// Descriptions has all descriptions of a schema, by the QAPI names of the definitions.
 type Descriptions map[string]*Description
 
 // Load reads the files of a folder, such as block-core.md for block-core.json.
@@ -54,8 +54,8 @@ func Load(fsys fs.FS) (Descriptions, error) {
 // PropertiesFile describes the properties of devices by their names, wherever they are.
 const PropertiesFile = "properties.md"
 
-// LoadDevices reads the descriptions of devices, whose items are about properties of theirs,
-// and those of properties that mean the same in all devices.
+// LoadDevices reads the descriptions of devices, with items about their properties, and the
+// descriptions of properties that mean the same for all devices.
 func LoadDevices(fsys fs.FS) (devices, properties Descriptions, err error) {
 	paths, err := fs.Glob(fsys, "*.md")
 	if err != nil {
@@ -109,7 +109,7 @@ func (all Descriptions) parse(file, text string) error {
 		case strings.HasPrefix(line, "- "):
 			name, about, ok := strings.Cut(line[2:], ": ")
 			if !ok || strings.Contains(name, " ") {
-				return fmt.Errorf("%s:%d: an item is '- name: text'", file, i+1)
+				return fmt.Errorf("%s:%d: an item must be '- name: text'", file, i+1)
 			}
 			if d.Members[name] != "" {
 				return fmt.Errorf("%s:%d: '%s' is described twice", file, i+1, name)
@@ -130,8 +130,8 @@ func (all Descriptions) parse(file, text string) error {
 	return nil
 }
 
-// Check returns what is wrong with the descriptions of a schema: names that it
-// does not have, and definitions described in another module's file.
+// Check returns what is wrong with the descriptions of a schema: names that the schema
+// does not have, and definitions that are described in another module's file.
 func (all Descriptions) Check(s *schema.Schema) []error {
 	var errs []error
 	complain := func(at schema.Pos, format string, args ...any) {
@@ -145,7 +145,7 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 		}
 		module := strings.TrimSuffix(path.Base(def.Def().Module.Path), ".json")
 		if module+".md" != d.At.File {
-			complain(d.At, "'%s' belongs into %s.md", name, module)
+			complain(d.At, "'%s' belongs in %s.md", name, module)
 		}
 		parts := schema.Parts(def)
 		if _, ok := def.(*schema.Union); ok {
@@ -161,8 +161,9 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 	return errs
 }
 
-// Member returns the description of a member of a definition: that with the definition, or
-// with the base that declares it. It returns "" if there is none.
+// Member returns the description of a member of a definition. It is in the definition's
+// entry, or in that of the base that declares the member. Member returns "" if there is
+// none.
 func (all Descriptions) Member(owner schema.Definition, name string) string {
 	if d := all[owner.Def().Name]; d != nil && d.Members[name] != "" {
 		return d.Members[name]

@@ -27,7 +27,7 @@ func TestMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"opens":                "test.md:1: text before the first '# name'",
 		"# a\n# a":             "test.md:2: 'a' is described at test.md:1 already",
-		"# a\n- b":             "test.md:2: an item is '- name: text'",
+		"# a\n- b":             "test.md:2: an item must be '- name: text'",
 		"# a\n- b: x\n- b: y":  "test.md:3: 'b' is described twice",
 		"# a\n- b: x\n\nMore.": "test.md:4: text after the items",
 	} {

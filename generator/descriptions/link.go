@@ -10,13 +10,13 @@ import (
 // mention matches what may be the name of a command or an event: in brackets, or without.
 var mention = regexp.MustCompile(`\[[A-Za-z][\w-]*\]|[A-Za-z][\w-]*\w`)
 
-// goesOn is what follows a name that is part of a longer one.
-var goesOn = regexp.MustCompile(`^[.:]\w`)
+// continued matches what follows a name if the name is only a part of a longer one.
+var continued = regexp.MustCompile(`^[.:]\w`)
 
 // Link returns the descriptions with links to the Go names in place of the QAPI names of
 // commands, events and types: goName returns the Go name for a QAPI name, or "". A name that
-// cannot be anything else, such as job-pause or STOP, is found without brackets; others,
-// such as stop, must be in brackets.
+// cannot be another word, such as job-pause or STOP, is found without brackets; others, such
+// as stop, must be in brackets.
 func (all Descriptions) Link(goName func(qapi string) string) Descriptions {
 	linked := Descriptions{}
 	for name, d := range all {
@@ -58,7 +58,7 @@ func Plain(text string) string { return bracketed.ReplaceAllString(text, "$1") }
 
 var bracketed = regexp.MustCompile(`\[([A-Za-z][\w-]*)\]`)
 
-// A mentioned name is at a place in a text.
+// A mentioned is a name and its place in a text.
 type mentioned struct {
 	name       string
 	start, end int
@@ -80,7 +80,7 @@ func mentions(text string) iter.Seq[mentioned] {
 	}
 }
 
-// distinct reports whether a name is not a word that may mean something else.
+// distinct reports whether a name cannot be an English word.
 func distinct(name string) bool {
 	return strings.ContainsAny(name, "-_") || len(name) >= 4 && strings.ToUpper(name) == name
 }
@@ -92,5 +92,5 @@ func free(before, after string) bool {
 	if before != "" && strings.ContainsAny(before[len(before)-1:], glue+".:") {
 		return false
 	}
-	return after == "" || !strings.ContainsAny(after[:1], glue) && !goesOn.MatchString(after)
+	return after == "" || !strings.ContainsAny(after[:1], glue) && !continued.MatchString(after)
 }

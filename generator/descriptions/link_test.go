@@ -35,8 +35,8 @@ func TestLink(t *testing.T) {
 	assert.Equal(t, "uses job-pause", all["x"].Text, "it stays")
 }
 
-// TestMarks fails for what is in brackets and is not a name of the schema: others are
-// parts of addresses, arguments, and functions of package qga.
+// TestMarks fails for a word in brackets that is not a name of the schema, except parts
+// of addresses, arguments, and functions of package qga.
 func TestMarks(t *testing.T) {
 	marked := regexp.MustCompile(`\[([A-Za-z][\w-]*)\]`)
 	others := []string{"tcp", "hostaddr", "guestaddr", "HOST", "DeviceAddArgs", "Shutdown", "Suspend", "WithFrozen"}

@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// targets are the schemas that the project describes, by the folder.
+// targets are the schemas that the project describes, by folder.
 var targets = map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}
 
 func loadOwn(t *testing.T, target string) (Descriptions, *schema.Schema) {
@@ -29,7 +29,7 @@ func loadOwn(t *testing.T, target string) (Descriptions, *schema.Schema) {
 	return all, s.Schema
 }
 
-// TestNames fails for a description of something that is not there.
+// TestNames fails for a description of something that does not exist.
 func TestNames(t *testing.T) {
 	for target := range targets {
 		all, s := loadOwn(t, target)
@@ -39,7 +39,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A count is how many things of a sort there are and are described.
+// A count says how many things of one kind exist, and how many are described.
 type count struct{ described, all int }
 
 func (c *count) add(described bool) {
@@ -49,9 +49,9 @@ func (c *count) add(described bool) {
 	}
 }
 
-// TestCoverage prints how much is described, and fails if anything is not but
-// members and values of types, of which half are enough. MISSING=module lists
-// what is not in a module.
+// TestCoverage prints how much is described, and fails if something is not. Only of
+// members and values of types, half are enough. MISSING=module lists what is not
+// described in a module.
 func TestCoverage(t *testing.T) {
 	for target := range targets {
 		all, s := loadOwn(t, target)
@@ -101,9 +101,8 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// TestNamedArguments holds that the arguments of commands whose arguments are a
-// named type, and the data of such events, are described with that type: those
-// of a union's variants, too.
+// TestNamedArguments checks commands and events whose arguments or data are a named
+// type: the type describes all of them, including those of a union's variants.
 func TestNamedArguments(t *testing.T) {
 	for target := range targets {
 		all, s := loadOwn(t, target)
@@ -139,7 +138,7 @@ func checkDescribed(t *testing.T, all Descriptions, def schema.Definition) {
 	}
 }
 
-// run is how many words in a row may not be QEMU's.
+// run is the number of words in a row that must not be the same as QEMU's.
 const run = 8
 
 var word = regexp.MustCompile(`[a-z0-9]+`)
@@ -158,7 +157,7 @@ func shingles(text string) []string {
 // own documentation.
 func TestOwnWords(t *testing.T) {
 	theirs := map[string]bool{}
-	had := slices.DeleteFunc(qemu.Releases(), func(release string) bool { return release == "11.1" }) // its text is not to be had
+	had := slices.DeleteFunc(qemu.Releases(), func(release string) bool { return release == "11.1" }) // QEMU's text for it is not available
 	for _, release := range short.Ends(had) {
 		dir := corpus.Path(t, "schema", release)
 		for _, root := range targets {

@@ -14,15 +14,15 @@ const ReleasesFile = "releases.txt"
 
 // A Release says which of the supported releases have a definition, or a part of one.
 type Release struct {
-	In      string // such as "QEMU 7.1 and later"; empty if all have it that have its definition
+	In      string // such as "QEMU 7.1 and later"; empty if each release with the definition has it
 	Gone    string // when QEMU removed it, such as "in 9.1"; empty if it was not removed
 	Instead string // what replaces it; the text after "; " is an alternative that does not replace it
-	Now     string // the type's name today; it has another name in older releases
+	Now     string // the type's newest name; older releases have another name
 }
 
 // Releases has the entries by name: that of a definition, or for a part the name of its
-// definition, a slash, and its own. What has no entry is in all supported releases that
-// have its definition.
+// definition, a slash, and its own. If something has no entry, all supported releases
+// with its definition have it.
 type Releases map[string]Release
 
 // LoadReleases reads the file [ReleasesFile] of a folder.

@@ -27,7 +27,7 @@ func TestReleases(t *testing.T) {
 	require.Error(t, err)
 }
 
-// What is embedded is what the generator reads.
+// The embedded files are the ones that the generator reads.
 func TestFiles(t *testing.T) {
 	for target := range targets {
 		all, err := Load(Files(target))

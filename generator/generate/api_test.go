@@ -17,8 +17,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// broken is what the newest release of QEMU has broken in the bindings of those before it,
-// with the reason.
+// broken has what the newest release of QEMU has broken in the bindings of the releases
+// before it, with the reason.
 var broken = map[string]string{
 	"BlockExportOptions.Iothread *string":        "a list is taken, too: an alternate holds both",
 	"MigrationParameters.TLSAuthz *string":       "it is null where it is not set: an alternate holds both",
@@ -45,7 +45,7 @@ func TestNothingBreaks(t *testing.T) {
 		require.NoError(t, err)
 		was, is := apiOf(t, before), apiOf(t, now)
 		lost := is.lacks(was)
-		t.Logf("%s: of %d exported names of QEMU %s, %d are gone or other", target, len(was.decls), releases[len(releases)-2].Name, len(lost))
+		t.Logf("%s: of %d exported names of QEMU %s, %d are missing or have another type", target, len(was.decls), releases[len(releases)-2].Name, len(lost))
 		for _, what := range lost {
 			assert.NotEmpty(t, broken[what], what)
 		}
@@ -57,7 +57,7 @@ func TestNothingBreaks(t *testing.T) {
 	}
 }
 
-// An api is what a package exports: "Client.Eject" or "EjectArgs.ID", each with its type.
+// An api has what a package exports: "Client.Eject" or "EjectArgs.ID", each with its type.
 type api struct {
 	decls   map[string]string
 	aliases map[string]string
@@ -133,8 +133,8 @@ func (a *api) spec(spec ast.Spec) {
 
 func receiver(e ast.Expr) string { return strings.TrimPrefix(types.ExprString(e), "*") }
 
-// signature is a function's type without the names of its parameters. Arguments that can be
-// left out are written as if they could not: a call with them is the same.
+// signature returns a function's type without the names of its parameters. Optional
+// arguments are written as if they were mandatory: a call with them is the same.
 func signature(f *ast.FuncType) string {
 	text := func(list *ast.FieldList) string {
 		if list == nil {
@@ -149,7 +149,7 @@ func signature(f *ast.FuncType) string {
 	return "func(" + text(f.Params) + ") (" + text(f.Results) + ")"
 }
 
-// now is a name or a type with the names that aliases stand for.
+// now returns a name or a type, with each alias replaced by the name that it stands for.
 func (a *api) now(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("*[](), .", r) })
 	for _, word := range words {
@@ -181,7 +181,7 @@ func replaceWord(text, word, by string) string {
 	return b.String()
 }
 
-// lacks lists what was exported and is not there, or is of another type.
+// lacks lists what was exported and is missing now, or has another type.
 func (a *api) lacks(was *api) []string {
 	var lost []string
 	for _, name := range slices.Sorted(maps.Keys(was.decls)) {
@@ -201,8 +201,8 @@ func (a *api) lacks(was *api) []string {
 	return lost
 }
 
-// fits reports whether what was of one type may be of the other: a method may have got
-// arguments that can be left out.
+// fits reports whether a type may change into another one: a method may have received
+// optional arguments.
 func (a *api) fits(was, now string) bool {
 	const bare = "func(context.Context) "
 	results, ok := strings.CutPrefix(was, bare)

@@ -17,8 +17,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestAvailability compares what is known of releases at a terminal with what the comments
-// say. UPDATE=1 writes it.
+// TestAvailability compares the file that the tool reads about releases with the comments
+// of the bindings. UPDATE=1 writes the file.
 func TestAvailability(t *testing.T) {
 	for target, root := range map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA} {
 		m, err := qemu.Merge(root)

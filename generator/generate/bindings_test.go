@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBindings runs the commands of gen.go with -check: what is checked in is what they
-// would write. They run here and not as programs, so that Go runs the test again when the
-// generator, a description or a file of the bindings has changed.
+// TestBindings runs the commands of gen.go with -check: the files in the repository are
+// the ones that they would write. They run in the process of the test, so that Go runs
+// the test again when the generator, a description or a file of the bindings has changed.
 func TestBindings(t *testing.T) {
 	t.Chdir("../..")
 	text, err := os.ReadFile("gen.go")

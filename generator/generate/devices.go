@@ -16,13 +16,13 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// devicesOf generates the types of the devices that are asked for.
+// devicesOf generates the types of the devices that the config asks for.
 func devicesOf(c config) ([]emit.File, error) {
 	lists, err := loadDevices(c)
 	if err != nil {
 		return nil, err
 	}
-	qapi, err := qemu.Merge(qemu.QMP) // which has the enums of devices
+	qapi, err := qemu.Merge(qemu.QMP) // the schema has the enums of devices
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func TestDevices(t *testing.T) {
 }
 
 // TestAllDevices compiles, in a user's module, the types of all devices of all releases, and those
-// of one release.
+// of a single release.
 func TestAllDevices(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it compiles three packages")
@@ -45,7 +45,7 @@ func TestAllDevices(t *testing.T) {
 	for name, c := range map[string]config{
 		"all": {known: true, all: true},
 		"old": {schemas: list{"../../schema/qemu/7.2/devices.txt"}},
-		"new": {schemas: list{"../../schema/qemu/10.0/devices.txt"}, known: true}, // with those before it
+		"new": {schemas: list{"../../schema/qemu/10.0/devices.txt"}, known: true}, // with the releases before it
 	} {
 		c.devices, c.pkg, c.out = true, name, filepath.Join(dir, name)
 		files, err := generate(c)
@@ -70,10 +70,10 @@ func TestDevicesSameBytes(t *testing.T) {
 
 func TestDevicesUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"-all-devices is for -devices":                               {"-known", "-package", "x", "-out", "x", "-all-devices"},
-		"-docs, -target, -root and -release are not for -devices":    {"-devices", "-known", "-package", "x", "-out", "x", "-docs"},
-		"-schema or -known is needed":                                {"-devices", "-package", "x", "-out", "x"},
-		"-docs, -target, -root and -release are not for -devices; s": {"-devices", "-known", "-package", "x", "-out", "x", "-target", "qga"},
+		"-all-devices needs -devices":                                        {"-known", "-package", "x", "-out", "x", "-all-devices"},
+		"-docs, -target, -root and -release cannot be used with -devices":    {"-devices", "-known", "-package", "x", "-out", "x", "-docs"},
+		"-schema or -known is needed":                                        {"-devices", "-package", "x", "-out", "x"},
+		"-docs, -target, -root and -release cannot be used with -devices; s": {"-devices", "-known", "-package", "x", "-out", "x", "-target", "qga"},
 	} {
 		var stdout, stderr bytes.Buffer
 		require.Error(t, Run("generator", args, &stdout, &stderr))
@@ -81,7 +81,7 @@ func TestDevicesUsage(t *testing.T) {
 	}
 	for want, text := range map[string]string{
 		"broken.txt:1: ": "nonsense\n",
-		"edu: property odd has the type Odd, of which the Go type is not known":  "release 1.0\nbinary x86_64 1.0\n\ndevice abstract\n\nedu < device bus=PCI\n\todd Odd\n",
+		"edu: property odd has the type Odd, for which no Go type is known":      "release 1.0\nbinary x86_64 1.0\n\ndevice abstract\n\nedu < device bus=PCI\n\todd Odd\n",
 		"property a_b becomes AB in Go, and so does property a-b":                "release 1.0\nbinary x86_64 1.0\n\ndevice abstract\n\nedu < device bus=PCI\n\ta-b bool\n\ta_b bool\n",
 		"property props becomes Props in Go, and so does a part of every device": "release 1.0\nbinary x86_64 1.0\n\ndevice abstract\n\nedu < device\n\tprops bool\n",
 		"pci_addr becomes PCIAddr in Go, and so does a part of the package":      "release 1.0\nbinary x86_64 1.0\n\ndevice abstract\n\npci_addr < device\n",

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPipes does not wait for a writer to a named pipe.
+// TestPipes checks that the generator does not wait for a writer to a named pipe.
 func TestPipes(t *testing.T) {
 	for _, name := range []string{"out/a_gen.go", "out/other_gen.go", "texts/a.md", "VERSION"} {
 		dir, args := oneCommand(t, "a.json")

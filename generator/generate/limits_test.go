@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oneCommand is the folder of a schema whose first file has that name.
+// oneCommand returns the folder of a schema whose first file has that name.
 func oneCommand(t *testing.T, name string) (dir string, args []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -48,8 +48,8 @@ func TestModuleNames(t *testing.T) {
 	}
 }
 
-// TestLinksOutOfTheFolder writes to no file outside of the folder, and reads no release
-// from outside of the schema's.
+// TestLinksOutOfTheFolder writes to no file outside the folder, and reads no release
+// from outside the schema's folder.
 func TestLinksOutOfTheFolder(t *testing.T) {
 	dir, args := oneCommand(t, "a.json")
 	other := filepath.Join(t.TempDir(), "other")

@@ -88,8 +88,8 @@ const usage = `Usage: %s -schema FILE -package NAME -out DIR [flags]
 Writes Go bindings for the QAPI schema whose root is FILE into DIR, a file for
 each module. Files of an earlier run that are no longer needed are removed.
 
-With several schemas, the oldest first, the bindings have what any of them has,
-and say which release has what.
+With several schemas, the oldest first, the bindings contain everything that any
+of them has, and say which releases have it.
 
 Flags:
 `
@@ -103,17 +103,17 @@ func parseArgs(name string, args []string, stderr io.Writer) (config, error) {
 		flags.PrintDefaults()
 	}
 	flags.Var(&c.schemas, "schema", "the schema's root `file`, such as qapi/qapi-schema.json of QEMU's source; once for each release, the newest last")
-	flags.BoolVar(&c.known, "known", false, "add the QEMU releases that this module knows, from 5.2 on, which are older than the schemas that are given")
+	flags.BoolVar(&c.known, "known", false, "also use the QEMU releases that this module knows, from 5.2 on, that are older than the given schemas")
 	flags.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: the QEMU source tree that a schema is in, otherwise its own folder)")
-	flags.StringVar(&c.target, "target", "qmp", "whose schema it is: qmp, or qga for the guest agent")
+	flags.StringVar(&c.target, "target", "qmp", "the protocol of the schema: qmp, or qga for the guest agent")
 	flags.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
-	flags.StringVar(&c.out, "out", "", "the `folder` to write to; it is made if need be")
+	flags.StringVar(&c.out, "out", "", "the `folder` to write to; it is created if it does not exist")
 	flags.StringVar(&c.release, "release", "", "the `release` of the newest schema (default: the text of a file VERSION below the root)")
-	flags.StringVar(&c.texts, "descriptions", "", "a `folder` of descriptions in our own words, a file for each module, for the comments")
-	flags.BoolVar(&c.docs, "docs", false, "carry QEMU's own documentation over; the files are then under QEMU's licence")
+	flags.StringVar(&c.texts, "descriptions", "", "a `folder` with descriptions in our own words for the comments, a file for each module")
+	flags.BoolVar(&c.docs, "docs", false, "copy QEMU's own documentation into the comments; the files are then under QEMU's licence")
 	flags.BoolVar(&c.devices, "devices", false, "write types of devices; -schema then names lists of devices, such as schema/qemu/11.1/devices.txt")
-	flags.BoolVar(&c.all, "all-devices", false, "with -devices: of all devices that users can create, not only of those that most have a use for")
-	flags.BoolVar(&c.check, "check", false, "write nothing; fail if what is in the folder differs")
+	flags.BoolVar(&c.all, "all-devices", false, "with -devices: write types of all devices that users can create, not only of the common ones")
+	flags.BoolVar(&c.check, "check", false, "write nothing; fail if the files in the folder differ")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return c, err
@@ -132,15 +132,15 @@ func parseArgs(name string, args []string, stderr io.Writer) (config, error) {
 	case c.pkg == "" || c.out == "":
 		return complain("-package and -out are needed")
 	case c.target != "qmp" && c.target != "qga":
-		return complain("-target is qmp or qga, not %q", c.target)
+		return complain("-target must be qmp or qga, not %q", c.target)
 	case !token.IsIdentifier(c.pkg) || c.pkg == "_":
-		return complain("-package is a name in Go, not %q", c.pkg)
+		return complain("-package must be a Go name, not %q", c.pkg)
 	case c.all && !c.devices:
-		return complain("-all-devices is for -devices")
+		return complain("-all-devices needs -devices")
 	case c.devices && (c.docs || c.target != "qmp" || c.root != "" || c.release != ""):
-		return complain("-docs, -target, -root and -release are not for -devices")
+		return complain("-docs, -target, -root and -release cannot be used with -devices")
 	case c.release != "" && !version.MatchString(c.release):
-		return complain("-release is a version such as 11.1, not %q", c.release)
+		return complain("-release must be a version such as 11.1, not %q", c.release)
 	}
 	return c, nil
 }
@@ -189,8 +189,8 @@ func bindingsOf(c config, releases []merge.Release) ([]emit.File, error) {
 	return emit.Files(p)
 }
 
-// load loads all schemas, the oldest first. name changes the names of files in the errors of
-// the newest to those that the user gave.
+// load loads all schemas, the oldest first. In errors about the newest, name gives files the
+// names that the user gave.
 func load(c config) (releases []merge.Release, name func(error) error, err error) {
 	name = func(err error) error { return err }
 	var opts []schema.Option
@@ -231,7 +231,7 @@ func load(c config) (releases []merge.Release, name func(error) error, err error
 	return releases, name, nil
 }
 
-// withKnown adds the releases that this module knows and that are older than the others.
+// withKnown adds the releases that this module knows and that are older than the given ones.
 func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 	root := qemu.QMP
 	if target == "qga" {
@@ -243,7 +243,7 @@ func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 	}
 	first := versions.Release(given[0].Name)
 	if first == "" {
-		return nil, errors.New("with -known the release of the first schema must be known: a file VERSION, or -release")
+		return nil, errors.New("-known needs the release of the first schema: add a file VERSION, or use -release")
 	}
 	releases = slices.DeleteFunc(releases, func(r merge.Release) bool { return qemu.Compare(r.Name, first) >= 0 })
 	return append(releases, given...), nil
@@ -252,8 +252,7 @@ func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 // version is a version of QEMU, such as 11.1, 10.0.2 or 10.1.0-rc1.
 var version = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+([-+~][-+~.0-9A-Za-z]*)?$`)
 
-// loadDescriptions reads the descriptions in a folder, which must be of this
-// schema.
+// loadDescriptions reads the descriptions in a folder, which must describe this schema.
 func loadDescriptions(dir string, s *schema.Schema) (descriptions.Descriptions, error) {
 	if dir == "" {
 		return nil, nil
@@ -271,7 +270,7 @@ func loadDescriptions(dir string, s *schema.Schema) (descriptions.Descriptions, 
 	return all, errors.Join(all.Check(s)...)
 }
 
-// heading returns the source of the bindings in words.
+// heading returns what the bindings come from, for the first line of the files.
 func heading(target string, releases []merge.Release) string {
 	what := "QEMU"
 	if target == "qga" {

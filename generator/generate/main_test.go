@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example is a schema with one of everything.
+// example is a schema with each construct of the language.
 const example = "testdata/example/qapi/schema.json"
 
 // TestExample compares the bindings of a small schema with files that people
@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, stdout.String(), "5 files, 0 changed")
 	require.NoError(t, Run("generator", append(args, "-check"), &stdout, &stderr))
 
-	// What is no longer generated goes; what somebody wrote stays.
+	// Files that are no longer generated are removed; hand-written ones stay.
 	stale := filepath.Join(out, "old_gen.go")
 	require.NoError(t, os.WriteFile(stale, []byte(generatedBy+"from x\npackage example\n"), 0o666))
 	own := filepath.Join(out, "own_gen.go")
@@ -93,11 +93,11 @@ func TestUsage(t *testing.T) {
 		"unknown flag":         {[]string{"-frobnicate"}, "not defined: -frobnicate", ErrUsage},
 		"stray argument":       {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, ErrUsage},
 		"unknown target":       {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", ErrUsage},
-		"package of two words": {[]string{"-schema", "a", "-package", "b c", "-out", "c"}, `-package is a name in Go, not "b c"`, ErrUsage},
+		"package of two words": {[]string{"-schema", "a", "-package", "b c", "-out", "c"}, `-package must be a Go name, not "b c"`, ErrUsage},
 		"package of a keyword": {[]string{"-schema", "a", "-package", "type", "-out", "c"}, `not "type"`, ErrUsage},
 		"package of a digit":   {[]string{"-schema", "a", "-package", "1x", "-out", "c"}, `not "1x"`, ErrUsage},
 		"blank package":        {[]string{"-schema", "a", "-package", "_", "-out", "c"}, `not "_"`, ErrUsage},
-		"release of a word":    {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "foo"}, `-release is a version such as 11.1, not "foo"`, ErrUsage},
+		"release of a word":    {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "foo"}, `-release must be a version such as 11.1, not "foo"`, ErrUsage},
 		"release of dots":      {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", ".."}, `not ".."`, ErrUsage},
 		"release with a word":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11.x"}, `not "11.x"`, ErrUsage},
 		"release of one part":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11"}, `not "11"`, ErrUsage},
@@ -131,8 +131,8 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 	assert.Contains(t, err.Error(), "none.json")
 }
 
-// TestRoot finds the folder that includes stay below from any folder, and
-// names files as the user does.
+// TestRoot finds the folder that includes must stay below, from any working folder, and
+// names files in errors as the user does.
 func TestRoot(t *testing.T) {
 	root := t.TempDir()
 	folder := filepath.Join(root, "qapi")
@@ -191,7 +191,7 @@ func TestNoWayOut(t *testing.T) {
 	assert.Contains(t, err.Error(), "escapes")
 }
 
-// TestNoDescriptions fails where descriptions are asked for and none are.
+// TestNoDescriptions fails if the folder of descriptions has none.
 func TestNoDescriptions(t *testing.T) {
 	dir := t.TempDir()
 	for folder, want := range map[string]string{
@@ -213,7 +213,7 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-// TestKnown adds the releases before a schema of somebody's own, here a changed QEMU 7.2.
+// TestKnown adds the earlier releases to a user's own schema, here a changed QEMU 7.2.
 func TestKnown(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it generates everything three times")
@@ -239,9 +239,9 @@ func TestKnown(t *testing.T) {
 	assert.Contains(t, with, "from control.json of QEMU 5.2 to 7.2; DO NOT EDIT.")
 	assert.Contains(t, with, "QEMU 7.2 and later.\nfunc (c *Client) XOwn(ctx context.Context, args ...XOwnArgs) error {")
 	assert.Contains(t, with, "// QEMU 5.2 only.\n//\n// Deprecated: QEMU removed it in 6.0; use [Client.QueryQMPSchema].")
-	alone := generated("-schema", own)
-	assert.Contains(t, alone, "from control.json of QEMU 7.2.0; DO NOT EDIT.")
-	assert.NotContains(t, alone, "QEMU 7.2 and later")
+	withoutKnown := generated("-schema", own)
+	assert.Contains(t, withoutKnown, "from control.json of QEMU 7.2.0; DO NOT EDIT.")
+	assert.NotContains(t, withoutKnown, "QEMU 7.2 and later")
 
 	// Two schemas, without those of this module.
 	two := generated("-schema", "../../schema/qemu/7.1/qapi/qapi-schema.json", "-schema", own)
@@ -250,5 +250,5 @@ func TestKnown(t *testing.T) {
 
 	require.NoError(t, os.Remove(filepath.Join(root, "VERSION")))
 	err = Run("generator", []string{"-known", "-schema", own, "-package", "p", "-out", root}, new(bytes.Buffer), new(bytes.Buffer))
-	assert.EqualError(t, err, "generator: with -known the release of the first schema must be known: a file VERSION, or -release")
+	assert.EqualError(t, err, "generator: -known needs the release of the first schema: add a file VERSION, or use -release")
 }

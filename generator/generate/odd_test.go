@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOddSchemas generates bindings for schemas that have what QEMU's do not,
-// compiles them, and runs the tests that go with some.
+// TestOddSchemas generates bindings for schemas with constructs that QEMU's schemas do
+// not have, compiles them, and runs the tests that belong to some.
 func TestOddSchemas(t *testing.T) {
 	schemas, err := filepath.Glob("testdata/odd/*.json")
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestOddSchemas(t *testing.T) {
 		}
 	}
 	if testing.Short() {
-		return // their tests are run without -short
+		return // without -short, their tests are run
 	}
 	cmd := exec.Command("go", "test", "-trimpath", "./...")
 	cmd.Dir = dir

@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReleasesCompile generates bindings of some single releases, of QMP and of the
-// guest agent, into a module of somebody else's, and compiles them.
+// TestReleasesCompile generates bindings for some single releases, of QMP and of the
+// guest agent, in another module, and compiles them.
 func TestReleasesCompile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it compiles eight packages")
@@ -38,7 +38,7 @@ func TestReleasesCompile(t *testing.T) {
 	compile(t, dir)
 }
 
-// TestDocs carries QEMU's documentation over from upstream's schemas.
+// TestDocs generates bindings with QEMU's own documentation.
 func TestDocs(t *testing.T) {
 	dir := userModule(t)
 	releases := []string{"5.2", "7.2", "10.0", "10.2"}
@@ -84,7 +84,7 @@ func userModule(t *testing.T) string {
 
 func compile(t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "./...") // so that the next time finds it in the cache
+	cmd := exec.Command("go", "build", "-trimpath", "./...") // the next run then finds it in the cache
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

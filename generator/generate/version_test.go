@@ -14,7 +14,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// TestCodecVersion compiles bindings with versions of package codec other than the one
+// TestCodecVersion compiles bindings with other versions of package codec than the one
 // that they are made for.
 func TestCodecVersion(t *testing.T) {
 	if testing.Short() {

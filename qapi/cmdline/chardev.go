@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// keys are the members of character devices, as backend.member, that have another name in -chardev. A member inside
-// another one, usually of an address, that is not in the table cannot be written there.
+// keys has the members of character devices, as backend.member, whose name in -chardev differs. A member of a
+// nested object, usually of an address, cannot be set in -chardev if it is not in this table.
 var keys = map[string]string{
 	"file.in":         "input-path",
 	"file.out":        "path",
@@ -30,7 +30,7 @@ var keys = map[string]string{
 	"socket.addr.data.abstract": "abstract",
 	"socket.addr.data.tight":    "tight",
 	"socket.addr.data.str":      "fd",
-	"socket.nodelay":            "delay", // the opposite; QEMU 5.2 does not have nodelay
+	"socket.nodelay":            "delay", // its value is inverted; QEMU 5.2 does not have nodelay
 
 	"udp.remote.data.host": "host",
 	"udp.remote.data.port": "port",
@@ -106,11 +106,11 @@ func addMember(pairs []pair, backend string, m pair) ([]pair, error) {
 	key, renamed := keys[backend+"."+m.key]
 	switch {
 	case m.key == "addr.type", m.key == "remote.type", m.key == "local.type":
-		return pairs, nil // the other members show it
+		return pairs, nil // the names of the other members show the type
 	case key == "delay":
 		m.value = map[string]string{"on": "off", "off": "on"}[m.value]
 	case !renamed && strings.Contains(m.key, ".") && backend != "hub":
-		return nil, fmt.Errorf("'%s' cannot be written there; use chardev-add of QMP", strings.ReplaceAll(m.key, ".data.", "."))
+		return nil, fmt.Errorf("'%s' cannot be set in this option; use the QMP command chardev-add", strings.ReplaceAll(m.key, ".data.", "."))
 	case !renamed:
 		key = m.key
 	}

@@ -16,7 +16,7 @@ type Arg struct {
 	build  func(t target) ([]string, error)
 }
 
-// A program is a set of QEMU's programs: those that have an option.
+// A program is one of QEMU's programs; for an option, the set of those that have it.
 type program int
 
 const (
@@ -24,7 +24,7 @@ const (
 	daemon                     // qemu-storage-daemon
 )
 
-// A target is what arguments are for.
+// A target is the program, and its version, that arguments are for.
 type target struct {
 	qmp.Version
 	program
@@ -71,7 +71,7 @@ func (a Arg) words(t target) ([]string, error) {
 	case t.program == daemon:
 		return nil, errors.New("qemu-storage-daemon does not have it")
 	}
-	return nil, errors.New("only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
+	return nil, errors.New("only qemu-storage-daemon has it; for QEMU, use a QMP command")
 }
 
 // Text is any other option, or several, word by word: Text("-boot", "menu=on", "-S"). A

@@ -27,12 +27,12 @@ type text struct {
 	want map[qmp.Version][]string
 }
 
-// all is the same text for all releases.
+// all returns the same text for all releases.
 func all(words ...string) map[qmp.Version][]string {
 	return map[qmp.Version][]string{v52: words, v72: words, v111: words}
 }
 
-// since52 is one text for QEMU 5.2 and another for newer ones.
+// since52 returns one text for QEMU 5.2 and another for newer releases.
 func since52(option, old, newer string) map[qmp.Version][]string {
 	return map[qmp.Version][]string{v52: {option, old}, v72: {option, newer}, v111: {option, newer}}
 }
@@ -114,7 +114,7 @@ var objects = []text{
 	},
 }
 
-// chardev is the text of a character device c0 on all releases.
+// chardev returns the text of a character device c0 for all releases.
 func chardev(name string, backend qapi.ChardevBackendVariant, want string) text {
 	return text{"chardev " + name, cmdline.Chardev("c0", qapi.ChardevBackend{Type: backend}), all("-chardev", want)}
 }
@@ -145,10 +145,10 @@ var backends = []text{
 		Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyInet{Host: "::1", Port: "4000", To: new(uint16(4010)), IPv4: new(false), IPv6: new(true)}},
 		Server: new(false), Nodelay: new(true), TLSCreds: new("tls0"), Telnet: new(true), ReconnectMs: new(int64(5000)),
 	}, "socket,id=c0,host=::1,port=4000,to=4010,ipv4=off,ipv6=on,tls-creds=tls0,server=off,delay=off,telnet=on,reconnect-ms=5000"),
-	chardev("as chardev-add has it: it listens, and nobody waits", qapi.ChardevBackendSocket{
+	chardev("defaults of chardev-add: it listens, and QEMU does not wait", qapi.ChardevBackendSocket{
 		Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/a"}},
 	}, "socket,id=c0,path=/a,server=on,wait=off"),
-	chardev("a server for which nobody waits", qapi.ChardevBackendSocket{
+	chardev("a server whose client QEMU does not wait for", qapi.ChardevBackendSocket{
 		Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/a"}}, Server: new(true),
 	}, "socket,id=c0,path=/a,server=on,wait=off"),
 	chardev("fd", qapi.ChardevBackendSocket{
@@ -260,7 +260,7 @@ func TestStorageDaemon(t *testing.T) {
 	_, err := cmdline.StorageDaemon(v72, cmdline.Machine("q35", nil))
 	require.EqualError(t, err, "cmdline: argument 1, -machine: qemu-storage-daemon does not have it")
 	_, err = cmdline.Args(v72, args[5])
-	require.EqualError(t, err, "cmdline: argument 1, -export: only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
+	require.EqualError(t, err, "cmdline: argument 1, -export: only qemu-storage-daemon has it; for QEMU, use a QMP command")
 	_, err = cmdline.StorageDaemon(qmp.Version{})
 	require.Error(t, err)
 }

@@ -1,6 +1,6 @@
-// Package cmdline writes the arguments with which a QEMU is started, from the types that
-// its monitor takes: so a disk or a device is described in the same way for the command line and
-// for plugging it in later.
+// Package cmdline writes the arguments with which a QEMU is started, from the types that its
+// monitor takes. The description of a disk or a device is the same for the command line and for
+// plugging it in later.
 //
 //	cmd, err := cmdline.Command(ctx, "qemu-system-x86_64",
 //		cmdline.Machine("q35", nil),
@@ -23,10 +23,10 @@
 //
 // # Secrets
 //
-// Every user of the host can read the command lines of all processes. So passwords, keys and
-// cookies are refused, also in URLs and in [Text]. Let a secret object read the
-// secret from a file, and give the object's id to the member for it, such as
-// password-secret or key-secret:
+// Every user of the host can read the command lines of all processes. Passwords, keys and
+// cookies are therefore refused, also in URLs and in [Text]. Let a secret object read the
+// secret from a file, and set the member that refers to it, such as password-secret or
+// key-secret, to the object's id:
 //
 //	cmdline.Object(qapi.ObjectOptions{ID: "pw0", QOMType: qapi.ObjectOptionsSecret{File: new("/run/vm/pw0")}})
 //

@@ -33,7 +33,7 @@ func ExampleArgs() {
 	// -machine q35,hpet=off -m size=1024M -netdev {"id":"net0","type":"user","hostname":"guest"} -device {"driver":"virtio-net-pci","id":"nic0","addr":"05.0","netdev":"net0"} -nodefaults -S
 }
 
-// A secret is read from a file, and never stands on the command line.
+// A secret is read from a file, and is never on the command line.
 func ExampleObject() {
 	version := qmp.Version{Major: 11, Minor: 1}
 	_, err := cmdline.Args(version, cmdline.Object(qapi.ObjectOptions{
@@ -42,7 +42,8 @@ func ExampleObject() {
 	fmt.Println(err != nil)
 
 	args, err := cmdline.Args(version,
-		// The first of ExtraFiles of exec.Cmd is 3: a pipe, or a file that is gone already.
+		// The first of ExtraFiles of exec.Cmd is file descriptor 3: a pipe, or a file that was
+		// already removed.
 		cmdline.Object(qapi.ObjectOptions{ID: "key0", QOMType: qapi.ObjectOptionsSecret{File: new("/dev/fd/3")}}),
 		cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("disk0"), Driver: qapi.BlockdevOptionsLUKS{
 			KeySecret: new("key0"),

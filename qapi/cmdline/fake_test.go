@@ -26,8 +26,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// fakeQEMU is set in the environment of a process that is to be a QEMU: this program, with the
-// fake of package qmptest in it.
+// fakeQEMU is set in the environment of a process that is to play a QEMU: this test program,
+// which runs the fake of package qmptest.
 const fakeQEMU = "CMDLINE_TEST_FAKE_QEMU"
 
 func TestMain(m *testing.M) {
@@ -120,7 +120,7 @@ func beQEMU(args []string) error {
 	return err // quit was executed
 }
 
-// plug plugs a device in that is not there from the start.
+// plug plugs in a device that the machine does not have from the start.
 func plug(conn *qmp.Conn, device jsontext.Value) error {
 	var args qapi.DeviceAddArgs
 	if err := json.Unmarshal(device, &args); err != nil {

@@ -5,7 +5,7 @@ import "fmt"
 // A release is a release of QEMU, such as 7.2.
 type release struct{ major, minor int }
 
-// never stands for the first release that takes JSON, if none does.
+// never is the value of format.json for an option that takes JSON in no release.
 var never = release{}
 
 func (r release) has(t target) bool { return r != never && t.AtLeast(r.major, r.minor) }
@@ -14,7 +14,7 @@ func (r release) has(t target) bool { return r != never && t.AtLeast(r.major, r.
 type format struct {
 	option string // such as "netdev"
 	of     program
-	json   release // since which it takes JSON
+	json   release // the first that takes JSON
 	// first is the member whose value comes first, without its name; "" if there is none.
 	first string
 	// lists is how lists and objects are written in the option's key=value form.
@@ -76,7 +76,7 @@ func (f format) named(name string, props map[string]any) Arg {
 func (f format) flatten(t target, object []byte) ([]pair, error) {
 	pairs, err := flatten(object, f.lists)
 	if err != nil {
-		return nil, fmt.Errorf("QEMU %d.%d takes key=value there, not JSON: %w", t.Major, t.Minor, err)
+		return nil, fmt.Errorf("QEMU %d.%d takes key=value for this option, not JSON: %w", t.Major, t.Minor, err)
 	}
 	return pairs, nil
 }

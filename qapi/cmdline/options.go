@@ -88,9 +88,9 @@ func Machine(typ string, props map[string]any) Arg {
 // properties. If there are several, QEMU takes the first one that is available.
 func Accel(name string, props map[string]any) Arg { return accel.named(name, props) }
 
-// CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and
-// false for on and off, numbers and strings for features with a value. None of them can contain
-// a comma, which QEMU does not take there.
+// CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and false
+// for on and off, numbers and strings for features with a value. None of them can contain a
+// comma, since QEMU does not accept one there.
 func CPU(model string, features map[string]any) Arg {
 	return cpu.arg(func(t target) ([]string, error) {
 		object, err := encode(features)

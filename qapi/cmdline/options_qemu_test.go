@@ -22,7 +22,7 @@ import (
 )
 
 // A key comes through a pipe that QEMU inherits, and a secret that is encrypted with it
-// stands on the command line. QEMU ends if it cannot decrypt it.
+// is on the command line. QEMU ends if it cannot decrypt the secret.
 func TestQEMUSecret(t *testing.T) {
 	key, iv := bytes.Repeat([]byte("k"), 32), bytes.Repeat([]byte("i"), aes.BlockSize)
 	block, err := aes.NewCipher(key)
@@ -58,7 +58,7 @@ func TestQEMUSecret(t *testing.T) {
 	})
 }
 
-// Strings arrive as they are, whatever QEMU might read into them.
+// Strings arrive unchanged, even if they look like syntax of QEMU's options.
 func TestQEMUHostileStrings(t *testing.T) {
 	texts := []string{
 		"", ",", ",,", ",,,", "a,,b", "=", "a=b,c=d", "\n", "a\r\nb", " ", "\t", `"`, `{"a":1}`, `'`, `\`, `\n`, `%s%d`, `\u0041`,
@@ -115,7 +115,7 @@ func TestQEMUNUMA(t *testing.T) {
 	})
 }
 
-// What -chardev is given is what query-chardev shows.
+// query-chardev shows what -chardev was given.
 func TestQEMUChardevs(t *testing.T) {
 	inet := func(host string, port int) qapi.SocketAddressLegacy {
 		return qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyInet{Host: host, Port: strconv.Itoa(port), IPv4: new(true)}}
@@ -162,7 +162,7 @@ func TestQEMUChardevs(t *testing.T) {
 	})
 }
 
-// What is only for some releases works there.
+// Options that only some releases have work on those releases.
 func TestQEMUSomeReleases(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir := tempDir(t)

@@ -13,7 +13,7 @@ import (
 // A pair is one of the settings key=value that an option's text consists of.
 type pair struct{ key, value string }
 
-// lists is how the key=value form of an option has lists and objects inside its object.
+// lists is how the key=value form of an option writes lists and objects inside the option's object.
 type lists int
 
 const (
@@ -40,7 +40,7 @@ func (l lists) value(pairs *[]pair, key string, value jsontext.Value) error {
 		})
 	case kind == '[' && l == dotted:
 		if len(value) == len("[]") {
-			return fmt.Errorf("'%s' is an empty list, which cannot be written so", key)
+			return fmt.Errorf("'%s' is an empty list, which key=value cannot express", key)
 		}
 		return elements(value, func(i int, element jsontext.Value) error {
 			return l.value(pairs, key+"."+strconv.Itoa(i), element)
@@ -68,7 +68,7 @@ func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error 
 		return flat.value(pairs, key, member)
 	})
 	if err == nil && n != 1 {
-		err = fmt.Errorf("'%s' is a list of objects, which cannot be written so", key)
+		err = fmt.Errorf("'%s' is a list of objects, which key=value cannot express", key)
 	}
 	return err
 }
@@ -86,11 +86,11 @@ func scalar(key string, value jsontext.Value) (string, error) {
 	case '0':
 		return string(value), nil
 	case '[':
-		return "", fmt.Errorf("'%s' is a list, which cannot be written so", key)
+		return "", fmt.Errorf("'%s' is a list, which key=value cannot express", key)
 	case '{':
-		return "", fmt.Errorf("'%s' is an object, which cannot be written so", key)
+		return "", fmt.Errorf("'%s' is an object, which key=value cannot express", key)
 	}
-	return "", fmt.Errorf("'%s' is null, which cannot be written so", key)
+	return "", fmt.Errorf("'%s' is null, which key=value cannot express", key)
 }
 
 // members calls f for each member of a JSON object, in order.

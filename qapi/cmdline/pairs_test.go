@@ -26,7 +26,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// FuzzPairs has texts written and read again.
+// FuzzPairs writes texts as pairs and reads them again.
 func FuzzPairs(f *testing.F) {
 	f.Add("a,b", "c=d", int64(-1), true)
 	f.Add(",", ",,", int64(1<<62), false)
@@ -52,7 +52,7 @@ func FuzzPairs(f *testing.F) {
 	})
 }
 
-// FuzzText has nothing of a text pass that has a secret in a place where QEMU reads one.
+// FuzzText checks that no text is accepted that has a secret in a place where QEMU reads one.
 func FuzzText(f *testing.F) {
 	f.Add("vnc", "geheim")
 	f.Add("a=b,c", "ge,heim")

@@ -30,7 +30,7 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// launch starts a QEMU that stands still, with a monitor and what args say.
+// launch starts a QEMU that is paused, with a monitor and with args.
 func launch(t *testing.T, q qemutest.QEMU, dir string, args []cmdline.Arg, files ...*os.File) *qapi.Client {
 	t.Helper()
 	return start(t, q.Path, dir, append([]cmdline.Arg{
@@ -64,11 +64,11 @@ func start(t *testing.T, program, dir string, args []cmdline.Arg, files ...*os.F
 	cmd.ExtraFiles = append([]*os.File{socket}, files...)
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
-	ctx, ended := context.WithCancel(t.Context()) // until it has ended: then nothing answers
+	ctx, ended := context.WithCancel(t.Context()) // until the process has ended: then nothing answers
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = cmd.Wait() // killed, as a rule
+		_ = cmd.Wait() // usually: killed
 		ended()
 	}()
 	t.Cleanup(func() {
@@ -109,7 +109,7 @@ func image(t *testing.T, q qemutest.QEMU, dir string) string {
 	return path
 }
 
-// machine is one machine for all releases.
+// machine returns the arguments for the same machine on all releases.
 func machine(path, dir string) []cmdline.Arg {
 	memoryOf := func(id string, size uint64) cmdline.Arg {
 		return cmdline.Object(qapi.ObjectOptions{ID: id, QOMType: qapi.ObjectOptionsMemoryBackendRAM{Size: size << 20, Prealloc: new(false)}})
@@ -153,7 +153,7 @@ func machine(path, dir string) []cmdline.Arg {
 	}
 }
 
-// A fitted device is one that is there from the start, and can be compared with what is read
+// A fitted device is in the machine from the start, and can be compared with what is read
 // back.
 type fitted struct {
 	id    string
@@ -174,7 +174,7 @@ func fit[D qapi.Device](id string, dev D) fitted {
 	}}
 }
 
-// devices are those of the machine, each after what it is plugged into.
+// devices are those of the machine; each comes after what it is plugged into.
 var devices = []fitted{
 	fit("rp0", device.PCIERootPort{ID: "rp0", Bus: "pcie.0", Chassis: new(uint8(1)), Addr: device.SlotFunction(29, 1)}),
 	fit("vd0", device.VirtioBlkPCI{
@@ -292,7 +292,7 @@ func checkProcessors(t *testing.T, c *qapi.Client) {
 	assert.Equal(t, "false", string(hpet))
 }
 
-// checkUnplug unplugs a disk, of which nothing is left.
+// checkUnplug unplugs a disk, and checks that nothing is left of it.
 func checkUnplug(t *testing.T, c *qapi.Client) {
 	t.Helper()
 	deleted := qapi.Subscribe[qapi.DeviceDeletedEvent](c)

@@ -46,20 +46,20 @@ func TestWhatAReleaseCannotTake(t *testing.T) {
 	require.NoError(t, apart.UnmarshalJSON([]byte(`{"qom-type":"rng-builtin","id":"a","props":{}}`)))
 	nested := cmdline.Machine("q35", map[string]any{"smp": map[string]any{"cpus": 2}})
 	testRefused(t, []refusal{
-		{"a list for a device", v52, e1000(map[string]any{"ports": []string{"n0"}}), "-device: QEMU 5.2 takes key=value there, not JSON: 'ports' is a list"},
-		{"an object for a device", v52, e1000(map[string]any{"x": map[string]any{}}), "-device: QEMU 5.2 takes key=value there, not JSON: 'x' is an object"},
-		{"a list of objects", v52, rules, "-object: QEMU 5.2 takes key=value there, not JSON: 'rules' is a list of objects"},
-		{"properties apart", v52, cmdline.Object(apart), "-object: QEMU 5.2 takes key=value there, not JSON: 'props' is an object"},
-		{"objects of a machine", v52, nested, "-machine: QEMU 5.2 takes key=value there, not JSON: 'smp' is an object"},
-		{"an empty list of a machine", v72, cmdline.Machine("q35", map[string]any{"x": []int{}}), "-machine: QEMU 7.2 takes key=value there, not JSON: 'x' is an empty list"},
-		{"null", v72, cmdline.Machine("q35", map[string]any{"x": nil}), "-machine: QEMU 7.2 takes key=value there, not JSON: 'x' is null"},
+		{"a list for a device", v52, e1000(map[string]any{"ports": []string{"n0"}}), "-device: QEMU 5.2 takes key=value for this option, not JSON: 'ports' is a list"},
+		{"an object for a device", v52, e1000(map[string]any{"x": map[string]any{}}), "-device: QEMU 5.2 takes key=value for this option, not JSON: 'x' is an object"},
+		{"a list of objects", v52, rules, "-object: QEMU 5.2 takes key=value for this option, not JSON: 'rules' is a list of objects"},
+		{"properties apart", v52, cmdline.Object(apart), "-object: QEMU 5.2 takes key=value for this option, not JSON: 'props' is an object"},
+		{"objects of a machine", v52, nested, "-machine: QEMU 5.2 takes key=value for this option, not JSON: 'smp' is an object"},
+		{"an empty list of a machine", v72, cmdline.Machine("q35", map[string]any{"x": []int{}}), "-machine: QEMU 7.2 takes key=value for this option, not JSON: 'x' is an empty list"},
+		{"null", v72, cmdline.Machine("q35", map[string]any{"x": nil}), "-machine: QEMU 7.2 takes key=value for this option, not JSON: 'x' is null"},
 		{"compat", v52, cmdline.Compat(qapi.CompatPolicy{}), "-compat: QEMU 5.2 does not have it"},
 		{"the path of a pty", v72, cmdline.Chardev("c0", qapi.ChardevBackend{Type: qapi.ChardevBackendPty{Path: new("/p")}}), "-chardev: QEMU 7.2 ignores 'path' of a pty"},
-		{"vsock", v111, socket(qapi.SocketAddressLegacyVsock{Cid: "3", Port: "1"}), "-chardev: 'addr.cid' cannot be written there; use chardev-add of QMP"},
-		{"keep-alive", v111, socket(qapi.SocketAddressLegacyInet{Host: "h", Port: "1", KeepAlive: new(true)}), "-chardev: 'addr.keep-alive' cannot be written there"},
+		{"vsock", v111, socket(qapi.SocketAddressLegacyVsock{Cid: "3", Port: "1"}), "-chardev: 'addr.cid' cannot be set in this option; use the QMP command chardev-add"},
+		{"keep-alive", v111, socket(qapi.SocketAddressLegacyInet{Host: "h", Port: "1", KeepAlive: new(true)}), "-chardev: 'addr.keep-alive' cannot be set in this option"},
 		{"udp over unix", v111, cmdline.Chardev("c0", qapi.ChardevBackend{Type: qapi.ChardevBackendUDP{
 			Remote: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/u"}},
-		}}), "-chardev: 'remote.path' cannot be written there"},
+		}}), "-chardev: 'remote.path' cannot be set in this option"},
 	})
 }
 
@@ -94,7 +94,7 @@ func TestHostileArguments(t *testing.T) {
 		{"a CPU that is a pair", v72, cmdline.CPU("host,x=y", nil), `-cpu: model: "host,x=y" is not a name`},
 		{"a comma in a feature", v72, cmdline.CPU("host", map[string]any{"model-id": "a,b"}), "-cpu: 'model-id' has a comma"},
 		{"a feature that is two", v72, cmdline.CPU("host", map[string]any{"a,b": true}), `-cpu: "a,b" cannot be the name of a property`},
-		{"a list of a CPU", v72, cmdline.CPU("host", map[string]any{"x": []int{1}}), "-cpu: QEMU 7.2 takes key=value there, not JSON: 'x' is a list"},
+		{"a list of a CPU", v72, cmdline.CPU("host", map[string]any{"x": []int{1}}), "-cpu: QEMU 7.2 takes key=value for this option, not JSON: 'x' is a list"},
 		{"what is not JSON", v72, cmdline.Machine("q35", map[string]any{"x": func() {}}), "-machine: "},
 		{"no processors", v72, cmdline.SMP(qapi.SMPConfiguration{}), "-smp: nothing is set"},
 		{"no memory", v72, cmdline.Memory(qapi.MemorySizeConfiguration{}), "-m: nothing is set"},
@@ -144,9 +144,9 @@ func TestSecrets(t *testing.T) {
 			for _, v := range []qmp.Version{v52, v111} {
 				_, err := cmdline.Args(v, tt.arg)
 				if tt.path == "" {
-					require.ErrorContains(t, err, "the text is or has a secret")
+					require.ErrorContains(t, err, "the text is or contains a secret")
 				} else {
-					require.ErrorContains(t, err, "'"+tt.path+"' is or has a secret")
+					require.ErrorContains(t, err, "'"+tt.path+"' is or contains a secret")
 				}
 				require.ErrorContains(t, err, "let a secret object read it from a file")
 				assert.NotContains(t, err.Error(), secret)
@@ -156,10 +156,11 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretAfterOption holds that the value of an option is known that is in a Text of its own.
+// TestSecretAfterOption checks that a secret is found in a Text whose option is in the Text before
+// it.
 func TestSecretAfterOption(t *testing.T) {
 	_, err := cmdline.Args(v72, cmdline.Text("-object"), cmdline.Text("secret,id=s0,data=geheim"))
-	require.ErrorContains(t, err, "'data' is or has a secret")
+	require.ErrorContains(t, err, "'data' is or contains a secret")
 }
 
 // JSON may end with a newline.
@@ -168,7 +169,7 @@ func TestTextWithNewline(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What looks like a secret and is none may be said.
+// What looks like a secret but is not one is accepted.
 func TestNoSecrets(t *testing.T) {
 	for _, arg := range []cmdline.Arg{
 		cmdline.Text("-vnc", ":0,password=on"),

@@ -52,7 +52,7 @@ func check(text []byte) error {
 			return fmt.Errorf("%s: %w", place(path), errNUL)
 		case a.String() == b.String(), a.Kind() == 't', a.Kind() == 'f', isPublic(path, text):
 		default:
-			return fmt.Errorf("%s is or has a secret, and all users of the host can read a command line: let a secret object "+
+			return fmt.Errorf("%s is or contains a secret, and all users of the host can read a command line: let a secret object "+
 				"read it from a file, or from /dev/fd/N, and name that object; or add this over QMP when QEMU runs", place(path))
 		}
 	}
@@ -71,7 +71,7 @@ func place(path string) string {
 // not for logs.
 func isPublic(path string, object []byte) bool {
 	if name, _, _ := strings.Cut(path, "."); name == "guestfwd" {
-		return true // it is a command, and all users can read the command line of that as well
+		return true // its value is a command, whose own command line all users can read as well
 	}
 	if path != "data" {
 		return false
@@ -101,7 +101,7 @@ func checkText(option, word string) error {
 	}
 	members := map[string]any{}
 	for i, p := range split(word) {
-		object := strings.TrimLeft(option, "-") == "object" || option == "" && p.value == "secret" // -object in a Text before
+		object := strings.TrimLeft(option, "-") == "object" || option == "" && p.value == "secret" // -object may be in another Text before this one
 		switch {
 		case i == 0 && p.key == "" && object:
 			p.key = "qom-type"
@@ -111,7 +111,7 @@ func checkText(option, word string) error {
 		if p.value == "on" || p.value == "off" { // a switch, such as password=on of -vnc
 			continue
 		}
-		if _, again := members[p.key]; again { // the value that is replaced may be a secret, too
+		if _, again := members[p.key]; again { // a key that is given twice: its first value may be a secret, too
 			if err := checkMembers(members); err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func Command(ctx context.Context, binary string, args ...Arg) (*exec.Cmd, error)
 // ask asks a program for its name and version.
 func ask(ctx context.Context, binary string) (name string, v qmp.Version, err error) {
 	cmd := exec.CommandContext(ctx, binary, "--version")
-	cmd.WaitDelay = time.Second // a child of its own may hold its output open
+	cmd.WaitDelay = time.Second // a child process of the program may keep its output open
 	out, err := cmd.Output()
 	file := filepath.Base(binary)
 	if cause := context.Cause(ctx); cause != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 func TestVersion(t *testing.T) {
-	// script is a program of a shell.
+	// script makes a program of a shell script.
 	script := func(text string) string {
 		path := filepath.Join(t.TempDir(), "qemu")
 		require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700))

@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		require.NoError(t, device.Check(t.Context(), c, device.VirtioBlkPCI{ID: "a", Bus: "b", Drive: "d"}))
 		require.NoError(t, device.Check(t.Context(), c, qapi.DeviceAddArgs{Driver: "virtio-blk"}))
 	}
-	assert.Equal(t, 1, srv.Count("device-list-properties"), "it is asked for once")
+	assert.Equal(t, 1, srv.Count("device-list-properties"), "the server is asked once")
 	assert.Equal(t, 1, srv.Count("human-monitor-command"))
 
 	err := device.Check(t.Context(), c, qapi.DeviceAddArgs{Driver: "virtio-blk-pci", Props: map[string]any{"num_queue": 1, "drive": 5}})
@@ -58,12 +58,12 @@ func TestCheck(t *testing.T) {
 	unknown, ok := errors.AsType[*device.TypeError](err)
 	require.True(t, ok)
 	assert.Equal(t, "virtio-blk-pci", unknown.Nearest)
-	assert.NotContains(t, err.Error(), "\x1b", "what a terminal would obey")
+	assert.NotContains(t, err.Error(), "\x1b", "control sequences for a terminal")
 	assert.ErrorContains(t, device.Check(t.Context(), c, qapi.DeviceAddArgs{Driver: "xyz"}), "has no device 'xyz'")
 	assert.ErrorContains(t, device.Check(t.Context(), c, qapi.DeviceAddArgs{}), "qapi: device: qapi.DeviceAddArgs has no driver")
 }
 
-// Without the human monitor types are there or not.
+// Without the human monitor, only whether a type exists is known.
 func TestCheckWithoutMonitor(t *testing.T) {
 	srv, c := fake(t, "7.2")
 	srv.Handle("human-monitor-command", func(context.Context, *qmptest.Request) (any, error) {

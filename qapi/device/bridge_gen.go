@@ -7,18 +7,18 @@ import "github.com/goqapi/goqapi/qapi"
 var _ qapi.Device = PCIERootPort{}
 
 // PCIERootPort is a port of PCI Express into which one device can be
-// hot-plugged: what q35 and virt need for every device that is to come later.
+// hot-plugged: q35 and virt need one for every device that is plugged in later.
 //
-// The port sits on pcie.0 or a [PXBPCIE] and has to be there from the start, as
-// pcie.0 takes nothing while the machine runs: make as many as will ever be
-// needed. Its chassis and slot together must differ from those of every other
-// port. The bus of its device is the port's id, without .0.
+// The port sits on pcie.0 or a [PXBPCIE] and has to be there from the start,
+// since pcie.0 takes no devices while the machine runs: add as many as will
+// ever be needed. Its chassis and slot together must differ from those of every
+// other port. The bus of its device is the port's id, without .0.
 //
 // Only slot 0 behind a port exists for the guest, so leave addr out. A second
 // device in the same port is refused from QEMU 10.0 on; QEMU 5.2 and 7.2 take
-// it, and the guest never sees it. A port reserves addresses for what may come;
-// for devices with large memory, and bridges, the properties ending in -reserve
-// ask for more.
+// it, and the guest never sees it. A port reserves addresses for devices that
+// may be plugged in; for devices with large memory, and bridges, the properties
+// ending in -reserve ask for more.
 //
 // QEMU: device pcie-root-port, bus PCI
 //
@@ -63,7 +63,7 @@ type PCIERootPort struct {
 	Pref64Reserve *uint64 `json:"pref64-reserve,omitzero"`
 	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
 	// together must be unique among the ports of the machine, so give each port a
-	// number of its own in one of them.
+	// chassis or a slot number of its own.
 	Chassis *uint8 `json:"chassis,omitzero"`
 	// Whether devices can be plugged into the port and out of it while the machine
 	// runs.
@@ -85,8 +85,8 @@ type PCIERootPort struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -94,7 +94,7 @@ type PCIERootPort struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -121,7 +121,7 @@ func (PCIERootPort) DeviceDriver() string {
 	return "pcie-root-port"
 }
 
-// Ioh3420 is a port of PCI Express as Intel's X58 had it. It does the same as
+// Ioh3420 is a port of PCI Express, that of Intel's X58. It does the same as
 // [PCIERootPort], which is newer, can reserve addresses and is not tied to one
 // maker.
 //
@@ -153,7 +153,7 @@ type Ioh3420 struct {
 	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
 	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
 	// together must be unique among the ports of the machine, so give each port a
-	// number of its own in one of them.
+	// chassis or a slot number of its own.
 	Chassis *uint8 `json:"chassis,omitzero"`
 	// Whether devices can be plugged into the port and out of it while the machine
 	// runs.
@@ -175,8 +175,8 @@ type Ioh3420 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -184,7 +184,7 @@ type Ioh3420 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -245,8 +245,8 @@ type X3130Upstream struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -254,7 +254,7 @@ type X3130Upstream struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -306,7 +306,7 @@ type Xio3130Downstream struct {
 	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
 	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
 	// together must be unique among the ports of the machine, so give each port a
-	// number of its own in one of them.
+	// chassis or a slot number of its own.
 	Chassis *uint8 `json:"chassis,omitzero"`
 	// Whether devices can be plugged into the port and out of it while the machine
 	// runs.
@@ -328,8 +328,8 @@ type Xio3130Downstream struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -337,7 +337,7 @@ type Xio3130Downstream struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -369,12 +369,12 @@ func (Xio3130Downstream) DeviceDriver() string {
 //
 // It sits in a [PCIERootPort], or on pcie.0. The devices name its id as bus.
 // Give each an addr from 01 to 1f: without one QEMU begins with 00, which QEMU
-// 5.2 refuses, and later releases as well if the bridge came while the machine
-// ran.
+// 5.2 refuses, and later releases as well if the bridge was plugged in while
+// the machine ran.
 //
 // The devices can be hot-plugged, and so can the bridge itself, into a
-// [PCIERootPort]. For that the port needs bus-reserve of 1 or more, as numbers
-// of buses are given out at boot.
+// [PCIERootPort]. For that the port needs bus-reserve of 1 or more, since bus
+// numbers are assigned at boot.
 //
 // QEMU: device pcie-pci-bridge, bus PCI
 //
@@ -400,8 +400,8 @@ type PCIEPCIBridge struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -409,7 +409,7 @@ type PCIEPCIBridge struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -463,8 +463,8 @@ type I82801b11Bridge struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -472,7 +472,7 @@ type I82801b11Bridge struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -554,8 +554,8 @@ type PCIBridge struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -563,7 +563,7 @@ type PCIBridge struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -593,9 +593,9 @@ func (PCIBridge) DeviceDriver() string {
 // PXB is a further root bus for conventional PCI devices, on pc: for devices
 // near the memory of one NUMA node (numa_node).
 //
-// It brings its own bridge. bus_nr is required, and is the bus's number: more
-// than those of the buses below pci.0 reach. The devices name its id as bus.
-// Neither it nor devices on its bus can be hot-plugged. q35 refuses it and has
+// It brings its own bridge. bus_nr is required, and is the bus's number: larger
+// than those of the buses below pci.0. The devices name its id as bus. Neither
+// it nor devices on its bus can be hot-plugged. q35 refuses it and has
 // [PXBPCIE].
 //
 // QEMU: device pxb, bus PCI
@@ -630,8 +630,8 @@ type PXB struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -639,7 +639,7 @@ type PXB struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -672,8 +672,8 @@ func (PXB) DeviceDriver() string {
 //
 // It takes only ports and bridges, such as [PCIERootPort], which name its id as
 // bus. Devices go into these, and can be hot-plugged there. bus_nr is the bus's
-// number: above it must be room for the buses of its ports, and below it for
-// those of pcie.0. It cannot be hot-plugged.
+// number: there must be free numbers above it for the buses of its ports, and
+// below it for those of pcie.0. It cannot be hot-plugged.
 //
 // QEMU: device pxb-pcie, bus PCI
 //
@@ -707,8 +707,8 @@ type PXBPCIE struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -716,7 +716,7 @@ type PXBPCIE struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -784,8 +784,8 @@ type PXBCXL struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -793,7 +793,7 @@ type PXBCXL struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -868,7 +868,7 @@ type CXLRP struct {
 	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
 	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
 	// together must be unique among the ports of the machine, so give each port a
-	// number of its own in one of them.
+	// chassis or a slot number of its own.
 	Chassis *uint8 `json:"chassis,omitzero"`
 	// Whether devices can be plugged into the port and out of it while the machine
 	// runs.
@@ -889,8 +889,8 @@ type CXLRP struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -898,7 +898,7 @@ type CXLRP struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -963,8 +963,8 @@ type CXLUpstream struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -972,7 +972,7 @@ type CXLUpstream struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1019,7 +1019,7 @@ type CXLDownstream struct {
 	Bus string `json:"bus,omitzero"`
 	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
 	// together must be unique among the ports of the machine, so give each port a
-	// number of its own in one of them.
+	// chassis or a slot number of its own.
 	Chassis *uint8 `json:"chassis,omitzero"`
 	// Whether devices can be plugged into the port and out of it while the machine
 	// runs.
@@ -1040,8 +1040,8 @@ type CXLDownstream struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1049,7 +1049,7 @@ type CXLDownstream struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1075,12 +1075,12 @@ func (CXLDownstream) DeviceDriver() string {
 	return "cxl-downstream"
 }
 
-// Zpci is what a PCI device of s390x carries beside it: the numbers by which
-// the guest knows it (uid and fid).
+// Zpci holds the numbers by which a guest of s390x knows a PCI device (uid and
+// fid).
 //
-// target is the id of the PCI device. Add it before that device. QEMU makes one
-// by itself for PCI devices without, with numbers of its own choice: set them
-// where they must not change.
+// target is the id of the PCI device. Add it before that device. QEMU adds one
+// for a PCI device without it, and chooses the numbers: set them if they must
+// not change.
 //
 // QEMU: device zpci, bus s390-pcibus
 //

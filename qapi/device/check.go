@@ -22,7 +22,7 @@ import (
 type PropertyError struct {
 	Driver   string // the type of the device
 	Property string
-	Nearest  string      // the property that is most like it, if the device does not have this one
+	Nearest  string      // the most similar name, if the device does not have the property
 	Reason   string      // what is wrong with its value; empty if the device does not have it
 	Server   qmp.Version // of the server that was asked
 }
@@ -39,7 +39,7 @@ func (e *PropertyError) Error() string {
 // A TypeError is what [Check] has found to be wrong with the type of a device.
 type TypeError struct {
 	Driver  string
-	Nearest string      // the type that is most like it, if there is none of this name
+	Nearest string      // the most similar name, if there is no such type
 	Reason  string      // why there can be no device of the type; empty if there is no such type
 	Server  qmp.Version // of the server that was asked
 }
@@ -114,7 +114,7 @@ func checkProperties(args qapi.DeviceAddArgs, types map[string]string, version q
 			if err != nil {
 				return err
 			}
-			fault.Reason = misfit(name, typ, jsontext.Value(text), version)
+			fault.Reason = mismatch(name, typ, jsontext.Value(text), version)
 		} else {
 			fault.Nearest = nearest(name, maps.Keys(types))
 		}
@@ -130,7 +130,7 @@ func deadly(driver string, v qmp.Version) bool {
 	return !v.AtLeast(10, 0) && (driver == "virtio-gpu-gl-pci" || driver == "virtio-vga-gl")
 }
 
-// A catalogue has what a server has said about its devices so far.
+// A catalogue holds what a server has reported about its devices so far.
 type catalogue struct {
 	user    map[string]bool   // whether users can create a type; nil: the server did not say
 	aliases map[string]string // types by their aliases
@@ -144,7 +144,7 @@ func newCatalogue(ctx context.Context, c *qapi.Client) (*catalogue, error) {
 	known := &catalogue{aliases: map[string]string{}, types: map[string]map[string]string{}}
 	list, err := c.HumanMonitorCommand(ctx, qapi.HumanMonitorCommandArgs{CommandLine: "info qdm"})
 	if _, refused := errors.AsType[*qmp.Error](err); refused {
-		return known, nil // it is disabled; a type that is asked for is there or not
+		return known, nil // the monitor is disabled: the list of a type's properties will show whether the type exists
 	}
 	if err != nil {
 		return nil, err

@@ -7,8 +7,8 @@ import "github.com/goqapi/goqapi/qapi"
 var _ qapi.Device = VGA{}
 
 // VGA is the standard graphics card, with VGA and simple frame buffers of any
-// size: what a PC has unless told otherwise. Every firmware and every guest can
-// draw on it, none accelerates.
+// size: a PC has it by default. Every firmware and every guest can draw on it,
+// without acceleration.
 //
 // It sits on PCI, needs no backend, and cannot be hot-plugged. The picture goes
 // to whatever display QEMU has, such as VNC. For more than one screen use
@@ -33,8 +33,8 @@ type VGA struct {
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
-	// Gives the card registers in memory besides the I/O ports of VGA, for firmware
-	// and drivers that do not use ports.
+	// Gives the card registers in memory in addition to the I/O ports of VGA, for
+	// firmware and drivers that do not use ports.
 	MMIO *bool `json:"mmio,omitzero"`
 	// Whether pixels are in big-endian byte order. The guest's driver can switch
 	// it, too.
@@ -42,7 +42,8 @@ type VGA struct {
 	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
 	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
-	// Gives the card registers of QEMU's, such as one for the byte order of pixels.
+	// Gives the card registers that only QEMU has, such as one for the byte order
+	// of pixels.
 	QEMUExtendedRegs *bool `json:"qemu-extended-regs,omitzero"`
 	// The refresh rate that the guest's monitor reports, in thousandths of a hertz,
 	// so 60000 for 60 Hz. 0 means 75 Hz. In QEMU 7.2 and newer, not in 5.2.
@@ -70,8 +71,8 @@ type VGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -79,7 +80,7 @@ type VGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -107,7 +108,7 @@ func (VGA) DeviceDriver() string {
 }
 
 // SecondaryVGA is the graphics card [VGA] without the parts for VGA itself, so
-// that it can stand beside another card as a further screen.
+// that it can be used with another card as a further screen.
 //
 // The firmware does not draw on it; the guest needs a driver, which Linux has.
 // It sits on PCI and can be hot-plugged: on q35 and virt into a [PCIERootPort],
@@ -132,7 +133,8 @@ type SecondaryVGA struct {
 	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
 	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
-	// Gives the card registers of QEMU's, such as one for the byte order of pixels.
+	// Gives the card registers that only QEMU has, such as one for the byte order
+	// of pixels.
 	QEMUExtendedRegs *bool `json:"qemu-extended-regs,omitzero"`
 	// The refresh rate that the guest's monitor reports, in thousandths of a hertz,
 	// so 60000 for 60 Hz. 0 means 75 Hz. In QEMU 7.2 and newer, not in 5.2.
@@ -160,8 +162,8 @@ type SecondaryVGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -169,7 +171,7 @@ type SecondaryVGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -197,8 +199,8 @@ func (SecondaryVGA) DeviceDriver() string {
 }
 
 // BochsDisplay is a plain frame buffer on PCI without any VGA, for guests that
-// boot with UEFI, and for machines such as virt. There is little in it that
-// could go wrong.
+// boot with UEFI, and for machines such as virt. It is so simple that few
+// faults are possible.
 //
 // Guests that program the registers of VGA show nothing on it; the guest needs
 // a driver, which Linux has. It can be hot-plugged: on q35 and virt into a
@@ -248,8 +250,8 @@ type BochsDisplay struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -257,7 +259,7 @@ type BochsDisplay struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -285,7 +287,7 @@ func (BochsDisplay) DeviceDriver() string {
 }
 
 // CirrusVGA is the Cirrus Logic GD5446 on PCI, for guests of the nineties that
-// have its driver, such as Windows 95. For all others take [VGA].
+// have its driver, such as Windows 95. For all others use [VGA].
 //
 // It cannot be hot-plugged.
 //
@@ -302,8 +304,8 @@ type CirrusVGA struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// Gives the card its engine to copy areas of the screen. Drivers copy by
-	// themselves without it, and a guest has less of QEMU to attack.
+	// Gives the card its engine to copy areas of the screen. Without it drivers
+	// copy themselves, and a guest can attack less of QEMU.
 	Blitter *bool `json:"blitter,omitzero"`
 	// Names the video memory in migrations as old releases did. Machine types up to
 	// 2.12 turn it on; there is no other reason to set it.
@@ -321,8 +323,8 @@ type CirrusVGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -330,7 +332,7 @@ type CirrusVGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -357,8 +359,8 @@ func (CirrusVGA) DeviceDriver() string {
 	return "cirrus-vga"
 }
 
-// QXL is a further screen for SPICE, beside a [QXLVGA], for guests with the QXL
-// driver.
+// QXL is a further screen for SPICE, in addition to a [QXLVGA], for guests with
+// the QXL driver.
 //
 // It sits on PCI and can be hot-plugged: on q35 into a [PCIERootPort], on pc
 // into pci.0. Linux guests get all screens from the first card instead. QEMU
@@ -426,8 +428,8 @@ type QXL struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -435,7 +437,7 @@ type QXL struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -532,8 +534,8 @@ type QXLVGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -541,7 +543,7 @@ type QXLVGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -569,8 +571,7 @@ func (QXLVGA) DeviceDriver() string {
 }
 
 // Ramfb is a screen in the guest's own memory, set up by the firmware: for
-// early pictures on machines without a graphics card, or beside an assigned
-// GPU.
+// early pictures on machines without a graphics card, or with an assigned GPU.
 //
 // It draws only what firmware and simple frame buffer drivers put there. A
 // machine has at most one. It belongs to the system bus, needs no backend and
@@ -632,8 +633,8 @@ type VmwareSVGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -641,7 +642,7 @@ type VmwareSVGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -670,8 +671,8 @@ func (VmwareSVGA) DeviceDriver() string {
 
 // VirtioGPUPCI is a graphics card for guests with virtio drivers, on PCI
 // Express or PCI, with several screens and any size. It has no VGA part:
-// firmware without a driver for it shows nothing, so PCs rather take
-// [VirtioVGA].
+// firmware without a driver for it shows nothing, so for PCs [VirtioVGA] is
+// better.
 //
 // max_outputs is the number of screens. It cannot be hot-plugged. For 3D there
 // is [VirtioGPUGlPCI].
@@ -699,7 +700,7 @@ type VirtioGPUPCI struct {
 	// 10.0 and newer, not in 7.2.
 	Hostmem *uint64 `json:"hostmem,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many bytes of host memory the guest's images may take.
@@ -731,8 +732,8 @@ type VirtioGPUPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -745,8 +746,8 @@ type VirtioGPUPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -800,8 +801,8 @@ type VirtioGPUPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -809,7 +810,7 @@ type VirtioGPUPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -864,7 +865,7 @@ type VirtioGPUCcw struct {
 	// 10.0 and newer, not in 7.2.
 	Hostmem *uint64 `json:"hostmem,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many bytes of host memory the guest's images may take.
@@ -890,11 +891,11 @@ type VirtioGPUCcw struct {
 	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
 	// QEMU.
 	Yres *uint32 `json:"yres,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -985,7 +986,7 @@ type VirtioGPUGlPCI struct {
 	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The number of monitors, at most 16.
@@ -1004,8 +1005,8 @@ type VirtioGPUGlPCI struct {
 	Yres *uint32 `json:"yres,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1018,8 +1019,8 @@ type VirtioGPUGlPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1072,8 +1073,8 @@ type VirtioGPUGlPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1081,7 +1082,7 @@ type VirtioGPUGlPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1142,7 +1143,7 @@ type VirtioVGA struct {
 	// 10.0 and newer, not in 7.2.
 	Hostmem *uint64 `json:"hostmem,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many bytes of host memory the guest's images may take.
@@ -1174,8 +1175,8 @@ type VirtioVGA struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1188,8 +1189,8 @@ type VirtioVGA struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1243,8 +1244,8 @@ type VirtioVGA struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1252,7 +1253,7 @@ type VirtioVGA struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1326,7 +1327,7 @@ type VirtioVGAGl struct {
 	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The number of monitors, at most 16.
@@ -1345,8 +1346,8 @@ type VirtioVGAGl struct {
 	Yres *uint32 `json:"yres,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1359,8 +1360,8 @@ type VirtioVGAGl struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1413,8 +1414,8 @@ type VirtioVGAGl struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1422,7 +1423,7 @@ type VirtioVGAGl struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1449,7 +1450,7 @@ func (VirtioVGAGl) DeviceDriver() string {
 }
 
 // VhostUserGPUPCI is a virtio graphics card whose drawing is done by another
-// process, vhost-user-gpu, so that faults in it do not hurt QEMU.
+// process, vhost-user-gpu, so that faults in it do not affect QEMU.
 //
 // It needs a character device, a socket to that process, named by chardev, and
 // the guest's memory must be shared with it: memory-backend-memfd or
@@ -1473,7 +1474,7 @@ type VhostUserGPUPCI struct {
 	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The number of monitors, at most 16.
@@ -1493,8 +1494,8 @@ type VhostUserGPUPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1507,8 +1508,8 @@ type VhostUserGPUPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1562,8 +1563,8 @@ type VhostUserGPUPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1571,7 +1572,7 @@ type VhostUserGPUPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

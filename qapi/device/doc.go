@@ -16,17 +16,18 @@
 // something and machine types have defaults of their own; new(true) makes one in place.
 // Sizes are in bytes. A [PCIAddr] is made by [Slot] or [SlotFunction].
 //
-// Props has what is not here, such as properties that QEMU calls experimental, whose names begin
-// with x-. For other devices there is [qapi.DeviceAddArgs], and any struct of yours can be a
-// [qapi.Device].
+// Props is for properties that are not fields, such as those that QEMU calls experimental, whose
+// names begin with x-. For other devices there is [qapi.DeviceAddArgs], and any struct of yours
+// can be a [qapi.Device].
 //
 // Processors have one type for each target: [X86CPU], [ARMCPU] and [S390XCPU]. It is usually
 // simpler to use [qapi.HotpluggableCPU.Device].
 //
 // # Asking
 //
-// [Check] finds, before the device is sent, what this server does not have or would misunderstand: QEMU 5.2 and 7.2 take "on" for true, and drop lists without a word. [Read]
-// returns the properties of a device that is there:
+// [Check] finds, before the device is sent, what this server does not have or would misunderstand: QEMU 5.2
+// and 7.2 take "on" for true, and drop lists without an error. [Read] returns the properties of a device that
+// is there:
 //
 //	disk, err := device.Read[device.VirtioBlkPCI](ctx, c, "vd0")
 //

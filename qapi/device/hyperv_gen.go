@@ -60,8 +60,8 @@ type XenPlatform struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -69,7 +69,7 @@ type XenPlatform struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -136,7 +136,7 @@ type XenDisk struct {
 	// or the id of a -drive.
 	Drive string `json:"drive,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// The smallest unit that the guest can read or write, in bytes: a power of two
 	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
@@ -154,7 +154,7 @@ type XenDisk struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// Allows others, such as a second device or another QEMU, to write to the same
 	// node. The guest must be prepared for that, as cluster file systems are.
@@ -221,7 +221,7 @@ type XenCdrom struct {
 	// of a -drive. If empty, the tray is.
 	Drive string `json:"drive,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// The smallest unit that the guest can read or write, in bytes: a power of two
 	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
@@ -239,7 +239,7 @@ type XenCdrom struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// Allows others, such as a second device or another QEMU, to write to the same
 	// node. The guest must be prepared for that, as cluster file systems are.

@@ -39,8 +39,8 @@ type VirtioKeyboardPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -53,8 +53,8 @@ type VirtioKeyboardPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -108,8 +108,8 @@ type VirtioKeyboardPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -117,7 +117,7 @@ type VirtioKeyboardPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -167,17 +167,17 @@ type VirtioKeyboardCcw struct {
 	// to; only with display.
 	Head *uint32 `json:"head,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The serial number that the guest reads from the device, by which it can
 	// recognise it.
 	Serial string `json:"serial,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -241,8 +241,8 @@ type VirtioMousePCI struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// Reports the mouse wheel to the guest as an axis, besides as buttons. Machine
-	// types up to 2.10 turn it off.
+	// Reports the mouse wheel to the guest as an axis, in addition to buttons.
+	// Machine types up to 2.10 turn it off.
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	WheelAxis *bool `json:"wheel-axis,omitzero"`
@@ -261,8 +261,8 @@ type VirtioMousePCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -275,8 +275,8 @@ type VirtioMousePCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -330,8 +330,8 @@ type VirtioMousePCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -339,7 +339,7 @@ type VirtioMousePCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -382,8 +382,8 @@ type VirtioMouseCcw struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// Reports the mouse wheel to the guest as an axis, besides as buttons. Machine
-	// types up to 2.10 turn it off.
+	// Reports the mouse wheel to the guest as an axis, in addition to buttons.
+	// Machine types up to 2.10 turn it off.
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	WheelAxis *bool `json:"wheel-axis,omitzero"`
@@ -394,17 +394,17 @@ type VirtioMouseCcw struct {
 	// to; only with display.
 	Head *uint32 `json:"head,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The serial number that the guest reads from the device, by which it can
 	// recognise it.
 	Serial string `json:"serial,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -468,8 +468,8 @@ type VirtioTabletPCI struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// Reports the mouse wheel to the guest as an axis, besides as buttons. Machine
-	// types up to 2.10 turn it off.
+	// Reports the mouse wheel to the guest as an axis, in addition to buttons.
+	// Machine types up to 2.10 turn it off.
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	WheelAxis *bool `json:"wheel-axis,omitzero"`
@@ -488,8 +488,8 @@ type VirtioTabletPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -502,8 +502,8 @@ type VirtioTabletPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -557,8 +557,8 @@ type VirtioTabletPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -566,7 +566,7 @@ type VirtioTabletPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -609,8 +609,8 @@ type VirtioTabletCcw struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// Reports the mouse wheel to the guest as an axis, besides as buttons. Machine
-	// types up to 2.10 turn it off.
+	// Reports the mouse wheel to the guest as an axis, in addition to buttons.
+	// Machine types up to 2.10 turn it off.
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	WheelAxis *bool `json:"wheel-axis,omitzero"`
@@ -621,17 +621,17 @@ type VirtioTabletCcw struct {
 	// to; only with display.
 	Head *uint32 `json:"head,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The serial number that the guest reads from the device, by which it can
 	// recognise it.
 	Serial string `json:"serial,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -711,8 +711,8 @@ type VirtioMultitouchPCI struct {
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -725,8 +725,8 @@ type VirtioMultitouchPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -779,8 +779,8 @@ type VirtioMultitouchPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -788,7 +788,7 @@ type VirtioMultitouchPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -833,8 +833,8 @@ type VirtioInputHostPCI struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The path of the host's input device, such as /dev/input/event3, of which the
-	// guest gets exclusive use. Required.
+	// The path of the host's input device, such as /dev/input/event3, which only
+	// the guest then uses. Required.
 	Evdev string `json:"evdev,omitzero"`
 	// The serial number that the guest reads from the device, by which it can
 	// recognise it.
@@ -845,8 +845,8 @@ type VirtioInputHostPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -859,8 +859,8 @@ type VirtioInputHostPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -914,8 +914,8 @@ type VirtioInputHostPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -923,7 +923,7 @@ type VirtioInputHostPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -983,8 +983,8 @@ type VhostUserInputPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -997,8 +997,8 @@ type VhostUserInputPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1052,8 +1052,8 @@ type VhostUserInputPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1061,7 +1061,7 @@ type VhostUserInputPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1118,8 +1118,8 @@ type USBKbd struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -1165,8 +1165,8 @@ type USBMouse struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -1220,8 +1220,8 @@ type USBTablet struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -1268,8 +1268,8 @@ type USBWacomTablet struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in

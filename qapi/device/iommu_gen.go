@@ -184,8 +184,8 @@ type VirtioIOMMUPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -198,8 +198,8 @@ type VirtioIOMMUPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -253,8 +253,8 @@ type VirtioIOMMUPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -262,7 +262,7 @@ type VirtioIOMMUPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

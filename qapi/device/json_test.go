@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// fill sets all that v holds.
+// fill sets everything in v.
 func fill(v reflect.Value) {
 	switch x := v.Addr().Interface().(type) {
 	case *device.PCIAddr:
@@ -47,7 +47,7 @@ func fill(v reflect.Value) {
 		}
 	case reflect.String:
 		v.SetString("auto")
-	case reflect.Bool: // false, which is not the same as none
+	case reflect.Bool: // false, which is not the same as absent
 	default:
 		if v.CanUint() {
 			v.SetUint(1<<v.Type().Bits() - 1)
@@ -57,8 +57,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// TestJSON encodes and decodes devices, with no and with all properties, in all ways that there
-// are: users put these types in their own JSON.
+// TestJSON encodes and decodes devices, without properties and with all of them, with each JSON
+// package: users put these types in their own JSON.
 func TestJSON(t *testing.T) {
 	for _, dev := range allTypes {
 		full := reflect.New(reflect.TypeOf(dev)).Elem()
@@ -137,7 +137,7 @@ func properties(t *testing.T, typ string) map[string]bool {
 	return known
 }
 
-// TestNoMagic checks that no device has a property of a name that is not sent as it is.
+// TestNoMagic checks that no device has a property whose name this package uses for something else.
 func TestNoMagic(t *testing.T) {
 	for _, release := range qemu.DeviceReleases() {
 		list, err := qemu.Devices(release)

@@ -18,13 +18,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An outcome is what device_add of a real QEMU took for a property.
+// An outcome is what device_add of a real QEMU accepted for a property.
 type outcome struct {
 	Device, Property, Type string
-	Accepted               []string // the JSON values that it took
+	Accepted               []string // the JSON values that it accepted
 }
 
-// outcomes are those of a release, and the values that were tried.
+// outcomes returns the outcomes of a release, and the values that were tried.
 func outcomes(t *testing.T, release string) (values []string, of []outcome) {
 	t.Helper()
 	text, err := os.ReadFile(corpus.Path(t, "devices", release, "accepted.json"))
@@ -57,13 +57,13 @@ func unseen(o outcome, value string) bool {
 	return false
 }
 
-// TestMisfit compares what Check says of values with what real servers took.
-func TestMisfit(t *testing.T) {
+// TestMismatch compares what Check says about values with what real servers accepted.
+func TestMismatch(t *testing.T) {
 	for release, version := range map[string]qmp.Version{"7.2": {Major: 7, Minor: 2}, "11.1": {Major: 11, Minor: 1}} {
 		values, all := outcomes(t, release)
 		for _, o := range all {
 			if slices.Contains([]string{"(not listed)", "child<virtio-blk-device>", "child<base-xhci>", "busnr", "guest statistics"}, o.Type) {
-				continue // there is no such property, which Check says, or nobody sets it
+				continue // a property that does not exist, which Check reports, or that nobody sets
 			}
 			accepted := map[string]bool{}
 			for _, v := range o.Accepted {
@@ -71,15 +71,15 @@ func TestMisfit(t *testing.T) {
 			}
 			for _, v := range values {
 				if v == "null" {
-					continue // which is refused before
+					continue // it is refused earlier
 				}
-				why := misfit(o.Property, o.Type, jsontext.Value(v), version)
+				why := mismatch(o.Property, o.Type, jsontext.Value(v), version)
 				dropped := release == "7.2" && (v[0] == '[' || v[0] == '{')
 				switch {
 				case accepted[v] && dropped:
 					assert.NotEmpty(t, why, "%s: %s.%s (%s) drops %s", release, o.Device, o.Property, o.Type, v)
 				case accepted[v] && o.Property == "addr" && release == "7.2": // another address than on newer releases
-				case accepted[v] && o.Property == "len-ports": // with no way to give the elements
+				case accepted[v] && o.Property == "len-ports": // its elements cannot be given
 				case accepted[v]:
 					assert.Empty(t, why, "%s: %s.%s (%s) takes %s", release, o.Device, o.Property, o.Type, v)
 				case !unseen(o, v):
@@ -106,7 +106,7 @@ func TestStructs(t *testing.T) {
 	for _, o := range all {
 		dev, ok := devices[o.Device]
 		require.True(t, ok, o.Device)
-		if !hasField(dev, o.Property) || o.Type == "(not listed)" { // for Props; id and bus, of which QEMU takes anything
+		if !hasField(dev, o.Property) || o.Type == "(not listed)" { // these are for Props; for id and bus QEMU accepts anything
 			continue
 		}
 		for _, v := range values {
@@ -114,7 +114,7 @@ func TestStructs(t *testing.T) {
 			takes := slices.Contains(o.Accepted, v)
 			switch {
 			case can == takes, v == "null":
-			case takes: // other words for what a field can hold: -1 for the greatest, and numbers for PCI addresses
+			case takes: // other forms of what a field can hold: -1 for the greatest number, and numbers for PCI addresses
 				assert.True(t, v[0] == '-' && (o.Type == "uint64" || o.Type == "size") || o.Property == "addr", "%s.%s cannot hold %s", o.Device, o.Property, v)
 			default:
 				assert.True(t, unseen(o, v), "%s.%s can hold %s", o.Device, o.Property, v)

@@ -11,14 +11,14 @@ var _ qapi.Device = PcDimm{}
 // It needs a memory backend, such as memory-backend-ram, added with
 // [qapi.Client.ObjectAdd] and named by memdev; its size is the module's, and
 // each module needs its own. The machine must have been started with slots and
-// maxmem of -m, which have room for it. node is its NUMA node. Linux on x86
-// wants multiples of 128 MiB, and some guests use new memory only when they are
-// told to.
+// maxmem of -m that leave room for it. node is its NUMA node. Linux on x86
+// wants multiples of 128 MiB, and some guests use new memory only when that is
+// enabled in them.
 //
-// [qapi.Client.DeviceDel] asks the guest to give it back, which often cannot:
-// it must be able to empty the whole module; [qapi.DeviceDeletedEvent] or
+// [qapi.Client.DeviceDel] asks the guest to give it back. Often the guest
+// cannot, since it must empty the whole module; [qapi.DeviceDeletedEvent] or
 // [qapi.DeviceUnplugGuestErrorEvent] follows. [VirtioMemPCI] shrinks much
-// better. [qapi.Client.QueryMemoryDevices] lists what is there.
+// better. [qapi.Client.QueryMemoryDevices] lists the modules.
 //
 // QEMU: device pc-dimm
 //
@@ -52,10 +52,10 @@ func (PcDimm) DeviceDriver() string {
 // Nvdimm is a module of persistent memory: the guest sees its contents again
 // after a restart.
 //
-// It needs a memory backend named by memdev, a memory-backend-file with share
-// on as a rule, so that writes reach the file. The machine must have been
-// started with nvdimm=on, and with slots and maxmem of -m. The end of it,
-// label-size bytes, holds the guest's labels.
+// It needs a memory backend named by memdev, usually a memory-backend-file with
+// share on, so that writes reach the file. The machine must have been started
+// with nvdimm=on, and with slots and maxmem of -m. Its last label-size bytes
+// hold the guest's labels.
 //
 // It can be hot-plugged, but not unplugged: QEMU refuses
 // [qapi.Client.DeviceDel]. What the guest writes is safe only if the backend's
@@ -72,8 +72,8 @@ type Nvdimm struct {
 	// How many bytes at the end of the backend hold labels, which divide the memory
 	// into namespaces: 0 for none, or at least 131072 (128 KiB).
 	LabelSize *int64 `json:"label-size,omitzero"`
-	// Says to the guest that the memory does not keep what is written to it, so
-	// that it only reads. Needed if the backend is read-only.
+	// Tells the guest that the memory does not keep what is written to it, so that
+	// the guest only reads. Needed if the backend is read-only.
 	Unarmed *bool `json:"unarmed,omitzero"`
 	// The UUID by which the guest recognises the memory. All zeros if empty.
 	UUID string `json:"uuid,omitzero"`
@@ -104,14 +104,14 @@ func (Nvdimm) DeviceDriver() string {
 //
 // It needs a memory backend of the largest size, added with
 // [qapi.Client.ObjectAdd] and named by memdev, and a machine that was started
-// with maxmem of -m; it takes no slot of it. Changing requested-size with
+// with maxmem of -m; it uses no slot. Changing requested-size with
 // [qapi.Client.QOMSet] asks the guest to grow or shrink to that, in multiples
 // of block-size; [qapi.MemoryDeviceSizeChangeEvent] reports how far it is,
 // [qapi.Client.QueryMemoryDevices] the present size.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
-// pci.0. QEMU 10.0 and 11.1 let go of it again, once it is empty; 5.2 and 7.2
-// refuse [qapi.Client.DeviceDel].
+// pci.0. In QEMU 10.0 and 11.1 it can be unplugged when it is empty; 5.2 and
+// 7.2 refuse [qapi.Client.DeviceDel].
 //
 // QEMU: device virtio-mem-pci, bus PCI
 //
@@ -127,22 +127,22 @@ type VirtioMemPCI struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The unit in which memory comes and goes, in bytes, a power of two. It is at
-	// least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on most
-	// hosts.
+	// The unit in which memory is added and removed, in bytes, a power of two. It
+	// is at least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on
+	// most hosts.
 	BlockSize *uint64 `json:"block-size,omitzero"`
 	// Maps only the parts of the memory that the guest uses, which saves memory on
 	// the host if they are few. It needs unplugged-inaccessible. On x86_64 and
 	// aarch64 in QEMU 10.0 and newer, not in 7.2.
 	DynamicMemslots *bool `json:"dynamic-memslots,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The guest's NUMA node that the memory belongs to.
 	Node *uint32 `json:"node,omitzero"`
 	// Allocates host memory before the guest gets it, so that the guest does not
-	// get it if there is none. Otherwise QEMU ends when memory runs out, above all
+	// get it if there is none. Otherwise QEMU ends when memory runs out, especially
 	// with huge pages. On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How much of the memory the guest should use, in bytes, a multiple of
@@ -167,8 +167,8 @@ type VirtioMemPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. On
 	// x86_64 in QEMU 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -181,8 +181,8 @@ type VirtioMemPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -236,8 +236,8 @@ type VirtioMemPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -245,7 +245,7 @@ type VirtioMemPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -295,15 +295,15 @@ type VirtioMemCcw struct {
 	// The id of the memory backend object with the memory. An object serves only
 	// one device. Required.
 	Memdev string `json:"memdev,omitzero"`
-	// The unit in which memory comes and goes, in bytes, a power of two. It is at
-	// least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on most
-	// hosts.
+	// The unit in which memory is added and removed, in bytes, a power of two. It
+	// is at least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on
+	// most hosts.
 	BlockSize *uint64 `json:"block-size,omitzero"`
 	// Maps only the parts of the memory that the guest uses, which saves memory on
 	// the host if they are few. It needs unplugged-inaccessible.
 	DynamicMemslots *bool `json:"dynamic-memslots,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The guest-physical address where the memory begins. QEMU finds a free place
@@ -312,18 +312,18 @@ type VirtioMemCcw struct {
 	// The guest's NUMA node that the memory belongs to.
 	Node *uint32 `json:"node,omitzero"`
 	// Allocates host memory before the guest gets it, so that the guest does not
-	// get it if there is none. Otherwise QEMU ends when memory runs out, above all
+	// get it if there is none. Otherwise QEMU ends when memory runs out, especially
 	// with huge pages.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How much of the memory the guest should use, in bytes, a multiple of
 	// block-size. [qapi.Client.QOMSet] changes it at run time; the guest follows as
 	// far as it can, and [qapi.MemoryDeviceSizeChangeEvent] reports it.
 	RequestedSize *uint64 `json:"requested-size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -370,8 +370,8 @@ func (VirtioMemCcw) DeviceDriver() string {
 }
 
 // VirtioPmemPCI is persistent memory from an ordinary file of the host, for
-// guests with virtio drivers. The guest asks for a flush when it wants its data
-// safe, which nvdimm on such files cannot do.
+// guests with virtio drivers. The guest can flush its data to the file, which
+// nvdimm on such files cannot do.
 //
 // It needs a memory backend named by memdev, a memory-backend-file with share
 // on, and a machine that was started with maxmem of -m. It can be hot-plugged,
@@ -399,8 +399,8 @@ type VirtioPmemPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -413,8 +413,8 @@ type VirtioPmemPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -468,8 +468,8 @@ type VirtioPmemPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -477,7 +477,7 @@ type VirtioPmemPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -538,8 +538,8 @@ type CXLType3 struct {
 	// The id of the memory backend object for labels, which divide persistent
 	// memory into namespaces. Required with persistent-memdev.
 	Lsa string `json:"lsa,omitzero"`
-	// The number of equal regions of dynamic capacity, which comes and goes at run
-	// time, at most 8. 0 means none. In QEMU 10.0 and newer, not in 7.2.
+	// The number of equal regions of dynamic capacity, which is added and removed
+	// at run time, at most 8. 0 means none. In QEMU 10.0 and newer, not in 7.2.
 	NumDcRegions *uint8 `json:"num-dc-regions,omitzero"`
 	// The id of the memory backend object with persistent memory. The device needs
 	// at least one of persistent-memdev, volatile-memdev and volatile-dc-memdev. In
@@ -563,8 +563,8 @@ type CXLType3 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -572,7 +572,7 @@ type CXLType3 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -604,9 +604,9 @@ func (CXLType3) DeviceDriver() string {
 //
 // [qapi.Client.Balloon] sets how much the guest should have,
 // [qapi.Client.QueryBalloon] says how much it has, [qapi.BalloonChangeEvent]
-// reports changes. A guest without the driver gives nothing.
-// free-page-reporting gives unused memory back without being asked. Statistics
-// are read with [qapi.Client.QOMGet] from guest-stats, after
+// reports changes. A guest without the driver gives nothing. With
+// free-page-reporting the guest gives unused memory back without being asked.
+// Statistics are read with [qapi.Client.QOMGet] from guest-stats, after
 // guest-stats-polling-interval has been set with [qapi.Client.QOMSet].
 //
 // A machine has at most one. It can be hot-plugged: on q35 and virt into a
@@ -634,7 +634,7 @@ type VirtioBalloonPCI struct {
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	Class *uint32 `json:"class,omitzero"`
 	// Lets the guest take memory back from the balloon when it runs out of memory,
-	// rather than kill processes.
+	// instead of killing processes.
 	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
 	// Lets the guest say during a migration which pages are free, so that they are
 	// not sent. It needs iothread.
@@ -646,7 +646,7 @@ type VirtioBalloonPCI struct {
 	// never.
 	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work. In QEMU 10.0 and newer, not in 7.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Lets the guest say with which value it fills free pages, so that pages are
@@ -665,8 +665,8 @@ type VirtioBalloonPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -679,8 +679,8 @@ type VirtioBalloonPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -734,8 +734,8 @@ type VirtioBalloonPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -743,7 +743,7 @@ type VirtioBalloonPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -794,7 +794,7 @@ type VirtioBalloonCcw struct {
 	// pages. Needed for free-page-hint.
 	Iothread string `json:"iothread,omitzero"`
 	// Lets the guest take memory back from the balloon when it runs out of memory,
-	// rather than kill processes.
+	// instead of killing processes.
 	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
 	// Lets the guest say during a migration which pages are free, so that they are
 	// not sent. It needs iothread.
@@ -806,7 +806,7 @@ type VirtioBalloonCcw struct {
 	// never.
 	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Lets the guest say with which value it fills free pages, so that pages are
@@ -818,11 +818,11 @@ type VirtioBalloonCcw struct {
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -891,7 +891,7 @@ type VirtioBalloonDevice struct {
 	// pages. Needed for free-page-hint.
 	Iothread string `json:"iothread,omitzero"`
 	// Lets the guest take memory back from the balloon when it runs out of memory,
-	// rather than kill processes.
+	// instead of killing processes.
 	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
 	// Lets the guest say during a migration which pages are free, so that they are
 	// not sent. It needs iothread.
@@ -911,11 +911,11 @@ type VirtioBalloonDevice struct {
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -961,9 +961,9 @@ func (VirtioBalloonDevice) DeviceDriver() string {
 // It sits on a [VmbusBridge], which must come before it. [qapi.Client.Balloon]
 // and [qapi.Client.QueryBalloon] work as with [VirtioBalloonPCI]. With memdev,
 // a memory backend, it can also give the guest more memory than it was started
-// with. With status-report on [qapi.HvBalloonStatusReportEvent] brings the
-// guest's numbers, and [qapi.Client.QueryHvBalloonStatusReport] the last of
-// them.
+// with. With status-report on, [qapi.HvBalloonStatusReportEvent] reports the
+// guest's numbers, and [qapi.Client.QueryHvBalloonStatusReport] returns the
+// last ones.
 //
 // QEMU: device hv-balloon, bus vmbus
 //

@@ -11,14 +11,14 @@ var _ qapi.Device = VirtioNetPCI{}
 // most guests.
 //
 // It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
-// netdev; each card needs its own. Without one the card is there but leads
-// nowhere. Give it a mac that is unique in its network: the addresses that QEMU
-// makes up are the same in every machine. Whether the host's kernel moves the
-// packets (vhost), and how many queues there are, is said at the netdev; mq
+// netdev; each card needs its own. Without one the card exists but is not
+// connected. Give it a mac that is unique in its network: the addresses that
+// QEMU chooses are the same in every machine. The netdev says whether the
+// host's kernel moves the packets (vhost), and how many queues there are; mq
 // then lets the guest use the queues.
 //
 // It can be hot-plugged: on q35 and virt into a free [PCIERootPort], which bus
-// must name, on pc into pci.0. [qapi.Client.SetLink] pulls its cable. Remove
+// must name, on pc into pci.0. [qapi.Client.SetLink] unplugs its cable. Remove
 // the card first and then the backend, with [qapi.Client.DeviceDel] and
 // [qapi.Client.NetdevDel].
 //
@@ -41,8 +41,8 @@ type VirtioNetPCI struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Lets the guest send packets with checksums that the host completes.
 	Csum *bool `json:"csum,omitzero"`
@@ -170,7 +170,7 @@ type VirtioNetPCI struct {
 	// 7.2.
 	HostUso *bool `json:"host_uso,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Offers the guest several pairs of queues, as many as the backend has (queues=
@@ -207,8 +207,8 @@ type VirtioNetPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -221,8 +221,8 @@ type VirtioNetPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -276,8 +276,8 @@ type VirtioNetPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -285,7 +285,7 @@ type VirtioNetPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -341,8 +341,8 @@ type VirtioNetCcw struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Lets the guest send packets with checksums that the host completes.
 	Csum *bool `json:"csum,omitzero"`
@@ -470,7 +470,7 @@ type VirtioNetCcw struct {
 	// 7.2.
 	HostUso *bool `json:"host_uso,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
@@ -505,11 +505,11 @@ type VirtioNetCcw struct {
 	// How many entries each transmit queue has, a power of two from 256 to 1024.
 	// Only backends of vhost-user and vDPA support more than 256.
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -581,8 +581,8 @@ type VirtioNetDevice struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Lets the guest send packets with checksums that the host completes.
 	Csum *bool `json:"csum,omitzero"`
@@ -737,11 +737,11 @@ type VirtioNetDevice struct {
 	// How many entries each transmit queue has, a power of two from 256 to 1024.
 	// Only backends of vhost-user and vDPA support more than 256.
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -809,8 +809,8 @@ type E1000 struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Lets the guest renegotiate the link. Old machine types turn it off; there is
 	// no other reason to set it.
@@ -842,8 +842,8 @@ type E1000 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -851,7 +851,7 @@ type E1000 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -904,8 +904,8 @@ type E1000_82544gc struct {
 	// Deprecated: QEMU 10.0 and newer no longer have it.
 	Autonegotiation *bool `json:"autonegotiation,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Gives the card all statistics registers of the real one. Machine types up to
 	// 2.4 turn it off; there is no other reason to set it.
@@ -939,8 +939,8 @@ type E1000_82544gc struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -948,7 +948,7 @@ type E1000_82544gc struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1001,8 +1001,8 @@ type E1000_82545em struct {
 	// Deprecated: QEMU 10.0 and newer no longer have it.
 	Autonegotiation *bool `json:"autonegotiation,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Gives the card all statistics registers of the real one. Machine types up to
 	// 2.4 turn it off; there is no other reason to set it.
@@ -1036,8 +1036,8 @@ type E1000_82545em struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1045,7 +1045,7 @@ type E1000_82545em struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1100,8 +1100,8 @@ type E1000e struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// 1 makes QEMU complete checksums and split packets itself, even if the backend
 	// could. 0 leaves it to the backend.
@@ -1126,8 +1126,8 @@ type E1000e struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1135,7 +1135,7 @@ type E1000e struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1167,9 +1167,9 @@ func (E1000e) DeviceDriver() string {
 // guests.
 //
 // It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
-// netdev. It belongs into a port of PCI Express, such as [PCIERootPort], and
-// can be hot-plugged there. On pc it can fail, as the numbers of its functions
-// find no room on a PCI bus.
+// netdev. It belongs in a port of PCI Express, such as [PCIERootPort], and can
+// be hot-plugged there. On pc it can fail, since a PCI bus may have no free
+// numbers for its functions.
 //
 // QEMU: device igb, bus PCI
 //
@@ -1192,8 +1192,8 @@ type Igb struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1202,8 +1202,8 @@ type Igb struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1211,7 +1211,7 @@ type Igb struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1265,8 +1265,8 @@ type Rtl8139 struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1276,8 +1276,8 @@ type Rtl8139 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1285,7 +1285,7 @@ type Rtl8139 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1340,8 +1340,8 @@ type Vmxnet3 struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1351,8 +1351,8 @@ type Vmxnet3 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1360,7 +1360,7 @@ type Vmxnet3 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1414,8 +1414,8 @@ type Pcnet struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1425,8 +1425,8 @@ type Pcnet struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1434,7 +1434,7 @@ type Pcnet struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1489,8 +1489,8 @@ type Ne2kPCI struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1500,8 +1500,8 @@ type Ne2kPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1509,7 +1509,7 @@ type Ne2kPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1564,8 +1564,8 @@ type I82551 struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1575,8 +1575,8 @@ type I82551 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1584,7 +1584,7 @@ type I82551 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1639,8 +1639,8 @@ type I82557b struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1650,8 +1650,8 @@ type I82557b struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1659,7 +1659,7 @@ type I82557b struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1714,8 +1714,8 @@ type I82559er struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1725,8 +1725,8 @@ type I82559er struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1734,7 +1734,7 @@ type I82559er struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1790,16 +1790,16 @@ type USBNet struct {
 	// addresses of their own.
 	MAC string `json:"mac,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -1824,10 +1824,10 @@ func (USBNet) DeviceDriver() string {
 // own. It is for Linux's switch drivers (switchdev), and for work on them.
 //
 // ports lists the ids of the network backends. QEMU 5.2 and 7.2 drop lists in
-// [qapi.Client.DeviceAdd] without a word, and the switch has no ports then.
-// [qapi.Client.QueryRocker] and [qapi.Client.QueryRockerPorts] look into it, by
-// its property name, not its id. It can be hot-plugged: on q35 and virt into a
-// [PCIERootPort], on pc into pci.0.
+// [qapi.Client.DeviceAdd] without an error, and the switch then has no ports.
+// [qapi.Client.QueryRocker] and [qapi.Client.QueryRockerPorts] return its
+// state, by its property name, not its id. It can be hot-plugged: on q35 and
+// virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device rocker, bus PCI
 //
@@ -1855,7 +1855,7 @@ type Rocker struct {
 	// fp_start_macaddr if 0 or absent.
 	SwitchID *uint64 `json:"switch_id,omitzero"`
 	// How ports process packets at first. The only way is of-dpa, by tables of
-	// flows, and so it is if empty.
+	// flows, which is also used if empty.
 	World string `json:"world,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -1865,8 +1865,8 @@ type Rocker struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1874,7 +1874,7 @@ type Rocker struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

@@ -11,7 +11,7 @@ import (
 )
 
 // A PCIAddr is a place on a PCI bus: a slot, of 0 to 31, and a function of it, of 0 to 7.
-// The zero value stands for none: QEMU then takes the first slot that is free.
+// The zero value means that no place was chosen: QEMU then takes the first free slot.
 //
 // In JSON it is a text such as "05.0", which all releases read in the same way. A number means
 // another place for QEMU 5.2 and 7.2 than for newer releases. UnmarshalJSON reads a number as all
@@ -78,7 +78,7 @@ func (a PCIAddr) MarshalJSON() ([]byte, error) { return codec.Marshal(a) }
 func (a PCIAddr) MarshalJSONTo(enc *jsontext.Encoder) error {
 	switch {
 	case a.IsZero():
-		return enc.WriteToken(jsontext.Int(-1)) // any place, to QEMU
+		return enc.WriteToken(jsontext.Int(-1)) // to QEMU this means any place
 	case !a.valid():
 		return fmt.Errorf("slot %d, function %d is not the address of a PCI device: slots go to 31, functions to 7", a.slot, a.function)
 	}

@@ -22,7 +22,7 @@ func TestPCIAddr(t *testing.T) {
 		{`"1f.7"`, device.SlotFunction(31, 7), `"1f.7"`},
 		{`"1F.1"`, device.SlotFunction(31, 1), `"1f.1"`},
 		{`"10.0"`, device.Slot(16), `"10.0"`},
-		{`0`, device.Slot(0), `"00.0"`}, // what QEMU has for the value
+		{`0`, device.Slot(0), `"00.0"`}, // the form that QEMU gives the value
 		{`41`, device.SlotFunction(5, 1), `"05.1"`},
 		{`255`, device.SlotFunction(31, 7), `"1f.7"`},
 		{`-1`, device.PCIAddr{}, `-1`},

@@ -36,8 +36,8 @@ type I6300esb struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -45,7 +45,7 @@ type I6300esb struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -124,8 +124,8 @@ func (Diag288) DeviceDriver() string {
 // [qapi.GuestPanickedEvent] reports it, and [qapi.Client.SetAction] says what
 // QEMU does then.
 //
-// Linux has the driver. It needs no backend and cannot be hot-plugged; machines
-// without ISA take [PvpanicPCI].
+// Linux has the driver. It needs no backend and cannot be hot-plugged; for
+// machines without ISA there is [PvpanicPCI].
 //
 // QEMU: device pvpanic, bus ISA
 //
@@ -184,8 +184,8 @@ type PvpanicPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -193,7 +193,7 @@ type PvpanicPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -222,8 +222,8 @@ func (PvpanicPCI) DeviceDriver() string {
 // TPMTis is a TPM 1.2 or 2.0 of a PC, with the older interface TIS, on ISA.
 //
 // tpmdev is required, and names the backend, given with -tpmdev at the start:
-// an emulator, swtpm as a rule, or the host's TPM. A machine has at most one
-// TPM. It cannot be hot-plugged. For TPM 2.0 guests also know [TPMCrb].
+// an emulator, usually swtpm, or the host's TPM. A machine has at most one TPM.
+// It cannot be hot-plugged. For TPM 2.0 guests also know [TPMCrb].
 //
 // QEMU: device tpm-tis, bus ISA
 //
@@ -256,11 +256,11 @@ func (TPMTis) DeviceDriver() string {
 	return "tpm-tis"
 }
 
-// TPMCrb is a TPM 2.0 of a PC, with the newer interface CRB. Windows 11 asks
-// for a TPM 2.0.
+// TPMCrb is a TPM 2.0 of a PC, with the newer interface CRB. Windows 11
+// requires a TPM 2.0.
 //
 // tpmdev is required, and names the backend, given with -tpmdev at the start:
-// an emulator, swtpm as a rule, with TPM 2.0. A machine has at most one TPM. It
+// an emulator, usually swtpm, with TPM 2.0. A machine has at most one TPM. It
 // cannot be hot-plugged.
 //
 // QEMU: device tpm-crb
@@ -295,8 +295,8 @@ func (TPMCrb) DeviceDriver() string {
 // bus: what [TPMTis] is for PCs.
 //
 // tpmdev is required, and names the backend, given with -tpmdev at the start:
-// an emulator, swtpm as a rule. A machine has at most one TPM. It has to be
-// there from the start.
+// an emulator, usually swtpm. A machine has at most one TPM. It has to be there
+// from the start.
 //
 // QEMU: device tpm-tis-device, bus System
 //
@@ -400,9 +400,9 @@ func (IPMIBMCSim) DeviceDriver() string {
 // runs outside of QEMU, such as OpenIPMI's simulator, which can then switch the
 // machine on and off.
 //
-// chardev is required, and names the character device that leads to it, a
-// socket with reconnect as a rule. An interface such as [ISAIPMIKCS] names it
-// with bmc, after it on the command line. It cannot be hot-plugged.
+// chardev is required, and names the character device that leads to it, usually
+// a socket with reconnect. An interface such as [ISAIPMIKCS] names it with bmc,
+// after it on the command line. It cannot be hot-plugged.
 //
 // QEMU: device ipmi-bmc-extern
 //
@@ -528,8 +528,8 @@ type PCIIPMIKCS struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -537,7 +537,7 @@ type PCIIPMIKCS struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -595,8 +595,8 @@ type PCIIPMIBT struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -604,7 +604,7 @@ type PCIIPMIBT struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -631,12 +631,12 @@ func (PCIIPMIBT) DeviceDriver() string {
 	return "pci-ipmi-bt"
 }
 
-// Vmgenid is a number by which a guest sees that it has been cloned or put back
-// to a snapshot, so that it makes new random numbers and keys. Windows domain
-// controllers and Linux use it.
+// Vmgenid is a number by which a guest detects that it has been cloned or has
+// returned to a snapshot, so that it creates new random numbers and keys.
+// Windows domain controllers and Linux use it.
 //
 // guid is a UUID, or auto for a new one at each start; give a new one whenever
-// the machine goes on from an older state. [qapi.Client.QueryVMGenerationID]
+// the machine continues from an older state. [qapi.Client.QueryVMGenerationID]
 // returns it. A machine has at most one, and it cannot be hot-plugged.
 //
 // QEMU: device vmgenid
@@ -660,8 +660,9 @@ func (Vmgenid) DeviceDriver() string {
 	return "vmgenid"
 }
 
-// Vmclock is a page by which a guest sees that its clocks may have jumped, as
-// after a migration, and must be set anew. It needs a guest with its driver.
+// Vmclock is a page by which a guest detects that its clocks may have jumped,
+// as after a migration, and must be set again. It needs a guest with its
+// driver.
 //
 // A machine has at most one, and it cannot be hot-plugged.
 //
@@ -682,9 +683,9 @@ func (Vmclock) DeviceDriver() string {
 	return "vmclock"
 }
 
-// Vmcoreinfo is a place where a Linux guest leaves the data that a debugger
-// needs for its memory. [qapi.Client.DumpGuestMemory] puts them into its file,
-// and crash can then read dumps of kernels at random addresses.
+// Vmcoreinfo is a place where a Linux guest stores the data that a debugger
+// needs to read its memory. [qapi.Client.DumpGuestMemory] puts them into its
+// file, and crash can then read dumps of kernels at random addresses.
 //
 // It needs no backend. A machine has at most one, and it cannot be hot-plugged.
 //
@@ -705,12 +706,12 @@ func (Vmcoreinfo) DeviceDriver() string {
 	return "vmcoreinfo"
 }
 
-// ACPIERST is a store in which a guest keeps records of errors over a reset
+// ACPIERST is a store in which a guest keeps records of errors across a reset
 // (ACPI ERST), such as the last messages of a crashed Linux (pstore).
 //
 // memdev is required, and names a memory backend, a memory-backend-file with
-// share on if the records are to outlive QEMU. It sits on PCI and cannot be
-// hot-plugged.
+// share on if the records shall be kept when QEMU ends. It sits on PCI and
+// cannot be hot-plugged.
 //
 // QEMU: device acpi-erst, bus PCI
 //
@@ -726,7 +727,8 @@ type ACPIERST struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The id of the memory backend object in which error records are kept. It
-	// should be a shared file, so that they outlive QEMU. Required.
+	// should be a shared file, so that the records are kept when QEMU ends.
+	// Required.
 	Memdev string `json:"memdev,omitzero"`
 	// The size of an error record in bytes, a power of two of at least 4096. The
 	// size of the memory must be a multiple of it.
@@ -738,8 +740,8 @@ type ACPIERST struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -747,7 +749,7 @@ type ACPIERST struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -773,13 +775,13 @@ func (ACPIERST) DeviceDriver() string {
 	return "acpi-erst"
 }
 
-// UEFIVarsX64 is a store for UEFI's variables inside QEMU, boot entries and
-// keys of Secure Boot, so that the guest cannot get at them beside the
+// UEFIVarsX64 is a store inside QEMU for UEFI's variables, such as boot entries
+// and keys of Secure Boot, so that the guest can change them only through the
 // firmware.
 //
-// The firmware must be built for it. jsonfile keeps the variables over
-// restarts; without it they are gone with QEMU. It belongs to the system bus
-// and has to be there from the start.
+// The firmware must be built for it. jsonfile keeps the variables across
+// restarts; without it they are lost when QEMU ends. It belongs to the system
+// bus and has to be there from the start.
 //
 // QEMU: device uefi-vars-x64, bus System
 //

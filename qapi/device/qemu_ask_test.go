@@ -27,8 +27,8 @@ func start(t *testing.T, q qemutest.QEMU, args ...string) *qapi.Client {
 	return qapi.NewClient(conn)
 }
 
-// TestQEMURead plugs in each device that takes nothing but an id, and reads it back: what all
-// releases have as the values of properties fits the fields.
+// TestQEMURead plugs in each device that needs only an id, and reads it back: the values of
+// properties on all releases fit the fields.
 func TestQEMURead(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		t.Parallel() // a device that is refused takes 60 ms
@@ -103,8 +103,8 @@ func TestQEMUCheck(t *testing.T) {
 		strict := version.AtLeast(10, 0)
 		for _, c2 := range []struct {
 			dev  qapi.Device
-			old  string // what is wrong with it to 5.2 and 7.2
-			want string // and to 10.0 and 11.1
+			old  string // the fault that 5.2 and 7.2 find
+			want string // the fault that 10.0 and 11.1 find
 		}{
 			{device.VirtioBlkPCI{Drive: "x", Bootindex: new(int32(0)), Addr: device.Slot(3)}, "", ""},
 			{device.VirtioBlkPCI{Props: map[string]any{"x-disable-legacy-check": true}}, "", ""},
@@ -144,12 +144,12 @@ func TestQEMUCheck(t *testing.T) {
 	})
 }
 
-// open is a device with one property.
+// open returns a device with one property.
 func open(driver, property string, value any) qapi.Device {
 	return qapi.DeviceAddArgs{Driver: driver, Props: map[string]any{property: value}}
 }
 
-// TestQEMUTraps shows where real servers do not do what one expects, and what this package does then.
+// TestQEMUTraps shows where real servers behave unexpectedly, and what this package does then.
 func TestQEMUTraps(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := start(t, q, "-netdev", "user,id=net0")
@@ -178,7 +178,7 @@ func TestQEMUTraps(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotEmpty(t, *nic.Romfile)
 
-		// QEMU 5.2 and 7.2 take a list, and forget it; Check and DeviceAdd do not.
+		// QEMU 5.2 and 7.2 accept a list, and ignore it; Check and DeviceAdd return an error.
 		v, err := c.QueryVersion(t.Context())
 		require.NoError(t, err)
 		rocker := device.Rocker{ID: "sw0", Name: "sw0", Ports: []string{"net7"}}
@@ -190,7 +190,7 @@ func TestQEMUTraps(t *testing.T) {
 			require.ErrorContains(t, add(rocker), "'ports' that is a list, which QEMU before 9.2 drops without an error")
 		}
 
-		// Features of processors, of which names meet in Go, are as they are.
+		// Features of processors whose names would clash in Go arrive unchanged.
 		args, err := qapi.DeviceArgs(device.X86CPU{Model: "qemu64", Features: map[string]bool{"sse4.1": true, "sse4-1": true, "sse4_1": false}})
 		require.NoError(t, err)
 		require.NoError(t, device.Check(t.Context(), c, args))

@@ -53,7 +53,7 @@ func plug[D qapi.Device](t *testing.T, c *qapi.Client, id string, dev D) plugged
 	return plugged{id, dev, func(ctx context.Context) (any, error) { return device.Read[D](ctx, c, id) }}
 }
 
-// assertSet fails unless all fields that are set in want are so in got.
+// assertSet fails unless all fields that are set in want have the same values in got.
 func assertSet(t *testing.T, want, got any) {
 	t.Helper()
 	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
@@ -101,7 +101,7 @@ func TestQEMUDevices(t *testing.T) {
 			assertSet(t, p.want, got)
 		}
 		for _, p := range all {
-			eventually(t, p.id+" is not unplugged", func() bool { // the guest needs time for what was plugged in
+			eventually(t, p.id+" is not unplugged", func() bool { // the guest needs time for the devices that were plugged in
 				return c.DeviceDel(t.Context(), qapi.DeviceDelArgs{ID: p.id}) == nil
 			})
 			eventually(t, p.id+" is still there", func() bool {

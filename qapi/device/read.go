@@ -138,7 +138,7 @@ func text(v value) string { return string(wirejson.Unquote(v.text)) }
 
 func quoted(s string) jsontext.Value {
 	q, err := jsontext.AppendQuote(nil, s)
-	if err != nil { // not UTF-8, and so not from JSON
+	if err != nil { // it is not UTF-8, so it was not in the server's JSON
 		return jsontext.Value(`""`)
 	}
 	return q
@@ -161,11 +161,11 @@ func readValues(ctx context.Context, c *qapi.Client, at string, wanted []string)
 	if err != nil {
 		return nil, err
 	}
-	if version.AtLeast(10, 1) { // which answers all in one
+	if version.AtLeast(10, 1) { // it returns all properties with one command
 		objects, err := c.QOMListGet(ctx, qapi.QOMListGetArgs{Paths: []string{at}})
 		refused, _ := errors.AsType[*qmp.Error](err)
 		switch {
-		case refused != nil && refused.Class == qmp.ClassCommandNotFound: // disabled
+		case refused != nil && refused.Class == qmp.ClassCommandNotFound: // the command is disabled
 		case err != nil:
 			return nil, err
 		case len(objects) > 0:
@@ -197,7 +197,7 @@ func getValues(ctx context.Context, c *qapi.Client, at string, list []qapi.Objec
 	wait.Wait()
 	for i, p := range list {
 		if _, refused := errors.AsType[*qmp.Error](errs[i]); refused {
-			continue // one that cannot be read
+			continue // this property cannot be read
 		}
 		if errs[i] != nil {
 			return errs[i]

@@ -39,11 +39,11 @@ type VirtioBlkPCI struct {
 	// Linux names a link in /dev/disk/by-id after it.
 	Serial string `json:"serial,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -78,13 +78,13 @@ type VirtioBlkPCI struct {
 	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
 	Heads *uint32 `json:"heads,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// The number of cylinders of the disk's logical geometry, which the firmware
 	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
@@ -121,7 +121,7 @@ type VirtioBlkPCI struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// How many entries each of the device's queues has, a power of two of at most
 	// 1024. Machine types up to 4.2 have 128, later ones 256.
@@ -168,8 +168,8 @@ type VirtioBlkPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -182,8 +182,8 @@ type VirtioBlkPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -237,8 +237,8 @@ type VirtioBlkPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -246,7 +246,7 @@ type VirtioBlkPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -301,11 +301,11 @@ type VirtioBlkCcw struct {
 	// Linux names a link in /dev/disk/by-id after it.
 	Serial string `json:"serial,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -336,13 +336,13 @@ type VirtioBlkCcw struct {
 	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
 	Heads *uint32 `json:"heads,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// The number of cylinders of the disk's logical geometry, which the firmware
 	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
@@ -378,7 +378,7 @@ type VirtioBlkCcw struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// How many entries each of the device's queues has, a power of two of at most
 	// 1024. Machine types up to 4.2 have 128, later ones 256.
@@ -419,11 +419,11 @@ type VirtioBlkCcw struct {
 	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
 	// Lets the guest zero blocks without sending zeros.
 	WriteZeroes *bool `json:"write-zeroes,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -495,11 +495,11 @@ type VirtioBlkDevice struct {
 	// Linux names a link in /dev/disk/by-id after it.
 	Serial string `json:"serial,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -530,9 +530,9 @@ type VirtioBlkDevice struct {
 	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
 	Heads *uint32 `json:"heads,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// The number of cylinders of the disk's logical geometry, which the firmware
 	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
@@ -564,7 +564,7 @@ type VirtioBlkDevice struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// How many entries each of the device's queues has, a power of two of at most
 	// 1024. Machine types up to 4.2 have 128, later ones 256.
@@ -605,11 +605,11 @@ type VirtioBlkDevice struct {
 	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
 	// Lets the guest zero blocks without sending zeros.
 	WriteZeroes *bool `json:"write-zeroes,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -655,9 +655,9 @@ func (VirtioBlkDevice) DeviceDriver() string {
 //
 // It needs a character device, a socket to that process, named by chardev. The
 // guest's memory must be shared with the process: machine memory from
-// memory-backend-memfd or memory-backend-file, with share on. As this QEMU has
-// no block node for the disk, snapshots, block jobs and throttling are up to
-// the other process.
+// memory-backend-memfd or memory-backend-file, with share on. Since this QEMU
+// has no block node for the disk, only the other process can make snapshots,
+// run block jobs or throttle it.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
 // pci.0.
@@ -677,8 +677,8 @@ type VhostUserBlkPCI struct {
 	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The PCI class code that the guest sees, the class in the upper 8 bits and the
 	// subclass in the lower 8. 0 means the usual one, which also replaces values
@@ -705,8 +705,8 @@ type VhostUserBlkPCI struct {
 	// QEMU 11.1 and newer, not in 10.0.
 	SegMaxAdjust *bool `json:"seg-max-adjust,omitzero"`
 	// Does not wait for the backend process to finish requests when QEMU is ended
-	// by [qapi.Client.Quit] or SIGTERM, so that a backend that hangs does not hold
-	// it up. In QEMU 11.1 and newer, not in 10.0.
+	// by [qapi.Client.Quit] or SIGTERM, so that a backend that hangs does not delay
+	// QEMU. In QEMU 11.1 and newer, not in 10.0.
 	SkipGetVringBaseOnForceShutdown *bool `json:"skip-get-vring-base-on-force-shutdown,omitzero"`
 	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
 	// Absent means enough for all queues; with fewer, queues share vectors.
@@ -717,8 +717,8 @@ type VhostUserBlkPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -731,8 +731,8 @@ type VhostUserBlkPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -786,8 +786,8 @@ type VhostUserBlkPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -795,7 +795,7 @@ type VhostUserBlkPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -829,11 +829,11 @@ func (VhostUserBlkPCI) DeviceDriver() string {
 // It needs no backend: the disks are devices of their own, [SCSIHD], [SCSICD],
 // [SCSIBlock] and [SCSIGeneric], whose bus is the controller's id followed by
 // .0, such as scsi0.0. There are 256 targets (scsi-id 0 to 255), each with many
-// units (lun). An iothread takes its work off QEMU's main loop.
+// units (lun). With an iothread, its work is not done in QEMU's main loop.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
-// pci.0. It tells the guest of disks that are added and removed; with hotplug
-// off QEMU still takes them, but the guest does not hear of it.
+// pci.0. It notifies the guest of disks that are added and removed; with
+// hotplug off QEMU still accepts them, but does not notify the guest.
 //
 // QEMU: device virtio-scsi-pci (also virtio-scsi), bus PCI
 type VirtioSCSIPCI struct {
@@ -847,7 +847,7 @@ type VirtioSCSIPCI struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
@@ -855,19 +855,19 @@ type VirtioSCSIPCI struct {
 	// sees new disks only after a rescan.
 	Hotplug *bool `json:"hotplug,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Notifies the guest's driver of changes, such as a disk that has grown.
 	ParamChange *bool `json:"param_change,omitzero"`
@@ -883,8 +883,8 @@ type VirtioSCSIPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -897,8 +897,8 @@ type VirtioSCSIPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -952,8 +952,8 @@ type VirtioSCSIPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -961,7 +961,7 @@ type VirtioSCSIPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1008,7 +1008,7 @@ type VirtioSCSICcw struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
@@ -1016,19 +1016,19 @@ type VirtioSCSICcw struct {
 	// sees new disks only after a rescan.
 	Hotplug *bool `json:"hotplug,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Notifies the guest's driver of changes, such as a disk that has grown.
 	ParamChange *bool `json:"param_change,omitzero"`
@@ -1038,11 +1038,11 @@ type VirtioSCSICcw struct {
 	// How many entries each of the device's queues has, a power of two of at most
 	// 1024.
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1093,7 +1093,7 @@ func (VirtioSCSICcw) DeviceDriver() string {
 //
 // Disks such as [SCSIHD] sit on its bus, named by its id followed by .0. The
 // controller has to be there from the start, but its disks can be hot-plugged:
-// on machines without PCI that makes it the way to add disks later.
+// on machines without PCI this is the way to add disks later.
 //
 // QEMU: device virtio-scsi-device, bus virtio-bus
 type VirtioSCSIDevice struct {
@@ -1107,12 +1107,12 @@ type VirtioSCSIDevice struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The id of the iothread object that does the device's work. If empty, QEMU's
-	// main loop does it, among everything else.
+	// main loop does it.
 	Iothread string `json:"iothread,omitzero"`
 	// Spreads the device's queues over several iothread objects: each element names
-	// an iothread and its queues, or none of the elements has queues, and they are
-	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
-	// 7.2.
+	// an iothread and its queues; or no element has queues, and they are
+	// distributed in turn. Not together with iothread. In QEMU 10.0 and newer, not
+	// in 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
 	// Notifies the guest's driver of changes, such as a disk that has grown.
 	ParamChange *bool `json:"param_change,omitzero"`
@@ -1127,17 +1127,17 @@ type VirtioSCSIDevice struct {
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// How many entries each of the device's queues has, a power of two of at most
 	// 1024.
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1183,7 +1183,7 @@ func (VirtioSCSIDevice) DeviceDriver() string {
 //
 // wwpn names the target, which has been set up on the host before (in configfs,
 // under vhost); it is required. The host's module vhost_scsi must be loaded.
-// There are no block nodes, so nothing of QEMU's block layer applies: no
+// There are no block nodes, so QEMU's block layer does not take part: no
 // snapshots, no block jobs, no errors reported as [qapi.BlockIOErrorEvent].
 // Unless migratable is set, the machine cannot be migrated.
 //
@@ -1202,8 +1202,8 @@ type VhostSCSIPCI struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The number of the target portal group that the firmware boots from; it
 	// becomes part of the boot path.
@@ -1216,12 +1216,12 @@ type VhostSCSIPCI struct {
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// Allows a machine with this device to be migrated. Whoever sets it makes sure
+	// Allows a machine with this device to be migrated. If you set it, make sure
 	// that the destination's kernel has the same SCSI target and that no state is
 	// lost.
 	Migratable *bool `json:"migratable,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Derives the maximum number of segments in a request from the size of the
 	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
@@ -1248,8 +1248,8 @@ type VhostSCSIPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1262,8 +1262,8 @@ type VhostSCSIPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1317,8 +1317,8 @@ type VhostSCSIPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1326,7 +1326,7 @@ type VhostSCSIPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1383,12 +1383,12 @@ type VhostSCSICcw struct {
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// Allows a machine with this device to be migrated. Whoever sets it makes sure
+	// Allows a machine with this device to be migrated. If you set it, make sure
 	// that the destination's kernel has the same SCSI target and that no state is
 	// lost.
 	Migratable *bool `json:"migratable,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Derives the maximum number of segments in a request from the size of the
 	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
@@ -1409,11 +1409,11 @@ type VhostSCSICcw struct {
 	// The name of the target in the host kernel's SCSI target configuration, such
 	// as naa.5001405cb1c2f0e1. Required.
 	WWPN string `json:"wwpn,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1464,8 +1464,8 @@ func (VhostSCSICcw) DeviceDriver() string {
 //
 // It needs a character device, a socket to that process, named by chardev, and
 // the guest's memory must be shared with it: memory-backend-memfd or
-// memory-backend-file, with share on. Which disks there are is up to the
-// process; QEMU's [SCSIHD] cannot sit on it.
+// memory-backend-file, with share on. The process decides which disks there
+// are; QEMU's [SCSIHD] cannot be attached to it.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
 // pci.0.
@@ -1485,8 +1485,8 @@ type VhostUserSCSIPCI struct {
 	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The number of the target portal group that the firmware boots from; it
 	// becomes part of the boot path.
@@ -1498,8 +1498,8 @@ type VhostUserSCSIPCI struct {
 	// The largest request that the guest's driver may make, in sectors of 512
 	// bytes.
 	MaxSectors *uint32 `json:"max_sectors,omitzero"`
-	// How many request queues the device has, besides those for control and events.
-	// On PCI there is one for each vCPU if absent, elsewhere one.
+	// How many request queues the device has, in addition to those for control and
+	// events. On PCI there is one for each vCPU if absent, elsewhere one.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Notifies the guest's driver of changes, such as a disk that has grown.
 	ParamChange *bool `json:"param_change,omitzero"`
@@ -1515,8 +1515,8 @@ type VhostUserSCSIPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1529,8 +1529,8 @@ type VhostUserSCSIPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1584,8 +1584,8 @@ type VhostUserSCSIPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1593,7 +1593,7 @@ type VhostUserSCSIPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1620,9 +1620,9 @@ func (VhostUserSCSIPCI) DeviceDriver() string {
 	return "vhost-user-scsi-pci"
 }
 
-// SCSIHD is a hard disk on a SCSI bus: that of [VirtioSCSIPCI], as a rule, or
-// of any other SCSI or USB storage controller, such as [MegasasGen2],
-// lsi53c895a, [PVSCSI], [USBUAS] or [USBBot].
+// SCSIHD is a hard disk on a SCSI bus: usually that of [VirtioSCSIPCI], or of
+// any other SCSI or USB storage controller, such as [MegasasGen2], lsi53c895a,
+// [PVSCSI], [USBUAS] or [USBBot].
 //
 // It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
 // drive. bus is the controller's id followed by .0; without it QEMU picks one
@@ -1631,9 +1631,9 @@ func (VhostUserSCSIPCI) DeviceDriver() string {
 // again whatever its place.
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
-// without asking the guest. virtio-scsi and [PVSCSI] tell the guest; on the
-// other controllers the guest has to look for itself. [qapi.Client.BlockResize]
-// changes its size.
+// without asking the guest. virtio-scsi and [PVSCSI] notify the guest; on the
+// other controllers the guest has to look for changes itself.
+// [qapi.Client.BlockResize] changes its size.
 //
 // QEMU: device scsi-hd, bus SCSI
 type SCSIHD struct {
@@ -1715,7 +1715,7 @@ type SCSIHD struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// The index of the SAS port that the disk is connected to. 0 means none.
 	PortIndex *uint16 `json:"port_index,omitzero"`
@@ -1735,7 +1735,7 @@ type SCSIHD struct {
 	Removable *bool `json:"removable,omitzero"`
 	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
 	// 1 means a solid-state disk, for which guests schedule requests differently; 0
-	// says nothing.
+	// means that nothing is reported.
 	RotationRate *uint16 `json:"rotation_rate,omitzero"`
 	// The number of sectors in each track of the disk's geometry. Only old guests
 	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
@@ -1766,8 +1766,8 @@ type SCSIHD struct {
 	// host's storage is full, and other errors are reported to the guest.
 	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The SCSI channel of the controller. Most controllers have only 0.
 	Channel *uint32 `json:"channel,omitzero"`
@@ -1791,7 +1791,7 @@ func (SCSIHD) DeviceDriver() string {
 	return "scsi-hd"
 }
 
-// SCSICD is a CD or DVD drive on a SCSI bus, that of [VirtioSCSIPCI] as a rule.
+// SCSICD is a CD or DVD drive on a SCSI bus, usually that of [VirtioSCSIPCI].
 // The medium can be changed while the machine runs.
 //
 // drive names the block node of the medium, which should be read-only; without
@@ -1862,7 +1862,7 @@ type SCSICD struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// The index of the SAS port that the disk is connected to. 0 means none.
 	PortIndex *uint16 `json:"port_index,omitzero"`
@@ -1872,8 +1872,8 @@ type SCSICD struct {
 	// The product name that the guest reads from the disk, at most 16 characters.
 	// QEMU HARDDISK or QEMU CD-ROM if empty.
 	Product string `json:"product,omitzero"`
-	// Gives the drive the mode page by which old Apple systems know a drive of
-	// Apple's; they do not use others. In QEMU 7.2 and newer, not in 5.2.
+	// Gives the drive the mode page by which old Apple systems recognise a drive of
+	// Apple's; they do not use other drives. In QEMU 7.2 and newer, not in 5.2.
 	QuirkModePageAppleVendor *bool `json:"quirk_mode_page_apple_vendor,omitzero"`
 	// Lets the guest change the block size with a MODE SELECT command, as some old
 	// systems do. In QEMU 11.1 and newer, not in 10.0.
@@ -1913,8 +1913,8 @@ type SCSICD struct {
 	// host's storage is full, and other errors are reported to the guest.
 	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The SCSI channel of the controller. Most controllers have only 0.
 	Channel *uint32 `json:"channel,omitzero"`
@@ -1938,14 +1938,14 @@ func (SCSICD) DeviceDriver() string {
 	return "scsi-cd"
 }
 
-// SCSIBlock is a SCSI disk of the host handed to the guest: commands that are
-// not plain reads and writes, such as persistent reservations, reach the real
-// disk.
+// SCSIBlock is a SCSI disk of the host that is given to the guest: commands
+// that are not plain reads and writes, such as persistent reservations, reach
+// the real disk.
 //
 // Reads and writes go through the block layer, so that rerror, werror and
 // statistics work, which [SCSIGeneric] lacks. drive names a block node over a
 // host_device, which must be a SCSI disk; any other file is refused. It sits on
-// a SCSI bus, that of [VirtioSCSIPCI] as a rule, and can be hot-plugged.
+// a SCSI bus, usually that of [VirtioSCSIPCI], and can be hot-plugged.
 //
 // QEMU: device scsi-block, bus SCSI
 type SCSIBlock struct {
@@ -1968,7 +1968,7 @@ type SCSIBlock struct {
 	MigratePr *bool `json:"migrate-pr,omitzero"`
 	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
 	// 1 means a solid-state disk, for which guests schedule requests differently; 0
-	// says nothing.
+	// means that nothing is reported.
 	RotationRate *uint16 `json:"rotation_rate,omitzero"`
 	// The maximum size of a request, in bytes.
 	MaxIOSize *uint64 `json:"max_io_size,omitzero"`
@@ -1982,8 +1982,8 @@ type SCSIBlock struct {
 	// host's storage is full, and other errors are reported to the guest.
 	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The SCSI channel of the controller. Most controllers have only 0.
 	Channel *uint32 `json:"channel,omitzero"`
@@ -2007,13 +2007,13 @@ func (SCSIBlock) DeviceDriver() string {
 	return "scsi-block"
 }
 
-// SCSIGeneric is any SCSI device of the host handed to the guest: a tape, a
-// changer, a scanner. All commands go to the real device as they are.
+// SCSIGeneric is any SCSI device of the host that is given to the guest: a
+// tape, a changer, a scanner. All commands go to the real device as they are.
 //
 // drive names a block node over a host_device whose file is the generic SCSI
 // device, such as /dev/sg3; files and images are refused. For disks [SCSIBlock]
-// is better, as it has error policies and statistics. It sits on a SCSI bus,
-// that of [VirtioSCSIPCI] as a rule, and can be hot-plugged.
+// is better, since it has error policies and statistics. It sits on a SCSI bus,
+// usually that of [VirtioSCSIPCI], and can be hot-plugged.
 //
 // QEMU: device scsi-generic, bus SCSI
 type SCSIGeneric struct {
@@ -2030,8 +2030,8 @@ type SCSIGeneric struct {
 	// QEMU 7.2 and newer, not in 5.2.
 	IOTimeout *uint32 `json:"io_timeout,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The SCSI channel of the controller. Most controllers have only 0.
 	Channel *uint32 `json:"channel,omitzero"`
@@ -2061,7 +2061,7 @@ func (SCSIGeneric) DeviceDriver() string {
 // Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, and
 // show up as logical drives. The controller can be hot-plugged, on q35 and virt
 // into a [PCIERootPort], on pc into pci.0. It also takes disks while the
-// machine runs, but does not tell the guest.
+// machine runs, but does not notify the guest.
 //
 // QEMU: device megasas, bus PCI
 //
@@ -2102,8 +2102,8 @@ type Megasas struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2111,7 +2111,7 @@ type Megasas struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2144,7 +2144,7 @@ func (Megasas) DeviceDriver() string {
 // It is for guests that have its driver and none for virtio. Disks such as
 // [SCSIHD] sit on its bus, named by its id followed by .0. The controller can
 // be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0. It
-// also takes disks while the machine runs, but does not tell the guest.
+// also takes disks while the machine runs, but does not notify the guest.
 //
 // QEMU: device megasas-gen2, bus PCI
 //
@@ -2185,8 +2185,8 @@ type MegasasGen2 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2194,7 +2194,7 @@ type MegasasGen2 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2222,12 +2222,12 @@ func (MegasasGen2) DeviceDriver() string {
 }
 
 // Mptsas1068 is a SAS controller, the LSI Logic SAS1068, which VMware gives its
-// guests as well: machines that come from there find their disks again.
+// guests as well: machines that come from VMware find their disks again.
 //
 // Up to eight disks such as [SCSIHD] sit on its bus, named by its id followed
 // by .0. The controller can be hot-plugged, on q35 and virt into a
 // [PCIERootPort], on pc into pci.0. It also takes disks while the machine runs,
-// but does not tell the guest.
+// but does not notify the guest.
 //
 // QEMU: device mptsas1068, bus PCI
 //
@@ -2256,8 +2256,8 @@ type Mptsas1068 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2265,7 +2265,7 @@ type Mptsas1068 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2293,12 +2293,12 @@ func (Mptsas1068) DeviceDriver() string {
 }
 
 // Lsi53c895a is a parallel SCSI controller, the LSI 53C895A, for old guests.
-// New ones no longer have its driver.
+// New guests no longer have its driver.
 //
 // Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, each
 // as unit 0 of a target. The controller can be hot-plugged, on q35 and virt
 // into a [PCIERootPort], on pc into pci.0. It also takes disks while the
-// machine runs, but does not tell the guest.
+// machine runs, but does not notify the guest.
 //
 // QEMU: device lsi53c895a (also lsi), bus PCI
 //
@@ -2321,8 +2321,8 @@ type Lsi53c895a struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2330,7 +2330,7 @@ type Lsi53c895a struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2363,7 +2363,7 @@ func (Lsi53c895a) DeviceDriver() string {
 // Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, each
 // as unit 0 of a target. Both the controller and its disks can be hot-plugged,
 // the controller on q35 and virt into a [PCIERootPort], on pc into pci.0; the
-// guest is told of disks.
+// guest is notified of disks.
 //
 // QEMU: device pvscsi, bus PCI
 //
@@ -2389,8 +2389,8 @@ type PVSCSI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2398,7 +2398,7 @@ type PVSCSI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2430,8 +2430,8 @@ func (PVSCSI) DeviceDriver() string {
 //
 // Disks such as [SCSIHD] sit on its bus, named by its id followed by .0. The
 // controller can be hot-plugged, on q35 and virt into a [PCIERootPort], on pc
-// into pci.0. It also takes disks while the machine runs, but does not tell the
-// guest.
+// into pci.0. It also takes disks while the machine runs, but does not notify
+// the guest.
 //
 // QEMU: device am53c974, bus PCI
 //
@@ -2454,8 +2454,8 @@ type Am53c974 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2463,7 +2463,7 @@ type Am53c974 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2491,12 +2491,13 @@ func (Am53c974) DeviceDriver() string {
 }
 
 // Ich9AHCI is a SATA controller with six ports, that of Intel's ICH9. Every
-// guest of today has its driver.
+// modern guest has its driver.
 //
-// q35 has one from the start, with the buses ide.0 to ide.5. This one's buses
-// are its id followed by .0 to .5, each for one [IDEHD] or [IDECD]. The
-// controller itself can be hot-plugged, but no drive: such a controller stays
-// empty. For disks that come later use [VirtioBlkPCI], [SCSIHD] or [Nvme].
+// q35 has one from the start, with the buses ide.0 to ide.5. The buses of
+// another one are its id followed by .0 to .5, each for one [IDEHD] or [IDECD].
+// The controller itself can be hot-plugged, but no drive: such a controller
+// stays empty. For disks that come later use [VirtioBlkPCI], [SCSIHD] or
+// [Nvme].
 //
 // QEMU: device ich9-ahci (also ahci), bus PCI
 //
@@ -2519,8 +2520,8 @@ type Ich9AHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2528,7 +2529,7 @@ type Ich9AHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2559,7 +2560,8 @@ func (Ich9AHCI) DeviceDriver() string {
 // two drives each.
 //
 // pc has one from the start, with the buses ide.0 and ide.1, and needs no
-// other. It cannot be hot-plugged, nor can its drives, [IDEHD] and [IDECD].
+// other. It cannot be hot-plugged, and its drives, [IDEHD] and [IDECD], cannot
+// either.
 //
 // QEMU: device piix3-ide, bus PCI
 //
@@ -2582,8 +2584,8 @@ type Piix3IDE struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2591,7 +2593,7 @@ type Piix3IDE struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -2664,7 +2666,7 @@ type IDEHD struct {
 	Lsecs *uint32 `json:"lsecs,omitzero"`
 	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
 	// 1 means a solid-state disk, for which guests schedule requests differently; 0
-	// says nothing.
+	// means that nothing is reported.
 	RotationRate *uint16 `json:"rotation_rate,omitzero"`
 	// The number of sectors in each track of the disk's geometry. Only old guests
 	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
@@ -2683,8 +2685,8 @@ type IDEHD struct {
 	// newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The smallest unit that the guest can discard, in bytes, a multiple of
 	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
@@ -2709,7 +2711,7 @@ type IDEHD struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// What to do when a read fails. auto means that the error is reported to the
 	// guest.
@@ -2732,9 +2734,9 @@ type IDEHD struct {
 	// What to do when a write fails. auto means enospc: the machine stops when the
 	// host's storage is full, and other errors are reported to the guest.
 	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
-	// Delays some interrupts of the disk, so that the installer of Windows 2000
-	// does not fill it up by mistake. Writes become slower. In QEMU 10.0 and newer,
-	// not in 7.2.
+	// Delays some interrupts of the disk, since a fault in the installer of Windows
+	// 2000 would otherwise fill the disk. Writes become slower. In QEMU 10.0 and
+	// newer, not in 7.2.
 	Win2kInstallHack *bool `json:"win2k-install-hack,omitzero"`
 	// Whether the guest sees a write cache, and so sends flushes. off makes each
 	// write wait until its data are on disk. auto follows the cache mode of a
@@ -2791,8 +2793,8 @@ type IDECD struct {
 	// newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The smallest unit that the guest can discard, in bytes, a multiple of
 	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
@@ -2817,7 +2819,7 @@ type IDECD struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// What to do when a read fails. auto means that the error is reported to the
 	// guest.
@@ -2840,9 +2842,9 @@ type IDECD struct {
 	// What to do when a write fails. auto means enospc: the machine stops when the
 	// host's storage is full, and other errors are reported to the guest.
 	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
-	// Delays some interrupts of the disk, so that the installer of Windows 2000
-	// does not fill it up by mistake. Writes become slower. In QEMU 10.0 and newer,
-	// not in 7.2.
+	// Delays some interrupts of the disk, since a fault in the installer of Windows
+	// 2000 would otherwise fill the disk. Writes become slower. In QEMU 10.0 and
+	// newer, not in 7.2.
 	Win2kInstallHack *bool `json:"win2k-install-hack,omitzero"`
 	// Whether the guest sees a write cache, and so sends flushes. off makes each
 	// write wait until its data are on disk. auto follows the cache mode of a
@@ -2860,8 +2862,8 @@ func (IDECD) DeviceDriver() string {
 	return "ide-cd"
 }
 
-// Nvme is an NVMe controller, on PCI Express. Guests of today have its driver,
-// Windows included, without virtio.
+// Nvme is an NVMe controller, on PCI Express. Modern guests, including Windows,
+// have its driver without virtio.
 //
 // serial is required. drive names a block node, added with
 // [qapi.Client.BlockdevAdd], which becomes the disk with the number 1; without
@@ -2892,9 +2894,9 @@ type Nvme struct {
 	// Required.
 	Serial string `json:"serial,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device. On x86_64 and
-	// aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device. On x86_64 and aarch64
+	// in QEMU 7.2 and newer, not in 5.2.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -2941,7 +2943,7 @@ type Nvme struct {
 	// characters. QEMU's own if empty. In QEMU 11.1 and newer, not in 10.0.
 	FirmwareVersion string `json:"firmware-version,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// Shows the guest the controller memory buffer as NVMe 1.3 does, where it is
@@ -2974,7 +2976,7 @@ type Nvme struct {
 	// How many MSI-X interrupt vectors the controller has, from 1 to 2048.
 	MSIXQsize *uint16 `json:"msix_qsize,omitzero"`
 	// How many queue pairs the controller has, the admin queue included; 0 means
-	// that max_ioqpairs says it, which is preferred.
+	// that max_ioqpairs is used instead, which is preferred.
 	NumQueues *uint32 `json:"num_queues,omitzero"`
 	// Adds the health log that the Open Compute Project defines. On x86_64 and
 	// aarch64 in QEMU 10.0 and newer, not in 7.2.
@@ -2984,7 +2986,7 @@ type Nvme struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// The id of the memory backend object for persistent memory on the controller
 	// (PMR). Its size must be a power of two, and it should be shared, so that the
@@ -3059,8 +3061,8 @@ type Nvme struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -3068,7 +3070,7 @@ type Nvme struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -3121,8 +3123,8 @@ type NvmeNs struct {
 	// or the id of a -drive.
 	Drive string `json:"drive,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -3207,7 +3209,7 @@ type NvmeNs struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// The type of protection information in the metadata, from 1 to 3. 0 means
 	// none. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
@@ -3281,9 +3283,8 @@ func (NvmeNs) DeviceDriver() string {
 // can show the same disks: for multipath, and for tests of SR-IOV and of data
 // placement (FDP).
 //
-// The controllers name it by subsys, and so it has to come before them. A
-// shared [NvmeNs] of one controller is then seen by all. It cannot be
-// hot-plugged.
+// The controllers name it by subsys, so it has to come before them. A shared
+// [NvmeNs] of one controller is then seen by all. It cannot be hot-plugged.
 //
 // QEMU: device nvme-subsys
 //
@@ -3341,8 +3342,8 @@ type UFS struct {
 	// The serial number that the guest reads from the device, by which it can
 	// recognise it.
 	Serial string `json:"serial,omitzero"`
-	// Gives the controller multiple queues (MCQ of UFS 4.0) besides the single list
-	// of requests.
+	// Gives the controller multiple queues (MCQ of UFS 4.0) in addition to the
+	// single list of requests.
 	Mcq *bool `json:"mcq,omitzero"`
 	// How many queues the guest may create, from 1 to 31; only with mcq.
 	McqMaxq *uint8 `json:"mcq-maxq,omitzero"`
@@ -3364,8 +3365,8 @@ type UFS struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -3373,7 +3374,7 @@ type UFS struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -3436,7 +3437,7 @@ func (UFSLu) DeviceDriver() string {
 // its SCSI disk with it.
 //
 // It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
-// drive. removable says whether the guest takes it for a stick. For a CD drive
+// drive. removable says whether the guest treats it as a stick. For a CD drive
 // on USB use [USBBot] with [SCSICD], for several disks on one plug [USBUAS].
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
@@ -3459,8 +3460,8 @@ type USBStorage struct {
 	// or the id of a -drive.
 	Drive string `json:"drive,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Whether failed requests count in the statistics of
 	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
@@ -3493,7 +3494,7 @@ type USBStorage struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// Shows the disk to the guest as removable, as a USB stick is.
 	Removable *bool `json:"removable,omitzero"`
@@ -3518,8 +3519,8 @@ type USBStorage struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -3570,8 +3571,8 @@ type USBUAS struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -3593,12 +3594,12 @@ func (USBUAS) DeviceDriver() string {
 }
 
 // USBBot is a USB box for SCSI disks that speaks the same plain protocol as
-// [USBStorage], but takes its disks as devices of their own. So it can hold a
+// [USBStorage], but its disks are devices of their own. It can therefore hold a
 // [SCSICD], or several units.
 //
 // Disks sit on its bus, named by its id followed by .0, with scsi-id 0 and lun
-// from 0 on without gaps. As the guest looks at it once only, plug it in with
-// attached false, add the disks, and then set attached to true with
+// from 0 on without gaps. Since the guest looks at it only once, plug it in
+// with attached false, add the disks, and then set attached to true with
 // [qapi.Client.QOMSet].
 //
 // QEMU: device usb-bot, bus usb-bus
@@ -3619,8 +3620,8 @@ type USBBot struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -3644,8 +3645,8 @@ func (USBBot) DeviceDriver() string {
 // ISAFdc is a floppy controller for up to two drives, each a [Floppy] on its
 // bus, which is its id followed by .0.
 //
-// pc has one from the start; it is for q35, which has none. It cannot be
-// hot-plugged, nor can its drives.
+// pc has one from the start; this device is for q35, which has none. It cannot
+// be hot-plugged, and its drives cannot either.
 //
 // QEMU: device isa-fdc, bus ISA
 //
@@ -3762,7 +3763,7 @@ type Floppy struct {
 	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
 	// The unit that the guest should align its writes to, in bytes: a power of two
 	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
-	// of the storage where QEMU knows it, or else 512.
+	// of the storage if QEMU knows it, otherwise 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
 	// Allows others, such as a second device or another QEMU, to write to the same
 	// node. The guest must be prepared for that, as cluster file systems are.
@@ -3833,8 +3834,8 @@ type SDHCIPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -3842,7 +3843,7 @@ type SDHCIPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

@@ -6,14 +6,14 @@ import "github.com/goqapi/goqapi/qapi"
 
 var _ qapi.Device = IvshmemPlain{}
 
-// IvshmemPlain is memory that machines and programs of a host have in common,
-// seen by the guest as a PCI device.
+// IvshmemPlain is memory that machines and programs of a host share, seen by
+// the guest as a PCI device.
 //
 // memdev is required, and names a memory backend that the others map as well: a
-// memory-backend-file with share on. They have no means of calling each other;
-// for that there is [IvshmemDoorbell]. Linux has no driver in its kernel:
-// programs map the device's BAR 2. It can be hot-plugged: on q35 and virt into
-// a [PCIERootPort], on pc into pci.0.
+// memory-backend-file with share on. They cannot notify each other; for that
+// there is [IvshmemDoorbell]. Linux has no driver in its kernel: programs map
+// the device's BAR 2. It can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device ivshmem-plain, bus PCI
 //
@@ -43,8 +43,8 @@ type IvshmemPlain struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -52,7 +52,7 @@ type IvshmemPlain struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -79,12 +79,12 @@ func (IvshmemPlain) DeviceDriver() string {
 	return "ivshmem-plain"
 }
 
-// IvshmemDoorbell is memory that machines of a host have in common, seen by the
-// guest as a PCI device, with interrupts by which they call each other.
+// IvshmemDoorbell is memory that machines of a host share, seen by the guest as
+// a PCI device, with interrupts by which they notify each other.
 //
-// chardev is required, and names a socket to an ivshmem-server, which hands out
-// the memory and introduces the machines to each other. QEMU waits for it: a
-// server that does not answer stops it.
+// chardev is required, and names a socket to an ivshmem-server, which provides
+// the memory and connects the machines with each other. QEMU waits for it: a
+// server that does not answer blocks QEMU.
 //
 // QEMU: device ivshmem-doorbell, bus PCI
 //
@@ -119,8 +119,8 @@ type IvshmemDoorbell struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -128,7 +128,7 @@ type IvshmemDoorbell struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -159,8 +159,8 @@ func (IvshmemDoorbell) DeviceDriver() string {
 // memory at each reset, and can set where a CPU begins.
 //
 // Give file, and addr if the file itself does not say, as ELF does; or data
-// with data-len and addr. cpu-num with addr alone sets only where that CPU
-// begins. It cannot be hot-plugged.
+// with data-len and addr. cpu-num with only addr sets where that CPU begins. It
+// cannot be hot-plugged.
 //
 // QEMU: device loader
 type Loader struct {
@@ -172,8 +172,8 @@ type Loader struct {
 	// file and data it is where the CPU begins to run after a reset.
 	Addr *uint64 `json:"addr,omitzero"`
 	// The number of the vCPU that starts at addr after a reset, and in whose
-	// address space data are loaded. If absent, no vCPU does, and the first vCPU's
-	// address space is used.
+	// address space data are loaded. If absent, no vCPU starts there, and the first
+	// vCPU's address space is used.
 	CPUNum *uint32 `json:"cpu-num,omitzero"`
 	// The value to write to memory at addr, of data-len bytes.
 	Data *uint64 `json:"data,omitzero"`
@@ -236,7 +236,7 @@ func (GuestLoader) DeviceDriver() string {
 //
 // Writing n to the port makes QEMU exit with the status 2n+1; it is never 0, so
 // agree on a number that means success. iobase is 0x501 if absent. No event
-// tells it from a crash. It cannot be hot-plugged.
+// shows whether it was this or a crash. It cannot be hot-plugged.
 //
 // QEMU: device isa-debug-exit, bus ISA
 //
@@ -294,8 +294,8 @@ type Edu struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -303,7 +303,7 @@ type Edu struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

@@ -7,13 +7,13 @@ import "github.com/goqapi/goqapi/qapi"
 var _ qapi.Device = QEMUXHCI{}
 
 // QEMUXHCI is a USB 3 controller on PCI Express or PCI, and the right one for
-// nearly all guests: it takes devices of every speed and costs little when
-// idle.
+// nearly all guests: it supports devices of every speed and uses little CPU
+// time when idle.
 //
 // It has four ports for USB 2 and four for USB 3 devices unless p2 and p3 say
 // otherwise, up to 15 each. Devices sit on its bus, which is its id followed by
-// .0. When one port is left, QEMU puts a [USBHub] into it by itself, so ask for
-// enough ports. Windows has the driver since 8.
+// .0. When one port is left, QEMU plugs a [USBHub] into it automatically, so
+// ask for enough ports. Windows has the driver since 8.
 //
 // It can be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into
 // pci.0, and so can its devices.
@@ -60,8 +60,8 @@ type QEMUXHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -69,7 +69,7 @@ type QEMUXHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -96,8 +96,8 @@ func (QEMUXHCI) DeviceDriver() string {
 	return "qemu-xhci"
 }
 
-// NecUSBXHCI is a USB 3 controller, NEC's uPD720200, for guests with a driver
-// for just that, such as Windows 7. For all others take [QEMUXHCI].
+// NecUSBXHCI is a USB 3 controller, NEC's uPD720200, for guests that have only
+// a driver for this one, such as Windows 7. For all others use [QEMUXHCI].
 //
 // Devices sit on its bus, which is its id followed by .0. It can be
 // hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
@@ -157,8 +157,8 @@ type NecUSBXHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -166,7 +166,7 @@ type NecUSBXHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -194,8 +194,8 @@ func (NecUSBXHCI) DeviceDriver() string {
 }
 
 // USBEHCI is a USB 2 controller on PCI. It takes high-speed devices only:
-// others, such as [USBHub], [USBSerial] or [USBAudio], are refused, as there is
-// no companion controller for them.
+// others, such as [USBHub], [USBSerial] or [USBAudio], are refused, since there
+// is no companion controller for them.
 //
 // Devices sit on its bus, which is its id followed by .0. It can be
 // hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
@@ -225,8 +225,8 @@ type USBEHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -234,7 +234,7 @@ type USBEHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -262,13 +262,13 @@ func (USBEHCI) DeviceDriver() string {
 }
 
 // Ich9USBEhci1 is the USB 2 controller of Intel's ICH9, which works together
-// with [Ich9USBUhci1] to [Ich9USBUhci3]: it takes the fast devices, they take
-// the slow ones on the same ports. It is for guests that have no driver for
-// [QEMUXHCI].
+// with [Ich9USBUhci1] to [Ich9USBUhci3]: it serves the fast devices, and they
+// serve the slow ones on the same ports. It is for guests that have no driver
+// for [QEMUXHCI].
 //
 // It has six ports, and is function 7 of a slot whose functions 0 to 2 are the
-// others. Their masterbus is its bus, its id followed by .0; so it comes first.
-// It cannot be hot-plugged, but its devices can.
+// others. Their masterbus is its bus, its id followed by .0; therefore it must
+// be added first. It cannot be hot-plugged, but its devices can.
 //
 // QEMU: device ich9-usb-ehci1, bus PCI
 //
@@ -294,8 +294,8 @@ type Ich9USBEhci1 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -303,7 +303,7 @@ type Ich9USBEhci1 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -369,8 +369,8 @@ type Ich9USBUhci1 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -378,7 +378,7 @@ type Ich9USBUhci1 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -444,8 +444,8 @@ type Ich9USBUhci2 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -453,7 +453,7 @@ type Ich9USBUhci2 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -519,8 +519,8 @@ type Ich9USBUhci3 struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -528,7 +528,7 @@ type Ich9USBUhci3 struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -558,8 +558,8 @@ func (Ich9USBUhci3) DeviceDriver() string {
 // Piix3USBUHCI is a USB 1 controller of Intel's PIIX3, with two ports, for
 // guests from before USB 2.
 //
-// Devices sit on its bus, which is its id followed by .0. It costs the host
-// time even when idle. It can be hot-plugged, on q35 and virt into a
+// Devices sit on its bus, which is its id followed by .0. It uses CPU time of
+// the host even when idle. It can be hot-plugged, on q35 and virt into a
 // [PCIERootPort], on pc into pci.0, and so can its devices.
 //
 // QEMU: device piix3-usb-uhci, bus PCI
@@ -588,8 +588,8 @@ type Piix3USBUHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -597,7 +597,7 @@ type Piix3USBUHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -624,8 +624,8 @@ func (Piix3USBUHCI) DeviceDriver() string {
 	return "piix3-usb-uhci"
 }
 
-// PCIOHCI is a USB 1 controller of the other kind (OHCI), as Macs and boards
-// had it.
+// PCIOHCI is a USB 1 controller of the other kind (OHCI), as in Macs and on
+// boards.
 //
 // Devices sit on its bus, which is its id followed by .0. It cannot be
 // hot-plugged, but its devices can.
@@ -659,8 +659,8 @@ type PCIOHCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -668,7 +668,7 @@ type PCIOHCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -698,10 +698,10 @@ func (PCIOHCI) DeviceDriver() string {
 // USBHub is a USB hub, for more devices than a controller has ports.
 //
 // It is a full-speed hub, so [USBEHCI] refuses it, and fast devices behind it
-// are slow; a [QEMUXHCI] with more ports is better. QEMU puts one into the last
-// port of a bus by itself. Devices behind it name their place with port, such
-// as 1.2 for its second port when it sits in port 1. It can be hot-plugged, and
-// [qapi.Client.DeviceDel] takes it out at once.
+// are slow; a [QEMUXHCI] with more ports is better. QEMU plugs one into the
+// last port of a bus automatically. Devices behind it name their place with
+// port, such as 1.2 for its second port when it sits in port 1. It can be
+// hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-hub, bus usb-bus
 //
@@ -725,8 +725,8 @@ type USBHub struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -747,13 +747,13 @@ func (USBHub) DeviceDriver() string {
 	return "usb-hub"
 }
 
-// USBHost is a USB device of the host handed to the guest.
+// USBHost is a USB device of the host that is given to the guest.
 //
 // vendorid and productid choose it, or hostbus with hostaddr, or hostbus with
 // hostport for whatever is plugged in there. With these QEMU waits: the guest
 // sees the device whenever it is there. QEMU needs access to its file under
-// /dev/bus/usb. The host's own driver lets go of it. In a migration the device
-// does not come along.
+// /dev/bus/usb. The host's own driver releases it. The device is not migrated
+// with the machine.
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
@@ -771,8 +771,8 @@ type USBHost struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Passes the guest's resets on to the host's device. Turn it off for devices
 	// that do not survive a reset.
@@ -816,8 +816,8 @@ type USBHost struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -839,9 +839,9 @@ func (USBHost) DeviceDriver() string {
 }
 
 // USBRedir is a USB device that comes over a network connection, with the
-// protocol usbredir: from a SPICE client as a rule.
+// protocol usbredir, usually from a SPICE client.
 //
-// chardev is required: a spicevmc, or a socket to a usbredir server. It takes
+// chardev is required: a spicevmc, or a socket to a usbredir server. It accepts
 // one device at a time; filter says which ones. It can be hot-plugged, and
 // [qapi.Client.DeviceDel] takes it out at once.
 //
@@ -862,8 +862,8 @@ type USBRedir struct {
 	// end of, such as a spicevmc or a socket. Required.
 	Chardev string `json:"chardev,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// How much the device logs: 0 for nothing, 1 for errors, 2 for warnings, 3 for
 	// information, 4 and 5 for debugging.
@@ -884,8 +884,8 @@ type USBRedir struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -939,8 +939,8 @@ type USBMTP struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -988,8 +988,8 @@ type USBCCID struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
@@ -1061,7 +1061,7 @@ func (CCIDCardEmulated) DeviceDriver() string {
 }
 
 // CCIDCardPassthru is a smart card in a [USBCCID] reader that is really on
-// another computer: at a SPICE client, as a rule.
+// another computer, usually that of a SPICE client.
 //
 // chardev is required: a spicevmc with the name smartcard, or a socket. It can
 // be hot-plugged.
@@ -1096,8 +1096,8 @@ func (CCIDCardPassthru) DeviceDriver() string {
 	return "ccid-card-passthru"
 }
 
-// U2fPassthru is a U2F key of the host handed to the guest, as a second factor
-// for logging in.
+// U2fPassthru is a U2F key of the host that is given to the guest, as a second
+// factor for logging in.
 //
 // hidraw names its file, such as /dev/hidraw3; without it QEMU takes the first
 // key that it finds, and fails if there is none. It can be hot-plugged, and
@@ -1124,8 +1124,8 @@ type U2fPassthru struct {
 	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
-	// Shows Windows guests the descriptors of Microsoft's, by which they configure
-	// the device, for example to save power.
+	// Shows Windows guests Microsoft's descriptors, by which they configure the
+	// device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
 	// A file to which all USB traffic of the device is written, in the pcap format
 	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in

@@ -35,8 +35,8 @@ type VfioPCI struct {
 	// have bound it to the driver of VFIO. Either this or sysfsdev, or fd.
 	Host string `json:"host,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// Whether the guest sees the host device's Address Translation Services. auto
 	// shows them unless the host says that they cannot be used; on fails there; off
@@ -84,8 +84,8 @@ type VfioPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -93,7 +93,7 @@ type VfioPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -183,8 +183,8 @@ type VfioPCINohotplug struct {
 	// to the host's driver; only with display.
 	Yres *uint32 `json:"yres,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -194,8 +194,8 @@ type VfioPCINohotplug struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -203,7 +203,7 @@ type VfioPCINohotplug struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -250,8 +250,8 @@ type VfioCcw struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// The open file descriptor of the host's device in /dev/vfio/devices, as a
 	// number or as a name given to [qapi.Client.Getfd]. It needs iommufd. In QEMU
@@ -348,8 +348,8 @@ type VfioUserPCI struct {
 	// The UNIX socket of the process that implements the device. Required.
 	Socket *qapi.SocketAddress `json:"socket,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
@@ -358,8 +358,8 @@ type VfioUserPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -367,7 +367,7 @@ type VfioUserPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

@@ -30,7 +30,7 @@ type VirtioRngPCI struct {
 	// of its own if empty.
 	Rng string `json:"rng,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work. In QEMU 7.2 and newer, not in 5.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many random bytes the guest gets in each period at most. It limits how
@@ -45,8 +45,8 @@ type VirtioRngPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -59,8 +59,8 @@ type VirtioRngPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -114,8 +114,8 @@ type VirtioRngPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -123,7 +123,7 @@ type VirtioRngPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -173,7 +173,7 @@ type VirtioRngCcw struct {
 	// of its own if empty.
 	Rng string `json:"rng,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many random bytes the guest gets in each period at most. It limits how
@@ -181,11 +181,11 @@ type VirtioRngCcw struct {
 	MaxBytes *uint64 `json:"max-bytes,omitzero"`
 	// The length of the period that max-bytes counts for, in milliseconds.
 	Period *uint32 `json:"period,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -257,11 +257,11 @@ type VirtioRngDevice struct {
 	MaxBytes *uint64 `json:"max-bytes,omitzero"`
 	// The length of the period that max-bytes counts for, in milliseconds.
 	Period *uint32 `json:"period,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -323,7 +323,7 @@ type VirtioCryptoPCI struct {
 	// an object serves only one device.
 	Cryptodev string `json:"cryptodev,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
@@ -332,8 +332,8 @@ type VirtioCryptoPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -346,8 +346,8 @@ type VirtioCryptoPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -401,8 +401,8 @@ type VirtioCryptoPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -410,7 +410,7 @@ type VirtioCryptoPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -459,14 +459,14 @@ type VirtioCryptoCcw struct {
 	// an object serves only one device.
 	Cryptodev string `json:"cryptodev,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -549,8 +549,8 @@ type VhostVsockPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -563,8 +563,8 @@ type VhostVsockPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -618,8 +618,8 @@ type VhostVsockPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -627,7 +627,7 @@ type VhostVsockPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -684,11 +684,11 @@ type VhostVsockCcw struct {
 	// The open file descriptor of the host's vhost device, as a number or as a name
 	// given to [qapi.Client.Getfd]. QEMU opens the device itself if empty.
 	Vhostfd string `json:"vhostfd,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -763,11 +763,11 @@ type VhostVsockDevice struct {
 	// message boundaries. auto means if the host supports them. In QEMU 7.2 and
 	// newer, not in 5.2.
 	Seqpacket qapi.OnOffAuto `json:"seqpacket,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -840,8 +840,8 @@ type VhostUserVsockPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -854,8 +854,8 @@ type VhostUserVsockPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -909,8 +909,8 @@ type VhostUserVsockPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -918,7 +918,7 @@ type VhostUserVsockPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -949,10 +949,11 @@ func (VhostUserVsockPCI) DeviceDriver() string {
 // 9P. QEMU itself serves it, so there is nothing else to run; [VhostUserFsPCI]
 // is faster, but needs a process of its own.
 //
-// fsdev is required, and names a file system given with -fsdev at the start, as
-// QMP cannot add one; mount_tag is required, too, and is the name by which the
-// guest mounts it. While it is mounted the machine cannot be migrated. It can
-// be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
+// fsdev is required, and names a file system given with -fsdev at the start,
+// since QMP cannot add one; mount_tag is required, too, and is the name by
+// which the guest mounts it. While it is mounted the machine cannot be
+// migrated. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device virtio-9p-pci (also virtio-9p), bus PCI
 type Virtio9pPCI struct {
@@ -969,7 +970,7 @@ type Virtio9pPCI struct {
 	// Required.
 	Fsdev string `json:"fsdev,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The name under which the guest mounts the shared directory. Required.
@@ -980,8 +981,8 @@ type Virtio9pPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -994,8 +995,8 @@ type Virtio9pPCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1049,8 +1050,8 @@ type Virtio9pPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1058,7 +1059,7 @@ type Virtio9pPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1108,16 +1109,16 @@ type Virtio9pCcw struct {
 	// Required.
 	Fsdev string `json:"fsdev,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
 	// The name under which the guest mounts the shared directory. Required.
 	MountTag string `json:"mount_tag,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1186,11 +1187,11 @@ type Virtio9pDevice struct {
 	Fsdev string `json:"fsdev,omitzero"`
 	// The name under which the guest mounts the shared directory. Required.
 	MountTag string `json:"mount_tag,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1232,7 +1233,7 @@ func (Virtio9pDevice) DeviceDriver() string {
 
 // VhostUserFsPCI is a folder of the host that the guest mounts, with virtiofs,
 // which another process serves: virtiofsd. It is faster than [Virtio9pPCI] and
-// nearer to a local file system.
+// behaves more like a local file system.
 //
 // It needs a character device, a socket to that process, named by chardev, and
 // tag, the name by which the guest mounts it. The guest's memory must be shared
@@ -1255,12 +1256,12 @@ type VhostUserFsPCI struct {
 	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device. In QEMU 7.2 and
-	// newer, not in 5.2.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device. In QEMU 7.2 and newer,
+	// not in 5.2.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// How many queues for file system requests the device has, besides the one for
-	// high priority requests.
+	// How many queues for file system requests the device has, in addition to the
+	// one for high priority requests.
 	NumRequestQueues *uint16 `json:"num-request-queues,omitzero"`
 	// How many entries each of the device's queues has, a power of two. More allow
 	// the guest more, and larger, requests in flight.
@@ -1274,15 +1275,15 @@ type VhostUserFsPCI struct {
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
 	// 7.2 and newer, not in 5.2.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
 	// a virtual IOMMU. The device must be on PCI Express.
 	ATS *bool `json:"ats,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1336,8 +1337,8 @@ type VhostUserFsPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1345,7 +1346,7 @@ type VhostUserFsPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1396,11 +1397,11 @@ type VhostUserFsCcw struct {
 	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// Handles the guest's notifications in the kernel, which wakes up the device's
-	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// thread while the vCPU continues at once. Otherwise the vCPU's own thread does
 	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
-	// How many queues for file system requests the device has, besides the one for
-	// high priority requests.
+	// How many queues for file system requests the device has, in addition to the
+	// one for high priority requests.
 	NumRequestQueues *uint16 `json:"num-request-queues,omitzero"`
 	// How many entries each of the device's queues has, a power of two. More allow
 	// the guest more, and larger, requests in flight.
@@ -1408,11 +1409,11 @@ type VhostUserFsCcw struct {
 	// The name under which the guest mounts the shared directory, of at most 36
 	// bytes. Required.
 	Tag string `json:"tag,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1481,12 +1482,12 @@ type VhostUserFsDevice struct {
 	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device. In QEMU 7.2 and
-	// newer, not in 5.2.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device. In QEMU 7.2 and newer,
+	// not in 5.2.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// How many queues for file system requests the device has, besides the one for
-	// high priority requests.
+	// How many queues for file system requests the device has, in addition to the
+	// one for high priority requests.
 	NumRequestQueues *uint16 `json:"num-request-queues,omitzero"`
 	// How many entries each of the device's queues has, a power of two. More allow
 	// the guest more, and larger, requests in flight.
@@ -1494,11 +1495,11 @@ type VhostUserFsDevice struct {
 	// The name under which the guest mounts the shared directory, of at most 36
 	// bytes. Required.
 	Tag string `json:"tag,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1568,15 +1569,15 @@ type VhostUserRngPCI struct {
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
 	// a virtual IOMMU. The device must be on PCI Express.
 	ATS *bool `json:"ats,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1629,8 +1630,8 @@ type VhostUserRngPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1638,7 +1639,7 @@ type VhostUserRngPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1665,7 +1666,7 @@ func (VhostUserRngPCI) DeviceDriver() string {
 }
 
 // VhostUserGPIOPCI is a virtio controller of GPIO lines that another process
-// serves, such as vhost-device-gpio, which can hand the guest lines of the
+// serves, such as vhost-device-gpio, which can give the guest lines of the
 // host's hardware.
 //
 // It needs a character device, a socket to that process, named by chardev, and
@@ -1691,15 +1692,15 @@ type VhostUserGPIOPCI struct {
 	Chardev string `json:"chardev,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
 	// a virtual IOMMU. The device must be on PCI Express.
 	ATS *bool `json:"ats,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1752,8 +1753,8 @@ type VhostUserGPIOPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1761,7 +1762,7 @@ type VhostUserGPIOPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1788,7 +1789,7 @@ func (VhostUserGPIOPCI) DeviceDriver() string {
 }
 
 // VhostUserI2CPCI is a virtio controller of an I2C bus that another process
-// serves, such as vhost-device-i2c, which can hand the guest devices of the
+// serves, such as vhost-device-i2c, which can give the guest devices of the
 // host's bus.
 //
 // It needs a character device, a socket to that process, named by chardev, and
@@ -1814,15 +1815,15 @@ type VhostUserI2CPCI struct {
 	Chardev string `json:"chardev,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
 	// a virtual IOMMU. The device must be on PCI Express.
 	ATS *bool `json:"ats,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -1875,8 +1876,8 @@ type VhostUserI2CPCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -1884,7 +1885,7 @@ type VhostUserI2CPCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to
@@ -1911,13 +1912,13 @@ func (VhostUserI2CPCI) DeviceDriver() string {
 }
 
 // VhostVdpaDevicePCI is a virtio device of any kind that hardware or the kernel
-// of the host provides (vDPA). What the guest sees, a disk or a card, is up to
-// that device.
+// of the host provides (vDPA). That device decides what the guest sees, such as
+// a disk or a card.
 //
-// vhostdev is required, and names its file, such as /dev/vhost-vdpa-0. Network
-// cards of this kind rather use [VirtioNetPCI] with a netdev of the type
-// vhost-vdpa. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on
-// pc into pci.0.
+// vhostdev is required, and names its file, such as /dev/vhost-vdpa-0. For
+// network cards of this kind it is better to use [VirtioNetPCI] with a netdev
+// of the type vhost-vdpa. It can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device vhost-vdpa-device-pci, bus PCI
 //
@@ -1933,8 +1934,8 @@ type VhostVdpaDevicePCI struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// The device's place in the order in which the firmware tries to boot; the
-	// lowest is first, 0 included. No two devices may have the same. Absent leaves
-	// it to the firmware whether and when it tries the device.
+	// lowest is first, 0 included. No two devices may have the same. If absent, the
+	// firmware decides whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// How many entries each of the device's queues has. 0 or absent means as many
 	// as the host's device allows.
@@ -1943,8 +1944,8 @@ type VhostVdpaDevicePCI struct {
 	Vhostdev string `json:"vhostdev,omitzero"`
 	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
 	AER *bool `json:"aer,omitzero"`
-	// Lets drivers of the legacy interface split requests into buffers as they
-	// like. Drivers of virtio 1.0 and later always may.
+	// Lets drivers of the legacy interface split requests into buffers in any way,
+	// as drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`
 	// Shows the guest Address Translation Services, with which the device caches
 	// the IOMMU's translations. A virtio device with vhost needs them together with
@@ -1957,8 +1958,8 @@ type VhostVdpaDevicePCI struct {
 	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
 	// legacy one.
 	DisableModern *bool `json:"disable-modern,omitzero"`
-	// Offers the guest event indexes: driver and device say at which entry of a
-	// queue they want the next notification, which saves interrupts and exits.
+	// Offers the guest event indexes: driver and device choose at which entry of a
+	// queue they receive the next notification, which saves interrupts and exits.
 	EventIdx *bool `json:"event_idx,omitzero"`
 	// Promises the guest that buffers are used in the order in which its driver
 	// made them available, which saves the driver work. A vhost backend must
@@ -2011,8 +2012,8 @@ type VhostVdpaDevicePCI struct {
 	// The device's slot and function on its PCI bus. QEMU takes the first free slot
 	// if absent.
 	Addr PCIAddr `json:"addr,omitzero"`
-	// The id of the virtio-net device, with failover on, that this network card is
-	// the fast partner of. The card stays hidden until the guest's driver supports
+	// The id of the virtio-net device, with failover on, whose fast partner this
+	// network card is. The card stays hidden until the guest's driver supports
 	// failover, and is unplugged while the machine migrates. It must be on PCI
 	// Express.
 	FailoverPairID string `json:"failover_pair_id,omitzero"`
@@ -2020,7 +2021,7 @@ type VhostVdpaDevicePCI struct {
 	// function 0 before devices can be plugged into functions 1 to 7.
 	Multifunction *bool `json:"multifunction,omitzero"`
 	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
-	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// it, 1 shows it. Shown if absent, except ROMs of host devices that are known
 	// to be faulty.
 	Rombar *int32 `json:"rombar,omitzero"`
 	// The file of the option ROM, which the firmware runs at boot, for example to

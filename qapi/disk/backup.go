@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/job"
 )
 
-// A Copy is a disk, and where it is copied to.
+// A Copy says which disk is copied, and to where.
 type Copy struct {
 	Node string // the disk's block node
 	To   Target
@@ -30,8 +30,8 @@ type Copy struct {
 // the moment at which Backup starts its jobs. The bitmaps, if there are any, begin to record at that
 // moment, so that an [Increment] can follow. If Backup fails, they are removed.
 //
-// A copy does not have what the guest has not yet written to the disk. To include that, freeze the guest's file
-// systems before (WithFrozen of package qga), and thaw them when Backup reports its first progress.
+// What the guest has not yet written to the disk is not in the copy. To include that, first freeze the
+// guest's file systems (WithFrozen of package qga), and thaw them when Backup reports its first progress.
 func Backup(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Option) error {
 	err := newBitmaps(ctx, c, copies)
 	if err == nil {
@@ -43,7 +43,8 @@ func Backup(ctx context.Context, c *qapi.Client, copies []Copy, opts ...job.Opti
 	return nil
 }
 
-// newBitmaps returns an error if a bitmap that should be created exists already: a roll-back would remove it.
+// newBitmaps returns an error if a bitmap that is to be created exists already: a roll-back would
+// remove it.
 func newBitmaps(ctx context.Context, c *qapi.Client, copies []Copy) error {
 	for _, copied := range copies {
 		n, err := disk(ctx, c, copied.Node)

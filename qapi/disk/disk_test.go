@@ -39,14 +39,14 @@ func TestQEMUConnectionCut(t *testing.T) { onQEMU(t, cutEverywhere) }
 func cutEverywhere(t *testing.T, cutter *cut.Cutter) {
 	c := cutter.Client(t)
 	for _, op := range operations {
-		cutter.Survived(t, c, op.Try, func(what string) { assert.ElementsMatch(t, op.left, beside(t, c), what) })
+		cutter.Survived(t, c, op.Try, func(what string) { assert.ElementsMatch(t, op.left, others(t, c), what) })
 	}
 }
 
 func TestGivenUp(t *testing.T)     { onFake(t, giveUpEverywhere) }
 func TestQEMUGivenUp(t *testing.T) { onQEMU(t, giveUpEverywhere) }
 
-// giveUpEverywhere has ctx end at each message: either all is done, or all is undone.
+// giveUpEverywhere ends ctx at each message: either everything is done, or everything is undone.
 func giveUpEverywhere(t *testing.T, cutter *cut.Cutter) {
 	c := cutter.Client(t)
 	for _, op := range operations {
@@ -55,7 +55,7 @@ func giveUpEverywhere(t *testing.T, cutter *cut.Cutter) {
 			if err != nil {
 				want = op.undone
 			}
-			assert.ElementsMatch(t, want, beside(t, c), "%s: %v", what, err)
+			assert.ElementsMatch(t, want, others(t, c), "%s: %v", what, err)
 		})
 	}
 }

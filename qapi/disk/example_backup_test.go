@@ -39,7 +39,7 @@ func backUp(ctx context.Context, addr, folder string) error {
 	}))
 }
 
-// A backup of a running machine, which is a fake one here.
+// A backup of a running machine, which is a fake here.
 func Example_backup() {
 	vm := qmptest.New()
 	defer vm.Close()

@@ -23,7 +23,7 @@ func printGraph(ctx context.Context, c *qapi.Client, out io.Writer) error {
 	return err
 }
 
-// The block graph of a machine, which is a fake one here, as a tree.
+// The block graph of a machine, which is a fake here, as a tree.
 func ExampleReadGraph() {
 	ctx := context.Background()
 	vm := qmptest.New()

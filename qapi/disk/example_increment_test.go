@@ -13,17 +13,17 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A chain of copies of one disk: the first is whole, each other one has what has changed since
-// the one before it.
+// A chain of copies of one disk: the first is complete, each other one contains what has
+// changed since the copy before it.
 type chain struct {
 	c      *qapi.Client
 	node   string // the disk
-	bitmap string // says what has changed
+	bitmap string // records what has changed
 	folder string
 	last   string // the file of the last copy
 }
 
-// add adds a copy. After a failure the next one has what this one would have had.
+// add adds a copy. After a failure the next copy contains what this one would have contained.
 func (ch *chain) add(ctx context.Context, name string) error {
 	copied := disk.Copy{Node: ch.node, Bitmap: ch.bitmap, Persistent: true}
 	path := filepath.Join(ch.folder, name+".qcow2")
@@ -42,7 +42,7 @@ func (ch *chain) add(ctx context.Context, name string) error {
 	return err
 }
 
-// A whole copy of a disk, and two with what has changed.
+// A complete copy of a disk, and two with what has changed.
 func Example_increment() {
 	ctx := context.Background()
 	vm := qmptest.New() // a fake machine

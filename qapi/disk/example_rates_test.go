@@ -29,8 +29,8 @@ func printRates(ctx context.Context, c *qapi.Client, interval time.Duration, n i
 	return nil
 }
 
-// What the disks of a machine read and write. It is a fake one here, whose guest does
-// nothing.
+// What the disks of a machine read and write. The machine is a fake here, whose guest
+// does nothing.
 func ExampleRates() {
 	ctx := context.Background()
 	vm := qmptest.New()

@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// withSnapshot calls f while two disks stand still: what the guest writes meanwhile goes to
-// overlays, which are then written back and removed, whether f has failed or not.
+// withSnapshot calls f while two disks do not change: what the guest writes meanwhile goes
+// to overlays. Afterwards these are written back and removed, whether or not f has failed.
 func withSnapshot(ctx context.Context, c *qapi.Client, folder string, disks [2]string, f func() error) error {
 	var overlays []disk.Overlay
 	for _, node := range disks {
@@ -31,8 +31,8 @@ func withSnapshot(ctx context.Context, c *qapi.Client, folder string, disks [2]s
 	return err
 }
 
-// A snapshot of two disks, during which their files can be copied by any program, and
-// the way back.
+// A snapshot of two disks: while it exists, any program can copy their files. Then it
+// is removed.
 func Example_snapshot() {
 	ctx := context.Background()
 	vm := qmptest.New() // a fake machine

@@ -37,7 +37,7 @@ func TestForeignNode(t *testing.T) {
 	assert.NotContains(t, names, "ours")
 }
 
-// TestNothing asks for nothing, which is not an error, and sends nothing.
+// TestNothing makes calls without disks: they are not errors, and send nothing.
 func TestNothing(t *testing.T) {
 	srv := qmptest.Start(t)
 	conn, err := srv.Dial(t.Context())
@@ -49,7 +49,7 @@ func TestNothing(t *testing.T) {
 	assert.Zero(t, srv.Count("transaction"))
 }
 
-// A file that could not be created is not said to be left.
+// An error does not say that a file is left if the file was not created.
 func TestFilesThatMayBeThere(t *testing.T) {
 	srv := qmptest.Start(t)
 	conn, err := srv.Dial(t.Context())
@@ -64,9 +64,9 @@ func TestFilesThatMayBeThere(t *testing.T) {
 	assert.ErrorContains(t, err, "left behind: the file /overlay, if it was created (QEMU cannot remove files)")
 }
 
-// A commit that names a file says nothing of the block node that is to be removed.
+// A commit that names a file does not say which block node is to be removed.
 func TestCommitOfAFile(t *testing.T) {
-	//lint:ignore SA1019 it is refused
+	//lint:ignore SA1019 the test checks that it is refused
 	err := disk.Commit(t.Context(), nil, qapi.BlockCommitArgs{Device: "disk0", Top: new("/vm/overlay")}) //nolint:staticcheck // see above
 	assert.EqualError(t, err, "disk: commit: Top names a file, not the block node to remove: set TopNode")
 }

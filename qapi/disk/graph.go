@@ -17,18 +17,20 @@ import (
 // nodes, and these use other block nodes, down to files.
 type Graph struct {
 	Roots    []*Vertex // those that no other vertex uses
-	Vertices []*Vertex // all of them, sorted by kind and name, as are the roots
+	Vertices []*Vertex // all of them; both lists are sorted by kind and name
 }
 
 // A Vertex is a block node, or something that uses one.
 type Vertex struct {
 	Kind Kind
 
-	// The node name of a block node, the id of an export or a job. Of a device it is the id;
-	// without one, the name of its drive, otherwise its QOM path. Empty for what has no name.
+	// The node name of a block node, or the id of an export, a job or a device. For a device
+	// without an id it is the name of its drive, otherwise its QOM path. Empty for a vertex
+	// without a name.
 	Name string
 
-	// Node describes a block node. It is nil for all else, and for a node that went away meanwhile.
+	// Node describes a block node. It is nil for all other kinds, and for a node that was removed
+	// meanwhile.
 	Node *qapi.BlockDeviceInfo
 
 	Uses []Edge
@@ -43,8 +45,8 @@ type Edge struct {
 // A Kind is what a [Vertex] stands for.
 type Kind string
 
-// The kinds of vertices, in the order in which they are sorted. Other is for what uses a block
-// node and is none of the former: a drive without a device, or a server of QEMU's own.
+// The kinds of vertices, in the order in which they are sorted. Other is for any other user of
+// a block node: a drive without a device, or a server inside QEMU.
 const (
 	Device Kind = "device"
 	Export Kind = "export"
@@ -56,9 +58,11 @@ const (
 var kinds = []Kind{Device, Export, Job, Other, Node}
 
 // ReadGraph returns the block layer of a machine, or of a storage daemon. It executes
-// several commands: of what changes meanwhile, only a part may be in the graph.
+// several commands: if something changes between them, the graph may show only a part
+// of the change.
 //
-// One of them, x-debug-query-block-graph, is not promised by QEMU, but all supported releases have it.
+// One of them, x-debug-query-block-graph, is not one that QEMU promises to keep, but all supported
+// releases have it.
 func ReadGraph(ctx context.Context, c *qapi.Client) (*Graph, error) {
 	var s snapshot
 	err := retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
@@ -71,7 +75,7 @@ func ReadGraph(ctx context.Context, c *qapi.Client) (*Graph, error) {
 	return s.build(), nil
 }
 
-// A snapshot is what the commands returned of which a [Graph] is made.
+// A snapshot holds the replies of the commands from which a [Graph] is made.
 type snapshot struct {
 	graph   qapi.XDbgBlockGraph
 	nodes   []qapi.BlockDeviceInfo
@@ -201,7 +205,7 @@ func (v *Vertex) nameless() bool { return v.Kind == Other && v.Name == "" }
 const maxIndent = 64
 
 // String returns the graph as text for people: a tree for each root, one line for each vertex. What
-// lies below a node is shown where the node comes first.
+// lies below a node is shown only where the node comes first.
 func (g *Graph) String() string {
 	var text strings.Builder
 	shown := map[*Vertex]bool{}
@@ -233,7 +237,7 @@ func (v *Vertex) String() string {
 		return strings.TrimSpace(string(v.Kind) + " " + name)
 	case v.Node == nil:
 		return name
-	case v.Node.File == "", strings.HasPrefix(v.Node.File, "json:"): // the name is long, and does not name a file
+	case v.Node.File == "", strings.HasPrefix(v.Node.File, "json:"): // it is a long description, not the name of a file
 		return fmt.Sprintf("%s (%s)", name, printable.String(v.Node.Drv))
 	}
 	return fmt.Sprintf("%s (%s, %s)", name, printable.String(v.Node.Drv), printable.String(redact.Text(v.Node.File)))

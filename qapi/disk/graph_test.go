@@ -21,7 +21,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A graph with everything, one name of a node in it for each release.
+// A graph with every kind of vertex. Where releases name a node differently, it has one of the
+// names.
 const graphOfAll = `device cd
 device sd
     root: cbw
@@ -43,7 +44,8 @@ other drive
 spare (null-co)
 `
 
-// addAll builds what graphOfAll shows, on a machine that has a controller scsi and a drive without a device.
+// addAll builds the graph graphOfAll on a machine that has a controller scsi and a drive without a
+// device.
 func addAll(t *testing.T, c *qapi.Client, dir string) {
 	ctx := t.Context()
 	null := func(name string) qapi.BlockdevOptions {
@@ -95,7 +97,7 @@ func TestQEMUGraph(t *testing.T) {
 	})
 }
 
-// simple is a graph without what differs between releases and runs.
+// simple returns a graph without the differences between releases and runs.
 func simple(graph, dir string) string {
 	disk0 := "disk0 (qcow2)\n            file: file0 (file, DIR/disk0.qcow2)\n            backing: base (null-co)\n"
 	copied := "        target: copy (null-co)\n"
@@ -166,7 +168,8 @@ func fakeGraph(t *testing.T, graph qapi.XDbgBlockGraph, nodes []qapi.BlockDevice
 	return g
 }
 
-// Whatever a server returns, it can be printed: names that move a cursor, edges to nowhere, circles.
+// Anything that a server returns can be printed: names that move a cursor, edges to missing nodes,
+// circles.
 func TestGraphOfAHostileServer(t *testing.T) {
 	driver := qapi.XDbgBlockGraphNodeTypeBlockDriver
 	g := fakeGraph(t, qapi.XDbgBlockGraph{
@@ -189,7 +192,7 @@ a\x1b[2J
 	assert.Len(t, g.Vertices, 4)
 }
 
-// A deep chain of diamonds has as many paths as nobody could print; each vertex is shown once.
+// A deep chain of diamonds has too many paths to print them all; each vertex is shown once.
 func TestGraphOfManyPaths(t *testing.T) {
 	var graph qapi.XDbgBlockGraph
 	for i := range uint64(100) {
@@ -201,7 +204,7 @@ func TestGraphOfManyPaths(t *testing.T) {
 	assert.Equal(t, 199, strings.Count(fakeGraph(t, graph, nil).String(), "\n"))
 }
 
-// A chain is as long as a server likes; its text grows with it, and not with its square.
+// A server can send a chain of any length; the text grows in proportion to it, not with its square.
 func TestGraphOfALongChain(t *testing.T) {
 	g := &disk.Graph{Roots: []*disk.Vertex{{Kind: disk.Node, Name: "n"}}}
 	const length = 10_000

@@ -21,8 +21,8 @@ const size = 4 << 20
 type operation struct {
 	cut.Try
 
-	left   []string // what there is afterwards beside the disks
-	undone []string // and if it has failed
+	left   []string // what exists afterwards in addition to the disks
+	undone []string // the same after a failure
 }
 
 var operations = []operation{
@@ -101,8 +101,8 @@ func createDisk(t *testing.T, c *qapi.Client, path string) qapi.BlockdevRef {
 	return file
 }
 
-// beside returns what there is beside the disks, and removes all.
-func beside(t *testing.T, c *qapi.Client) (left []string) {
+// others returns what exists in addition to the disks, and removes it.
+func others(t *testing.T, c *qapi.Client) (left []string) {
 	t.Helper()
 	ctx := t.Context()
 	jobs, err := c.QueryJobs(ctx)

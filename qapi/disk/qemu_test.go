@@ -37,14 +37,14 @@ func write(t *testing.T, c *qapi.Client, node string, pattern byte, offset int) 
 	}
 }
 
-// What is in the copies is what was on the disk.
+// The copies contain what was on the disk.
 func TestQEMUContents(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir, ctx := t.TempDir(), t.Context()
 		c := cut.New(q.Run(t).Dial).Client(t)
 		path := func(name string) string { return filepath.Join(dir, name) }
 		addDisk(t, c, "disk0", path("disk0.qcow2"))
-		same := func(a, b string) { // in a way that does not mind that a is open
+		same := func(a, b string) { // also works while a is open
 			t.Helper()
 			qemuImg(t, q, "compare", "-U", a, b)
 		}
@@ -74,7 +74,7 @@ func TestQEMUContents(t *testing.T) {
 	})
 }
 
-// A copy over the network, and one that is too small.
+// A copy over the network, and a target that is too small.
 func TestQEMUCopyToNBD(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir, ctx := t.TempDir(), t.Context()
@@ -89,7 +89,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 			require.NoError(t, qmp.SocketExists(path+".sock")(ctx))
 			t.Cleanup(func() {
 				_ = cmd.Process.Kill()
-				_ = cmd.Wait() // killed, as a rule
+				_ = cmd.Wait() // usually: killed
 			})
 			return qapi.SocketAddress{Type: qapi.SocketAddressUnix{Path: path + ".sock"}}
 		}
@@ -100,7 +100,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 		qemuImg(t, q, "compare", "-U", filepath.Join(dir, "disk0.qcow2"), filepath.Join(dir, "copy"))
 		require.NoError(t, c.BlockDirtyBitmapRemove(ctx, qapi.BlockDirtyBitmap{Node: "disk0", Name: "m"}))
 		assert.ErrorContains(t, copyTo(server("small", "1M")), "size")
-		assert.Empty(t, beside(t, c))
+		assert.Empty(t, others(t, c))
 	})
 }
 
@@ -117,7 +117,7 @@ func TestQEMUFull(t *testing.T) {
 	onQEMU(t, func(t *testing.T, cutter *cut.Cutter) {
 		c, dir := cutter.Client(t), t.TempDir()
 		twoDisks(t, c, dir)
-		write(t, c, "disk1", 1, 0) // an empty disk fits anywhere
+		write(t, c, "disk1", 1, 0) // an empty disk would fit
 		playFull(t, c, dir)
 	})
 }
@@ -136,5 +136,5 @@ func playFull(t *testing.T, c *qapi.Client, dir string) {
 	failed, ok := errors.AsType[*job.Error](err)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, "No space left on device", failed.Reason)
-	assert.Empty(t, beside(t, c))
+	assert.Empty(t, others(t, c))
 }

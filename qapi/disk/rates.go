@@ -100,7 +100,7 @@ func readCounters(ctx context.Context, c *qapi.Client) (now counters, err error)
 	return now, err
 }
 
-// since returns the rates of the time since old.
+// since returns the rates for the time since old was read.
 func (now counters) since(old counters) []DeviceRates {
 	var list []DeviceRates
 	seconds := max(now.at.Sub(old.at), 1).Seconds() // clocks may be coarse
@@ -117,7 +117,7 @@ func (now counters) since(old counters) []DeviceRates {
 	return list
 }
 
-// A total is how much was ever done of one kind of request.
+// A total counts all requests of one kind since the counters began.
 type total struct{ bytes, requests, nanoseconds int64 }
 
 // totals returns the totals of reads, writes, flushes and discards.

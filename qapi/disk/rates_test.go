@@ -61,10 +61,10 @@ func TestRates(t *testing.T) {
 	other := statsOf("drive0", "/machine/peripheral-anon/device[0]/virtio-backend", qapi.BlockDeviceStats{})
 	replies := [][]qapi.BlockStats{
 		{one(qapi.BlockDeviceStats{})},
-		{one(busy), other, {Device: new("none"), Stats: other.Stats}}, // it comes; and a drive without a device
+		{one(busy), other, {Device: new("none"), Stats: other.Stats}}, // the device is plugged in; and a drive without a device
 		{one(later), other, {Device: new("none"), Stats: other.Stats}},
 		{one(busy), other}, // its counters begin again
-		{other},            // it goes
+		{other},            // the device is unplugged
 	}
 	onReplies(t, replies, func(t *testing.T, cutter *cut.Cutter) {
 		idle := disk.DeviceRates{Device: "drive0", Node: "node"}
@@ -102,7 +102,7 @@ func TestRatesEnd(t *testing.T) {
 	}
 }
 
-// Rates of a connection that is lost in between are those of the whole time.
+// If the connection is lost in between, the next rates cover the whole time.
 func TestRatesWhoseConnectionIsCut(t *testing.T) {
 	onFake(t, func(t *testing.T, cutter *cut.Cutter) {
 		c := cutter.Client(t)
@@ -129,7 +129,7 @@ func TestRateString(t *testing.T) {
 	}
 }
 
-// What QEMU writes in the name of a device is counted by real servers.
+// Real servers count what QEMU itself writes on behalf of a device.
 func TestQEMURates(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := cut.New(q.Run(t, "-machine", "pc", "-device", "virtio-scsi-pci", "-device", "scsi-cd,id=cd0",

@@ -46,15 +46,15 @@ func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []
 		})
 	}
 	done := func(ctx context.Context) (bool, error) {
-		list, err := c.QueryNamedBlockNodes(ctx) // in a flat list the depth is missing
+		list, err := c.QueryNamedBlockNodes(ctx) // not the flat list, in which the depth is missing
 		return slices.ContainsFunc(list, func(n qapi.BlockDeviceInfo) bool {
-			return n.NodeName == names[0] && n.BackingFileDepth > 0 // it lies above the disk
+			return n.NodeName == names[0] && n.BackingFileDepth > 0 // the overlay is above the disk
 		}), err
 	}
 	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
 		return c.Transaction(ctx, qapi.TransactionArgs{Actions: actions})
 	}, done)
-	if err != nil && qmp.MayHaveRun(err) { // ctx has ended, but it may be done
+	if err != nil && qmp.MayHaveRun(err) { // ctx has ended, but the transaction may have been executed
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undo.DefaultLimit)
 		defer cancel()
 		if is, _ := done(ctx); is {
@@ -64,7 +64,8 @@ func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []
 	return names, err
 }
 
-// addOverlay creates the image of an overlay and adds its block node, which does not lie above the disk yet.
+// addOverlay creates the image of an overlay and adds its block node, which is not above the disk
+// yet.
 func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (string, error) {
 	if o.Path == "" {
 		return "", errors.New("the overlay has no path")
@@ -95,7 +96,7 @@ func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (
 // fails, the overlay stays. What has been written is not undone, which does no harm, since the
 // overlay still hides it. The overlay's file is not removed.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...job.Option) error {
-	//lint:ignore SA1019 it is refused
+	//lint:ignore SA1019 Top is only read to refuse it
 	if args.Top != nil && args.TopNode == nil { //nolint:staticcheck // see above
 		return errors.New("disk: commit: Top names a file, not the block node to remove: set TopNode")
 	}
@@ -106,7 +107,7 @@ func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts
 	if args.TopNode != nil {
 		top = *args.TopNode
 	}
-	var u undo.Stack // for its limit
+	var u undo.Stack // used for its limit of time
 	u.Add("block node "+top, func(ctx context.Context) error { return removeNode(ctx, c, top) })
 	if err := u.Undo(ctx, nil); err != nil {
 		return fmt.Errorf("disk: commit: the image is complete; %w", err)

@@ -35,7 +35,7 @@ func TestDisk(t *testing.T) {
 	})
 }
 
-// A device that cannot be plugged in leaves nothing behind.
+// After a device could not be plugged in, nothing is left.
 func TestDiskRollsBack(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, c := fake(t, qmptest.Release(release))
@@ -63,7 +63,7 @@ func TestWhatCannotBeAdded(t *testing.T) {
 	assert.Empty(t, srv.Calls())
 }
 
-// A node that something else uses is waited for, within the limit.
+// RemoveDisk waits, within the limit, for a node that something else uses.
 func TestRemoveDiskWaitsForNodes(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, c := fake(t, qmptest.Release(release))
@@ -167,7 +167,7 @@ func TestSetCPUs(t *testing.T) {
 			want = []string{"cpu-1-0-0", "cpu-2-0-0"}
 		}
 		assert.Equal(t, want, devices(t, c))
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 9), "hotplug: setting 9 processors: there are too few places, by 5")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 9), "hotplug: setting 9 processors: there is no place for 5 of them")
 		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 0), "a machine has at least one processor")
 		err := hotplug.SetCPUs(t.Context(), c, 1)
 		if release == "5.2" || release == "7.2" {
@@ -187,7 +187,7 @@ func TestSetCPUs(t *testing.T) {
 	})
 }
 
-// If the guest refuses in the middle, what it has let go of stays unplugged.
+// If the guest refuses in the middle, what it has released stays unplugged.
 func TestSetCPUsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
@@ -207,7 +207,7 @@ func TestSetCPUsRefused(t *testing.T) {
 	})
 }
 
-// If one cannot be plugged in, those before it go again.
+// If one processor cannot be plugged in, those before it are unplugged again.
 func TestSetCPUsRollsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
@@ -231,8 +231,8 @@ func TestSetCPUsFillsPlaces(t *testing.T) {
 			{Type: "x", VcpusCount: 4, Props: qapi.CPUInstanceProperties{CoreID: new(int64(4))}},
 			{Type: "x", VcpusCount: 4, Props: qapi.CPUInstanceProperties{CoreID: new(int64(0))}, QOMPath: new("/machine/unattached/device[0]")},
 		})
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 6), "a place cannot be filled in part: whole places give 2 more")
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 3), "a place cannot be emptied in part: whole places give 3 fewer")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 6), "a place cannot be filled partly: with whole places there would be 2 too many")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 3), "a place cannot be emptied partly: with whole places there would be 3 too few")
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 4))
 		assert.Zero(t, srv.Count("device_add")+srv.Count("device_del"))
 	})
@@ -289,7 +289,7 @@ func TestPorts(t *testing.T) {
 	})
 }
 
-// Several at once get a port each.
+// Several devices that are plugged in at the same time get a port each.
 func TestPortsTogether(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		ports := []string{"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"}

@@ -47,8 +47,8 @@ func wholeMemory(ctx context.Context, c *qapi.Client) (int64, error) {
 	return int64(info.BaseMemory + qapi.Value(info.PluggedMemory)), err
 }
 
-// reach tells the guest a size and waits until the guest has it. look returns the present size and reports whether
-// that is the size wanted. If ctx ends earlier, the guest is told to keep the present size.
+// reach asks the guest for a size and waits until the guest has it. look returns the present size and reports
+// whether that is the size wanted. If ctx ends earlier, the guest is asked to keep the present size.
 func reach[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, events *qmp.Stream[qapi.Event],
 	set func(N) func(context.Context) error, size N, look func(context.Context) (N, bool, error),
@@ -64,7 +64,7 @@ func reach[N int64 | uint64](
 		}
 		return 0, err
 	}
-	s := state{news: events, matters: func(qapi.Event) bool { return true }}
+	s := state{events: events, matters: func(qapi.Event) bool { return true }}
 	err = s.until(ctx, func(ctx context.Context) (done bool, err error) {
 		if s.lost { // a server that has been started again does not know the size
 			s.lost = false
@@ -84,7 +84,7 @@ func reach[N int64 | uint64](
 	return got, err
 }
 
-// stop tells the guest to keep the size that it has, because err has ended the wait for another size.
+// stop asks the guest to keep its present size, because err has ended the wait for another size.
 func stop[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, set func(N) func(context.Context) error,
 	look func(context.Context) (N, bool, error), err error,

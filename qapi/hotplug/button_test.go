@@ -21,12 +21,12 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A pressed connection breaks, once, when device_del has succeeded, before its reply is read.
+// A pressed connection fails once: after device_del has succeeded, before its reply is read.
 type pressed struct {
 	net.Conn
 
 	broken *atomic.Bool
-	sent   atomic.Bool // device_del is
+	sent   atomic.Bool // the last command was device_del
 }
 
 func (p *pressed) Write(message []byte) (int, error) {
@@ -43,19 +43,19 @@ func (p *pressed) Read(buf []byte) (int, error) {
 	return n, err
 }
 
-// TestQEMUGuestButton unplugs a device behind a PCI Express port that works without ACPI, as its guest
-// takes it in, and loses the connection after the slot's button was pressed. To press it again within five
-// seconds would mean the opposite: servers refuse that.
+// TestQEMUGuestButton unplugs a device behind a PCI Express port without ACPI while its guest is still
+// starting to use it, and loses the connection after the slot's button was pressed. Pressing the button
+// again within five seconds would cancel the request: servers refuse that.
 func TestQEMUGuestButton(t *testing.T) {
 	kernel, initrd := makeGuest(t)
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		var native []string
-		if q.Release != "5.2" { // which has nothing else
+		if q.Release != "5.2" { // 5.2 never uses ACPI for this
 			native = []string{"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"}
 		}
 		r := bootMachine(t, q, kernel, initrd, "q35", "", native...)
 		var broken atomic.Bool
-		var answers []error // to device_del, from the one that is lost on
+		var answers []error // answers to device_del, beginning with the lost one
 		conn, err := qmp.DialFunc(t.Context(), func(ctx context.Context) (io.ReadWriteCloser, error) {
 			c, err := new(net.Dialer).DialContext(ctx, "unix", r.addr)
 			return &pressed{Conn: c, broken: &broken}, err
@@ -75,7 +75,7 @@ func TestQEMUGuestButton(t *testing.T) {
 		require.NoError(t, hotplug.Unplug(ctx, c, "rng"))
 		require.NotEmpty(t, answers)
 		assert.ErrorIs(t, answers[0], qmp.ErrClosed)
-		for _, err := range answers[1:] { // none on a release that lets the device go at once
+		for _, err := range answers[1:] { // none on a release that removes the device at once
 			assert.ErrorContains(t, err, "already in the process of unplug")
 		}
 	})

@@ -99,29 +99,29 @@ func countCPUs(places []qapi.HotpluggableCPU) (n int) {
 
 // plugCPUs plugs in more processors.
 func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, more int) error {
-	var things []thing
+	var resources []resource
 	for _, p := range places {
 		if more > 0 && p.QOMPath == nil {
-			things = append(things, cpuThing(c, p))
+			resources = append(resources, cpuResource(c, p))
 			more -= int(p.VcpusCount)
 		}
 	}
 	switch {
 	case more > 0:
-		return fmt.Errorf("there are too few places, by %d", more)
+		return fmt.Errorf("there is no place for %d of them", more)
 	case more < 0:
-		return fmt.Errorf("a place cannot be filled in part: whole places give %d more", -more)
-	case len(things) == 0:
+		return fmt.Errorf("a place cannot be filled partly: with whole places there would be %d too many", -more)
+	case len(resources) == 0:
 		return nil
 	}
 	if err := mayPlugCPU(ctx, c); err != nil {
 		return err
 	}
-	return addAll(ctx, c, things...)
+	return addAll(ctx, c, resources...)
 }
 
-// cpuThing returns a processor that is to be plugged in at a place.
-func cpuThing(c *qapi.Client, place qapi.HotpluggableCPU) thing {
+// cpuResource returns a processor that is to be plugged in at a place.
+func cpuResource(c *qapi.Client, place qapi.HotpluggableCPU) resource {
 	dev := place.Device(cpuID(place.Props))
 	t := unplugged(c, *dev.ID)
 	t.exists = func(ctx context.Context) (bool, error) { return exists(ctx, c, pathOf(*dev.ID)) }
@@ -152,7 +152,7 @@ func unplugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableC
 		}
 	}
 	if less < 0 {
-		return fmt.Errorf("a place cannot be emptied in part: whole places give %d fewer", -less)
+		return fmt.Errorf("a place cannot be emptied partly: with whole places there would be %d too few", -less)
 	}
 	for i, id := range ids {
 		if err := unplug(ctx, c, id); err != nil {

@@ -13,15 +13,15 @@ import (
 // have a name, and the device an id. A node that is described inside another one is
 // a part of it and needs no name. If something fails, everything that was added before is removed.
 func AddDisk(ctx context.Context, c *qapi.Client, dev qapi.Device, nodes ...qapi.BlockdevOptions) error {
-	t, err := deviceThing(c, dev)
+	t, err := deviceResource(c, dev)
 	if err != nil {
 		return plugging(err)
 	}
-	things, err := nodeThings(c, nodes)
+	resources, err := nodeResources(c, nodes)
 	if err != nil {
 		return plugging(err)
 	}
-	return plugging(addAll(ctx, c, append(things, t)...))
+	return plugging(addAll(ctx, c, append(resources, t)...))
 }
 
 // RemoveDisk unplugs a device, as [Unplug] does, and then removes block nodes in the given order: the
@@ -31,30 +31,30 @@ func AddDisk(ctx context.Context, c *qapi.Client, dev qapi.Device, nodes ...qapi
 func RemoveDisk(ctx context.Context, c *qapi.Client, id string, nodes ...string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	things := []thing{unplugged(c, id)}
+	resources := []resource{unplugged(c, id)}
 	for _, name := range nodes {
-		things = append(things, nodeThing(c, name))
+		resources = append(resources, nodeResource(c, name))
 	}
-	return removeAll(ctx, things...)
+	return removeAll(ctx, resources...)
 }
 
-func nodeThings(c *qapi.Client, nodes []qapi.BlockdevOptions) ([]thing, error) {
-	var things []thing
+func nodeResources(c *qapi.Client, nodes []qapi.BlockdevOptions) ([]resource, error) {
+	var resources []resource
 	for _, options := range nodes {
 		name := qapi.Value(options.NodeName)
 		if name == "" {
 			return nil, errors.New("a disk: a block node needs a name, so that it can be removed")
 		}
-		t := nodeThing(c, name)
+		t := nodeResource(c, name)
 		t.add = func(ctx context.Context) error { return c.BlockdevAdd(ctx, options) }
-		things = append(things, t)
+		resources = append(resources, t)
 	}
-	return things, nil
+	return resources, nil
 }
 
-func nodeThing(c *qapi.Client, name string) thing {
+func nodeResource(c *qapi.Client, name string) resource {
 	what := fmt.Sprintf("block node %q", name)
-	return thing{
+	return resource{
 		what:   what,
 		exists: func(ctx context.Context) (bool, error) { return nodeExists(ctx, c, name) },
 		remove: func(ctx context.Context) error {

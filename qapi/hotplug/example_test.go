@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A machine that runs gets a disk, a network card, memory, processors and a balloon, and gives
-// all of them back. Here it is a fake; a real one is started with places for them:
+// A disk, a network card, memory, processors and a balloon are added to a running machine, and
+// removed again. Here it is a fake; a real one is started with places for them:
 //
 //	-machine q35 -smp 1,maxcpus=4 -m 512,slots=2,maxmem=4G -device pcie-root-port,id=rp0,chassis=1 …
 func Example() {
@@ -55,7 +55,7 @@ func Example() {
 
 // grow plugs in. The guest need not answer.
 func grow(ctx context.Context, c *qapi.Client, w io.Writer) error {
-	disk := device.VirtioBlkPCI{ID: "vd0", Drive: "disk0", Serial: "data"} // in a port that is free
+	disk := device.VirtioBlkPCI{ID: "vd0", Drive: "disk0", Serial: "data"} // in a free port
 	node := qapi.BlockdevOptions{NodeName: new("disk0"), Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(1 << 30))}}
 	if err := hotplug.AddDisk(ctx, c, disk, node); err != nil {
 		return err
@@ -81,7 +81,7 @@ func grow(ctx context.Context, c *qapi.Client, w io.Writer) error {
 	return hotplug.Plug(ctx, c, device.VirtioBalloonPCI{ID: "balloon0"})
 }
 
-// shrink has the guest let go of everything. It may take its time, or refuse.
+// shrink unplugs everything, which the guest has to release. The guest may be slow, or refuse.
 func shrink(ctx context.Context, c *qapi.Client, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

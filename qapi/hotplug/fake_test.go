@@ -16,8 +16,8 @@ import (
 
 var releases = []string{"5.2", "7.2", "10.0", "11.1"}
 
-// fake is a machine with places for three more processors and memory modules, and a client whose
-// connection is made again.
+// fake returns a machine with places for three more processors and memory modules, and a client
+// that reconnects.
 func fake(t *testing.T, opts ...qmptest.Option) (*qmptest.Server, *qapi.Client) {
 	t.Helper()
 	srv := qmptest.Start(t, append([]qmptest.Option{qmptest.CPUs(4), qmptest.MemorySlots(3)}, opts...)...)
@@ -28,7 +28,7 @@ func fake(t *testing.T, opts ...qmptest.Option) (*qmptest.Server, *qapi.Client) 
 	return srv, qapi.NewClient(conn)
 }
 
-// nullDisk is a block node that holds nothing.
+// nullDisk is a block node without data.
 func nullDisk(name string) qapi.BlockdevOptions {
 	return qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(1 << 20)), ReadZeroes: new(true)}}
 }
@@ -44,7 +44,7 @@ func ram(id string, size uint64) qapi.ObjectOptions {
 	return qapi.ObjectOptions{ID: id, QOMType: qapi.ObjectOptionsMemoryBackendRAM{Size: size}}
 }
 
-// names are the children of an object in the tree of objects.
+// names returns the names of the children of an object in the tree of objects.
 func names(t *testing.T, c *qapi.Client, path string) []string {
 	t.Helper()
 	list, err := c.QOMList(context.WithoutCancel(t.Context()), qapi.QOMListArgs{Path: path})
@@ -58,7 +58,7 @@ func names(t *testing.T, c *qapi.Client, path string) []string {
 	return all
 }
 
-// devices are the ids of those that were plugged in after the start.
+// devices returns the ids of the devices that were plugged in after the start.
 func devices(t *testing.T, c *qapi.Client) []string {
 	t.Helper()
 	all := []string{}
@@ -92,7 +92,7 @@ func objects(t *testing.T, c *qapi.Client) []string {
 	return all
 }
 
-// noNetdev checks that there is no netdev of an id, which only an attempt shows.
+// noNetdev checks that there is no netdev with an id: only an attempt to remove it shows that.
 func noNetdev(t *testing.T, c *qapi.Client, id string) {
 	t.Helper()
 	err := c.NetdevDel(t.Context(), qapi.NetdevDelArgs{ID: id})
@@ -106,14 +106,14 @@ func cpus(t *testing.T, c *qapi.Client) int {
 	return len(list)
 }
 
-// plugSCSI plugs a SCSI disk in, which needs no guest to be unplugged.
+// plugSCSI plugs in a SCSI disk, which can be unplugged without the guest.
 func plugSCSI(t *testing.T, c *qapi.Client) {
 	t.Helper()
 	require.NoError(t, c.BlockdevAdd(t.Context(), nullDisk("n")))
 	require.NoError(t, c.DeviceAdd(t.Context(), device.SCSIHD{ID: "sd", Drive: "n"}))
 }
 
-// plugBlk plugs a virtio disk in, of which the guest has to let go.
+// plugBlk plugs in a virtio disk, which the guest has to release.
 func plugBlk(t *testing.T, c *qapi.Client) {
 	t.Helper()
 	require.NoError(t, c.BlockdevAdd(t.Context(), nullDisk("n")))

@@ -22,8 +22,8 @@ import (
 	"github.com/goqapi/goqapi/qapi/hotplug"
 )
 
-// The guest is Linux, with drivers for what is plugged in, and no more. The variable QAPI_GUEST
-// names the folder that it is made of, into which Debian's packages were unpacked:
+// The guest is a Linux with only the drivers for what is plugged in. The variable QAPI_GUEST
+// names the folder it is made from, into which Debian's packages were unpacked:
 //
 //	apt-get download busybox-static linux-image-6.1.0-47-cloud-amd64-unsigned
 //	for p in *.deb; do dpkg-deb -x $p .; done
@@ -36,7 +36,8 @@ var guestModules = []string{
 	"drivers/block/virtio_blk", "drivers/virtio/virtio_mem", "net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net",
 }
 
-// guestInit is its first process. It brings online what comes, and then says so on the serial port.
+// guestInit is the guest's first process. It brings new hardware online, and reports that on the
+// serial port.
 const guestInit = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -148,7 +149,7 @@ func bootMachine(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words s
 				return
 			}
 		}
-		reader.Go(func() { // so that it does not stand still
+		reader.Go(func() { // so that the machine runs
 			for p := make([]byte, 4096); ; {
 				if _, err := out.Read(p); err != nil {
 					return
@@ -171,7 +172,7 @@ func bootMachine(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words s
 	return r
 }
 
-// TestQEMUGuest plugs everything into machines with a Linux that runs, and has it let go again.
+// TestQEMUGuest plugs everything into machines with a running Linux, and unplugs it again.
 func TestQEMUGuest(t *testing.T) {
 	kernel, initrd := makeGuest(t)
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
@@ -181,8 +182,8 @@ func TestQEMUGuest(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 				defer cancel()
 				if machine == "q35" && q.Release == "5.2" {
-					// There the guest takes a port that was empty at its start for one to be switched off,
-					// and lets go of what is plugged in first at once.
+					// On this release the guest believes that a port that was empty at its start is to be
+					// switched off, and immediately releases what is plugged in first.
 					require.NoError(t, hotplug.Plug(ctx, c, device.VirtioRngPCI{ID: "rng"}))
 					require.NoError(t, hotplug.Unplug(ctx, c, "rng"))
 				}
@@ -222,7 +223,7 @@ func guestMemory(ctx context.Context, t *testing.T, c *qapi.Client) {
 	assert.Empty(t, objects(t, c))
 }
 
-// awaitOnline waits until the guest has reported that it uses something new.
+// awaitOnline waits until the guest has reported that it uses new hardware.
 func awaitOnline(ctx context.Context, t *testing.T, c *qapi.Client, kind qapi.ACPISlotType) {
 	t.Helper()
 	for ctx.Err() == nil {
@@ -267,7 +268,7 @@ func guestCPUs(ctx context.Context, t *testing.T, c *qapi.Client, release string
 	guestDisk(ctx, t, c) // QEMU is there
 }
 
-// TestQEMUGuestExample has a Linux give back what the example plugs in.
+// TestQEMUGuestExample runs the example with a Linux, which releases what is plugged in.
 func TestQEMUGuestExample(t *testing.T) {
 	kernel, initrd := makeGuest(t)
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
@@ -280,7 +281,7 @@ func TestQEMUGuestExample(t *testing.T) {
 		awaitOnline(within(t, time.Minute), t, c, "DIMM")
 		require.NoError(t, shrink(within(t, 2*time.Minute), c, &out), "%s", &out)
 		t.Logf("%s", &out)
-		assert.Contains(t, out.String(), "disk vd0 is gone\ncard nic0 is gone\nthe ") // memory and processors it may keep
+		assert.Contains(t, out.String(), "disk vd0 is gone\ncard nic0 is gone\nthe ") // the guest may keep memory and processors
 	})
 }
 
@@ -291,7 +292,7 @@ func TestQEMUGuestRefuses(t *testing.T) {
 		c := boot(t, q, kernel, initrd, "q35", "keep-memory")
 		ctx := within(t, time.Minute)
 		var err error
-		for err == nil { // until it has some in use
+		for err == nil { // until the guest uses some of it
 			require.NoError(t, hotplug.AddMemory(ctx, c, device.PcDimm{ID: "dimm", Memdev: "m"}, ram("m", 256<<20)))
 			awaitOnline(ctx, t, c, "DIMM")
 			err = hotplug.RemoveMemory(ctx, c, "dimm", "m")

@@ -37,11 +37,11 @@ func ask[R any](ctx context.Context, c *qapi.Client, query func(context.Context)
 	return result, err
 }
 
-// A state is something that a function waits for, and the events about it.
+// A state is a state of the machine that a function waits for, and the events about it.
 type state struct {
-	news    *qmp.Stream[qapi.Event]
-	matters func(qapi.Event) bool // whether an event may have changed it
-	lost    bool                  // events or the connection were lost: the server may not have got the command
+	events  *qmp.Stream[qapi.Event]
+	matters func(qapi.Event) bool // reports whether an event may mean a change of the state
+	lost    bool                  // events or the connection were lost: the server may not have received the command
 
 	interval poll.Interval
 }
@@ -59,13 +59,14 @@ func (s *state) until(ctx context.Context, reached func(context.Context) (bool, 
 	}
 }
 
-// wait waits for an event that matters or for one that is missing, but not longer than limit.
+// wait waits for an event that matters or for the report that events were lost, but not longer than
+// limit.
 func (s *state) wait(ctx context.Context, limit time.Duration) error {
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		e, err := s.news.Next(within)
-		about := err == nil && s.matters(e) // even when the time is over: the event has left the queue
+		e, err := s.events.Next(within)
+		about := err == nil && s.matters(e) // also when the time is over, since the event is no longer in the queue
 		switch {
 		case missing(err):
 			s.lost = true

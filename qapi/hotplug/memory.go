@@ -14,11 +14,11 @@ import (
 // machine must have been started with room for it (maxmem, and slots for modules).
 // If the device cannot be plugged in, the backend is removed.
 func AddMemory(ctx context.Context, c *qapi.Client, dev qapi.Device, backend qapi.ObjectOptions) error {
-	t, err := deviceThing(c, dev)
+	t, err := deviceResource(c, dev)
 	if err != nil {
 		return plugging(err)
 	}
-	b := objectThing(c, backend.ID)
+	b := objectResource(c, backend.ID)
 	b.add = func(ctx context.Context) error { return c.ObjectAdd(ctx, backend) }
 	return plugging(addAll(ctx, c, b, t))
 }
@@ -41,18 +41,18 @@ func RemoveMemory(ctx context.Context, c *qapi.Client, id, backend string) error
 		}
 		return unplug(ctx, c, id)
 	}
-	return removeAll(ctx, t, objectThing(c, backend))
+	return removeAll(ctx, t, objectResource(c, backend))
 }
 
 // isFull reports whether the server refuses to unplug a virtio-mem device because the guest
-// has memory of it, or was asked to take some.
+// uses some of its memory, or was asked to.
 func isFull(err error) bool {
 	return refused(err) && strings.Contains(err.Error(), "virtio-mem device cannot get unplugged while")
 }
 
-func objectThing(c *qapi.Client, id string) thing {
+func objectResource(c *qapi.Client, id string) resource {
 	what := fmt.Sprintf("memory backend %q", id)
-	return thing{
+	return resource{
 		what:   what,
 		exists: func(ctx context.Context) (bool, error) { return exists(ctx, c, "/objects/"+id) },
 		remove: func(ctx context.Context) error {

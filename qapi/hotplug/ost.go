@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// The sources of an _OST report of the ACPI specification: who asked the guest to eject a device.
+// Sources of an _OST report, by the ACPI specification: who asked the guest to eject a device.
 const (
 	ostEjectRequest    = 3     // the machine
 	ostEjectProcessing = 0x103 // the guest's own user

@@ -13,7 +13,7 @@ import (
 // Plug plugs in a device, which must have an id. A PCI Express device without a bus gets a free
 // port; see [FreePort].
 func Plug(ctx context.Context, c *qapi.Client, dev qapi.Device) error {
-	t, err := deviceThing(c, dev)
+	t, err := deviceResource(c, dev)
 	if err == nil {
 		err = addAll(ctx, c, t)
 	}
@@ -27,17 +27,17 @@ func plugging(err error) error {
 	return nil
 }
 
-// deviceThing returns a device that is to be plugged in.
-func deviceThing(c *qapi.Client, dev qapi.Device) (thing, error) {
+// deviceResource returns a device that is to be plugged in.
+func deviceResource(c *qapi.Client, dev qapi.Device) (resource, error) {
 	args, err := qapi.DeviceArgs(dev)
 	if err != nil {
-		return thing{}, fmt.Errorf("a device: %w", err)
+		return resource{}, fmt.Errorf("a device: %w", err)
 	}
 	id := qapi.Value(args.ID)
 	t := unplugged(c, id)
 	t.what = fmt.Sprintf("device %q (%s)", id, args.Driver)
 	if id == "" {
-		return thing{}, fmt.Errorf("%s: %w", t.what, errNoID)
+		return resource{}, fmt.Errorf("%s: %w", t.what, errNoID)
 	}
 	t.exists = func(ctx context.Context) (bool, error) { return exists(ctx, c, pathOf(id)) }
 	t.add = func(ctx context.Context) error {
@@ -51,8 +51,8 @@ func deviceThing(c *qapi.Client, dev qapi.Device) (thing, error) {
 }
 
 // unplugged returns a device that is to be unplugged.
-func unplugged(c *qapi.Client, id string) thing {
-	return thing{
+func unplugged(c *qapi.Client, id string) resource {
+	return resource{
 		what:   fmt.Sprintf("device %q", id),
 		remove: func(ctx context.Context) error { return unplug(ctx, c, id) },
 	}

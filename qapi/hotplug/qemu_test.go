@@ -33,7 +33,7 @@ type real struct {
 	kill func()
 }
 
-// launch starts a machine, to which files are passed as 4 and on.
+// launch starts a machine, and passes it files, as file descriptors 4 and following.
 func launch(t *testing.T, q qemutest.QEMU, files []*os.File, args ...string) *real {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hotplug")
@@ -54,7 +54,7 @@ func launch(t *testing.T, q qemutest.QEMU, files []*os.File, args ...string) *re
 	cmd.ExtraFiles, cmd.Stderr = append([]*os.File{socket}, files...), &stderr
 	require.NoError(t, cmd.Start())
 	var ended sync.WaitGroup
-	ended.Go(func() { _ = cmd.Wait() }) // it is killed
+	ended.Go(func() { _ = cmd.Wait() }) // usually: killed
 	r := &real{q: q, cmd: cmd, addr: filepath.Join(dir, "qmp")}
 	r.kill = func() {
 		_ = cmd.Process.Kill() // it may have ended
@@ -69,7 +69,7 @@ func launch(t *testing.T, q qemutest.QEMU, files []*os.File, args ...string) *re
 	return r
 }
 
-// pc has a SCSI controller, whose disks no guest has to let go of, and room for more.
+// pc has a SCSI controller, whose disks no guest has to release, and room for more.
 func pc(t *testing.T, q qemutest.QEMU) *real {
 	t.Helper()
 	return launch(t, q, nil, "-S", "-machine", "pc", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
@@ -83,7 +83,7 @@ func q35(t *testing.T, q qemutest.QEMU) *real {
 		"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2")
 }
 
-// client is one whose connection is made again; wrap may be nil.
+// client returns a client that reconnects; wrap may be nil.
 func (r *real) client(t *testing.T, wrap func(net.Conn) io.ReadWriteCloser) *qapi.Client {
 	t.Helper()
 	conn, err := qmp.DialFunc(t.Context(), func(context.Context) (io.ReadWriteCloser, error) {
@@ -107,7 +107,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 func realSCSI(id, node string) device.SCSIHD { return device.SCSIHD{ID: id, Drive: node} }
 
-// TestQEMUUnplug unplugs disks and removes their nodes right after: none is in use.
+// TestQEMUUnplug unplugs disks and immediately removes their nodes: none is in use.
 func TestQEMUUnplug(t *testing.T) {
 	times := 20
 	if os.Getenv("QAPI_LONG") != "" {
@@ -144,8 +144,8 @@ func TestQEMURollsBack(t *testing.T) {
 	})
 }
 
-// TestQEMUNoGuest unplugs where nobody lets go: there is a limit, and what was left is said. A
-// reset helps, but not QEMU 5.2.
+// TestQEMUNoGuest unplugs without a guest that could release anything: there is a limit, and
+// the error says what was left. A reset helps, except on QEMU 5.2.
 func TestQEMUNoGuest(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := q35(t, q).client(t, nil)
@@ -213,7 +213,7 @@ func TestQEMUSetCPUs(t *testing.T) {
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 3))
 		assert.Equal(t, 3, cpus(t, c))
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 3))
-		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 4), "there are too few places, by 1")
+		assert.ErrorContains(t, hotplug.SetCPUs(t.Context(), c, 4), "there is no place for 1 of them")
 		err := hotplug.SetCPUs(within(t, time.Second), c, 1)
 		require.ErrorContains(t, err, "; 0 of 2 are gone")
 		_, refused := errors.AsType[*qmp.Error](err)
@@ -270,43 +270,44 @@ func TestQEMUBalloon(t *testing.T) {
 	})
 }
 
-// A saw cuts a connection at one of the requests: before it is sent, or when its reply comes.
-type saw struct {
+// A cutter cuts a connection at one of the requests: before the request is sent, or when its reply
+// comes.
+type cutter struct {
 	mu       sync.Mutex
 	requests int
 	at       int
 	after    bool
-	cut      func() // what happens besides; nil: nothing
+	cut      func() // called at the same time, unless nil
 }
 
-type sawn struct {
+type cutConn struct {
 	net.Conn
-	saw   *saw
-	armed bool // the next thing that comes is lost
+	cutter *cutter
+	armed  bool // what is read next is lost
 }
 
-func (s *saw) wrap(c net.Conn) io.ReadWriteCloser { return &sawn{Conn: c, saw: s} }
+func (s *cutter) wrap(c net.Conn) io.ReadWriteCloser { return &cutConn{Conn: c, cutter: s} }
 
-// stop has nothing cut any more, and returns how many requests there were.
-func (s *saw) stop() int {
+// stop stops cutting, and returns how many requests there were.
+func (s *cutter) stop() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = 0
 	return s.requests
 }
 
-func (s *sawn) Write(p []byte) (int, error) {
-	s.saw.mu.Lock()
-	defer s.saw.mu.Unlock()
+func (s *cutConn) Write(p []byte) (int, error) {
+	s.cutter.mu.Lock()
+	defer s.cutter.mu.Unlock()
 	if strings.Contains(string(p), "qmp_capabilities") {
 		return s.Conn.Write(p)
 	}
-	s.saw.requests++
-	if s.saw.requests == s.saw.at {
-		if s.saw.cut != nil {
-			s.saw.cut()
+	s.cutter.requests++
+	if s.cutter.requests == s.cutter.at {
+		if s.cutter.cut != nil {
+			s.cutter.cut()
 		}
-		if !s.saw.after {
+		if !s.cutter.after {
 			s.Conn.Close()
 			return 0, net.ErrClosed
 		}
@@ -315,10 +316,10 @@ func (s *sawn) Write(p []byte) (int, error) {
 	return s.Conn.Write(p)
 }
 
-func (s *sawn) Read(p []byte) (int, error) {
+func (s *cutConn) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
-	s.saw.mu.Lock()
-	defer s.saw.mu.Unlock()
+	s.cutter.mu.Lock()
+	defer s.cutter.mu.Unlock()
 	if s.armed {
 		s.Conn.Close()
 		return 0, io.EOF
@@ -326,8 +327,8 @@ func (s *sawn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sawnOperations are those that need no guest.
-var sawnOperations = []struct {
+// guestlessOperations are the operations that need no guest.
+var guestlessOperations = []struct {
 	name          string
 	prepare, do   func(ctx context.Context, c *qapi.Client) error
 	nodes, device string // of which there is one then
@@ -347,10 +348,10 @@ func addSCSI(ctx context.Context, c *qapi.Client) error {
 	return hotplug.AddDisk(ctx, c, realSCSI("sd", "n"), nullDisk("n"))
 }
 
-// TestQEMUCutInEachStep cuts a connection that is made again: all is done, and once.
+// TestQEMUCutInEachStep cuts a connection that is made again: everything is done, and only once.
 func TestQEMUCutInEachStep(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		for _, op := range sawnOperations {
+		for _, op := range guestlessOperations {
 			for _, after := range []bool{false, true} {
 				for at, done := 1, false; !done; at++ {
 					r := pc(t, q)
@@ -359,7 +360,7 @@ func TestQEMUCutInEachStep(t *testing.T) {
 						require.NoError(t, op.prepare(t.Context(), c))
 						c.Close()
 					}
-					s := &saw{at: at, after: after}
+					s := &cutter{at: at, after: after}
 					c := r.client(t, s.wrap)
 					require.NoError(t, op.do(within(t, 10*time.Second), c), "%s, request %d, after: %v", op.name, at, after)
 					done = s.stop() < at
@@ -373,11 +374,11 @@ func TestQEMUCutInEachStep(t *testing.T) {
 	})
 }
 
-// TestQEMUKilledInEachStep kills QEMU: the operation ends with its limit at the latest, and
-// on a connection that is not made again at once.
+// TestQEMUKilledInEachStep kills QEMU: the operation ends at its limit at the latest; if
+// the connection is not made again, it ends at once.
 func TestQEMUKilledInEachStep(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		for _, op := range sawnOperations {
+		for _, op := range guestlessOperations {
 			for at, done := 1, false; !done; at++ {
 				r := pc(t, q)
 				if op.prepare != nil {
@@ -385,7 +386,7 @@ func TestQEMUKilledInEachStep(t *testing.T) {
 					require.NoError(t, op.prepare(t.Context(), c))
 					c.Close()
 				}
-				s := &saw{at: at, after: true, cut: r.kill}
+				s := &cutter{at: at, after: true, cut: r.kill}
 				conn, err := net.Dial("unix", r.addr)
 				require.NoError(t, err)
 				link, err := qmp.NewConn(t.Context(), s.wrap(conn))
@@ -405,7 +406,7 @@ func TestQEMUKilledInEachStep(t *testing.T) {
 	})
 }
 
-// TestQEMUExample plugs in what the example does; a guest gives it back in TestQEMUGuest.
+// TestQEMUExample plugs in what the example plugs in; TestQEMUGuest unplugs the same.
 func TestQEMUExample(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		r := launch(t, q, nil, "-S", "-machine", "q35", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",

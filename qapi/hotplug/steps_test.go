@@ -19,18 +19,18 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// An operation is one that has several steps.
+// An operation is a call of this package, which takes several steps.
 type operation struct {
 	name    string
 	prepare func(t *testing.T, c *qapi.Client)
 	do      func(ctx context.Context, c *qapi.Client) error
-	adds    bool  // so that nothing is left if it fails
-	want    state // when it has succeeded
+	adds    bool  // if it fails, nothing is left
+	want    state // the state when it has succeeded
 
-	once bool // its connection is not made again
+	once bool // the connection is not made again
 }
 
-// A state is what a machine has, as far as operations change it.
+// A state is the part of a machine's state that operations change.
 type state struct {
 	Devices, Nodes, Objects []string
 	CPUs                    int
@@ -94,7 +94,7 @@ func resize(size uint64) func(context.Context, *qapi.Client) error {
 	return func(ctx context.Context, c *qapi.Client) error { return hotplug.ResizeMemory(ctx, c, "vm", size) }
 }
 
-// before has some operations done before.
+// before returns a function that does some operations before another one.
 func before(list ...func(context.Context, *qapi.Client) error) func(*testing.T, *qapi.Client) {
 	return func(t *testing.T, c *qapi.Client) {
 		t.Helper()
@@ -135,10 +135,12 @@ var operations = []operation{
 	}, false, state{Balloon: 32 << 20}, false},
 }
 
-// A disturbance happens at one of the calls of an operation: it is told the call, to which do is the answer.
+// A disturbance happens at one of the calls of an operation, in place of the answer to the call. do
+// executes the call and returns its answer.
 type disturbance func(srv *qmptest.Server, do func() (any, error)) (any, error)
 
-// at has an operation disturbed at one of its calls, and returns its error and how many calls there were.
+// at runs an operation with a disturbance at one of its calls, and returns its error and the number
+// of calls.
 func (op operation) at(t *testing.T, call int, d disturbance) (c *qapi.Client, calls int, err error) {
 	t.Helper()
 	srv, c := fake(t)
@@ -197,8 +199,8 @@ func eachStep(t *testing.T, f func(t *testing.T, op operation, call int)) {
 	}
 }
 
-// A connection that is cut in any step, before its command was executed or after, is made
-// again: everything is done once.
+// A connection is cut in each step, before the command was executed or after that, and is
+// made again: everything is done, and only once.
 func TestCutInEachStep(t *testing.T) {
 	cuts := map[string]disturbance{
 		"before": func(srv *qmptest.Server, _ func() (any, error)) (any, error) {
@@ -221,13 +223,13 @@ func TestCutInEachStep(t *testing.T) {
 	})
 }
 
-// What the server refuses in any step leaves nothing of what is added.
+// When the server refuses any step, nothing of what was added is left.
 func TestRefusedInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
 		c, _, err := op.at(t, call, func(*qmptest.Server, func() (any, error)) (any, error) {
 			return nil, &qmp.Error{Class: qmp.ClassGenericError, Desc: "not today"}
 		})
-		if err == nil { // the human monitor need not be there; a second request to a guest need not be taken
+		if err == nil { // the human monitor is optional; a second request to a guest may be refused
 			op.want.equal(t, c, "")
 			return
 		}
@@ -238,7 +240,7 @@ func TestRefusedInEachStep(t *testing.T) {
 	})
 }
 
-// When ctx ends in any step nothing is left of what is added.
+// When ctx ends in any step, nothing of what was added is left.
 func TestCancelledInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
 		var cancel context.CancelFunc
@@ -266,7 +268,7 @@ func TestCancelledInEachStep(t *testing.T) {
 	})
 }
 
-// A QEMU that is killed in any step ends the operation, at once.
+// When QEMU is killed in any step, the operation ends at once.
 func TestKilledInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
 		op.once = true

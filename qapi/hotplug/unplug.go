@@ -50,7 +50,7 @@ func Unplug(ctx context.Context, c *qapi.Client, id string) error {
 
 func unplug(ctx context.Context, c *qapi.Client, id string) error {
 	u := newUnplugging(c, id)
-	defer u.news.Close()
+	defer u.events.Close()
 	err := u.run(ctx)
 	if _, ok := errors.AsType[*RefusedError](err); ok || err == nil {
 		return err
@@ -66,7 +66,7 @@ const firstAsked = 8 * time.Second
 // says that the device is gone for good and its block node is free.
 const settling = time.Second
 
-// An unplugging is the work of unplugging one device.
+// An unplugging is the state while one device is being unplugged.
 type unplugging struct {
 	state
 	c        *qapi.Client
@@ -74,28 +74,28 @@ type unplugging struct {
 	kind     string // its type
 
 	begun   time.Time
-	asked   bool          // the guest was asked, or QEMU says that the guest is busy with the slot
+	asked   bool          // the guest was asked, or QEMU reports that the guest is busy with the slot
 	next    time.Time     // when the guest is to be asked again
-	every   time.Duration // how long it then has to answer
-	refused error         // by the guest
-	gone    bool          // an event has said that the device is gone
+	every   time.Duration // how long the guest has to answer after that
+	refused error         // the guest's refusal
+	gone    bool          // an event has reported that the device is gone
 }
 
 func newUnplugging(c *qapi.Client, id string) *unplugging {
 	u := &unplugging{c: c, id: id, path: pathOf(id), begun: time.Now(), every: firstAsked / 2}
-	u.news = qapi.SubscribeEvents(c, []qapi.Event{
+	u.events = qapi.SubscribeEvents(c, []qapi.Event{
 		qapi.DeviceDeletedEvent{}, qapi.DeviceUnplugGuestErrorEvent{}, memUnplugError{}, qapi.ACPIDeviceOstEvent{},
 	})
-	u.matters = u.hear
+	u.matters = u.record
 	return u
 }
 
-// peripheral is the place of devices with an id in the tree of objects.
+// peripheral is where in the tree of objects the devices with an id are.
 const peripheral = "/machine/peripheral/"
 
-// memUnplugError is the event of releases before 9.1 for memory.
+// memUnplugError is the event about memory that the guest does not release, before QEMU 9.1.
 //
-//lint:ignore SA1019 releases before 6.2 have nothing else
+//lint:ignore SA1019 releases before 6.2 have no other event
 type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // see above
 
 // pathOf returns the path of a device in the tree of objects.
@@ -146,11 +146,11 @@ func (u *unplugging) request(ctx context.Context) error {
 	switch {
 	case retry.Lost(u.c.Conn(), err):
 		u.lost = true
-		return nil // until looks for the device, and asks again if it is still there
+		return nil // the next round looks for the device, and asks again if it is still there
 	case isBusy(err):
 		u.lost, u.asked, u.next = false, true, time.Now().Add(busyTime)
 		return nil
-	case qapi.IsNotFound(err): // until looks for it at once
+	case qapi.IsNotFound(err): // the next round looks for the device at once
 		u.interval.Reset()
 	case refused(err) && !u.asked && !isAsked(err):
 		return err
@@ -176,8 +176,8 @@ func isAsked(err error) bool {
 	return strings.Contains(err.Error(), "already in the process of unplug")
 }
 
-// hear records what an event says of the device, and reports whether it says anything.
-func (u *unplugging) hear(e qapi.Event) bool {
+// record records what an event reports about the device, and returns whether it reports anything.
+func (u *unplugging) record(e qapi.Event) bool {
 	switch e := e.(type) {
 	case qapi.DeviceDeletedEvent:
 		u.gone = u.gone || e.Path == u.path
@@ -204,7 +204,7 @@ func (u *unplugging) settle(ctx context.Context) error {
 	end := time.Now().Add(settling)
 	for !u.gone && !u.lost && !u.isCPU() && time.Now().Before(end) {
 		if err := u.wait(ctx, time.Until(end)); err != nil {
-			return nil //nolint:nilerr // the device is gone, whatever happens to the event
+			return nil //nolint:nilerr // the device is gone, even if its event does not come
 		}
 	}
 	return nil
@@ -224,7 +224,7 @@ func exists(ctx context.Context, c *qapi.Client, path string) (bool, error) {
 	return err == nil, gone(err)
 }
 
-// gone returns nil if err says that something does not exist, and otherwise err.
+// gone returns nil if err means that something does not exist, and otherwise err.
 func gone(err error) error {
 	if qapi.IsNotFound(err) {
 		return nil

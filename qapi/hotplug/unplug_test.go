@@ -73,8 +73,8 @@ func TestUnplugWhatCannotBe(t *testing.T) {
 	})
 }
 
-// A guest that refuses says so of devices by an event of their own from 6.2 on, of memory and
-// processors by ACPI.
+// A refusal of the guest is reported by an event for devices, from 6.2 on, and by ACPI for
+// memory and processors.
 func TestUnplugRefused(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release))
@@ -104,12 +104,12 @@ func TestUnplugRefused(t *testing.T) {
 	})
 }
 
-// Before 6.2 MEM_UNPLUG_ERROR said that memory cannot be unplugged, with a reason.
+// Before 6.2, MEM_UNPLUG_ERROR reported that memory cannot be unplugged, with a reason.
 func TestUnplugRefusedWithReason(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release))
 		if release == "10.0" || release == "11.1" {
-			return // they have lost the event
+			return // later releases do not have the event
 		}
 		srv.Guest(qmptest.GuestSilent)
 		require.NoError(t, hotplug.AddMemory(t.Context(), c, device.PcDimm{ID: "dimm", Memdev: "m"}, ram("m", 128<<20)))
@@ -125,7 +125,7 @@ func TestUnplugRefusedWithReason(t *testing.T) {
 	})
 }
 
-// A guest that is silent is asked again, less and less often, up to a limit.
+// A guest that does not answer is asked again, at growing intervals, up to a limit.
 func TestUnplugSilent(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release))
@@ -156,7 +156,7 @@ func TestUnplugSilent(t *testing.T) {
 
 		time.AfterFunc(10*time.Second, func() { srv.Guest(qmptest.GuestObeys) })
 		start = time.Now()
-		require.NoError(t, hotplug.RemoveDisk(t.Context(), c, "vd", "n"), "and later it goes")
+		require.NoError(t, hotplug.RemoveDisk(t.Context(), c, "vd", "n"), "the guest may release it later")
 		assert.Equal(t, 10*time.Second, time.Since(start))
 		assert.Empty(t, nodes(t, c))
 	})
@@ -177,8 +177,8 @@ func TestUnplugCancelled(t *testing.T) {
 	})
 }
 
-// Behind a port of PCI Express a guest that was asked is not asked twice: the server refuses,
-// which is not an error.
+// For a device behind a PCI Express port, the server refuses to ask the guest twice, which is
+// not an error.
 func TestUnplugAskedBefore(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release), qmptest.RootPorts("rp0"))
@@ -194,7 +194,7 @@ func TestUnplugAskedBefore(t *testing.T) {
 	})
 }
 
-// The events may be lost: the state counts.
+// Events may be lost: only the state of the machine counts.
 func TestUnplugWithoutEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
@@ -202,7 +202,7 @@ func TestUnplugWithoutEvents(t *testing.T) {
 		plugBlk(t, c)
 		time.AfterFunc(3*time.Second, func() {
 			srv.Cut()
-			srv.Guest(qmptest.GuestObeys) // nobody hears of it
+			srv.Guest(qmptest.GuestObeys) // its event is not sent
 		})
 		start := time.Now()
 		require.NoError(t, hotplug.RemoveDisk(t.Context(), c, "vd", "n"))
@@ -210,7 +210,7 @@ func TestUnplugWithoutEvents(t *testing.T) {
 	})
 }
 
-// Of a processor only a part has an event.
+// Some processors have no event when they are unplugged.
 func TestUnplugCPU(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		srv, c := fake(t, qmptest.Release(release))
@@ -245,7 +245,8 @@ func TestUnplugCPUWithKVM(t *testing.T) {
 	})
 }
 
-// A device leaves the tree of objects before what it used is free, which the event says.
+// A device leaves the tree of objects before what it used is free: only the event shows that this
+// is free.
 func TestUnplugAwaitsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// An event that is there when the time is over has left the queue: it counts.
+// An event that is read when the time is over is no longer in the queue, so it must count.
 func TestEventAtTheEndOfTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := qmptest.Start(t)
@@ -24,10 +24,10 @@ func TestEventAtTheEndOfTheTime(t *testing.T) {
 		defer conn.Close()
 		heard := 0
 		s := state{
-			news:    qapi.SubscribeEvents(qapi.NewClient(conn), []qapi.Event{qapi.StopEvent{}}),
+			events:  qapi.SubscribeEvents(qapi.NewClient(conn), []qapi.Event{qapi.StopEvent{}}),
 			matters: func(qapi.Event) bool { heard++; return true },
 		}
-		defer s.news.Close()
+		defer s.events.Close()
 		srv.Emit(qapi.StopEvent{})
 		synctest.Wait()
 		require.NoError(t, s.wait(t.Context(), 0))
@@ -42,7 +42,7 @@ func TestEventAtTheEndOfTheTime(t *testing.T) {
 	})
 }
 
-// The guest was told a size, and no second attempt was sent: it is told to keep what it has.
+// The guest was asked for a size, and no second attempt was sent: it is asked to keep what it has.
 func TestBalloonThatMayHaveBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := qmptest.Start(t)

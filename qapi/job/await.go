@@ -13,12 +13,12 @@ import (
 
 // await asks for the states of jobs until reached returns true or an error.
 func await(ctx context.Context, c *qapi.Client, jobs []*Job, reached func(context.Context) (bool, error)) error {
-	news := qapi.Subscribe[qapi.JobStatusChangeEvent](c)
-	defer news.Close()
+	events := qapi.Subscribe[qapi.JobStatusChangeEvent](c)
+	defer events.Close()
 	ours := func(e qapi.JobStatusChangeEvent) bool {
 		return slices.ContainsFunc(jobs, func(j *Job) bool { return j.id == e.ID })
 	}
-	return follow(ctx, news, ours, func(ctx context.Context) (bool, error) {
+	return follow(ctx, events, ours, func(ctx context.Context) (bool, error) {
 		if err := look(ctx, c, jobs); err != nil {
 			return false, err
 		}
@@ -32,26 +32,27 @@ func await(ctx context.Context, c *qapi.Client, jobs []*Job, reached func(contex
 // follow calls f until it returns true or an error: at once, after each event that matters, after
 // events were lost, and at growing intervals.
 func follow[E any](
-	ctx context.Context, news *qmp.Stream[E], matters func(E) bool, f func(context.Context) (bool, error),
+	ctx context.Context, events *qmp.Stream[E], matters func(E) bool, f func(context.Context) (bool, error),
 ) error {
 	var interval poll.Interval
 	for {
 		if done, err := f(ctx); done || err != nil {
 			return err
 		}
-		if err := next(ctx, news, matters, interval.Next()); err != nil {
+		if err := next(ctx, events, matters, interval.Next()); err != nil {
 			return err
 		}
 	}
 }
 
-// next waits for an event that matters or for one that was lost, but not longer than limit.
-func next[E any](ctx context.Context, news *qmp.Stream[E], matters func(E) bool, limit time.Duration) error {
+// next waits for an event that matters or for the report that events were lost, but not longer than
+// limit.
+func next[E any](ctx context.Context, events *qmp.Stream[E], matters func(E) bool, limit time.Duration) error {
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		e, err := news.Next(wait)
-		about := err == nil && matters(e) // even when the time is over: the event has left the queue
+		e, err := events.Next(wait)
+		about := err == nil && matters(e) // also when the time is over, since the event is no longer in the queue
 		switch {
 		case ctx.Err() != nil:
 			return poll.Error(ctx)

@@ -14,9 +14,9 @@ import (
 const typeBackground qapi.JobType = "background snapshot"
 
 // BackgroundSnapshot saves the state of the machine as it is at the start, memory included, while the guest
-// keeps running. The state goes to an address as that of a migration, such as [migration.File] or
+// keeps running. The state goes to an address, as in a migration, such as [migration.File] or
 // [migration.Exec], and a QEMU that is started with -incoming loads it. It does not include the disks: to
-// save both, pause the machine, start to save both, and then let the machine run again.
+// save the disks as well, pause the machine, start to save both, and then let the machine run again.
 //
 // For QEMU it is a migration with the capability background-snapshot, which is set for you and
 // reset afterwards. When ctx ends, it is cancelled. The error wraps [errors.ErrUnsupported] on a

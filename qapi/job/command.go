@@ -23,7 +23,7 @@ type Command interface {
 // A starter is a command that is ready to be executed.
 type starter struct {
 	kind qapi.JobType // "": not known
-	id   string       // "": choose one
+	id   string       // "": one must be chosen
 	do   func(ctx context.Context, id string) error
 }
 

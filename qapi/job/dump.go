@@ -24,8 +24,8 @@ const typeDump qapi.JobType = "memory dump"
 // set for you. A dump cannot be cancelled: when ctx ends, Dump still waits for its end, for as long as
 // [Limit] says. If the dump goes on even then, the error says so.
 func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
-	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
-	defer d.news.Close()
+	d := dump{c: c, opts: newOptions(opts), events: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
+	defer d.events.Close()
 	err := d.run(ctx, args)
 	if _, ended := errors.AsType[*Error](err); err != nil && !ended {
 		err = fmt.Errorf("job: %s: %w", typeDump, err)
@@ -36,10 +36,10 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 type dump struct {
 	c      *qapi.Client
 	opts   options
-	news   *qmp.Stream[qapi.DumpCompletedEvent]
-	before qapi.DumpStatus // of an earlier dump
+	events *qmp.Stream[qapi.DumpCompletedEvent]
+	before qapi.DumpStatus // the status before this dump, of an earlier one
 	how    qapi.DumpQueryResult
-	why    string // the dump has failed
+	why    string // why the dump has failed
 	meter  progress.Meter
 }
 
@@ -110,7 +110,7 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	switch {
 	case d.how.Status == qapi.DumpStatusActive, d.how.Status != d.before:
 		return nil
-	case d.before == qapi.DumpStatusNone: // it cannot have run
+	case d.before == qapi.DumpStatusNone: // a dump would have changed the status
 		return d.c.DumpGuestMemory(ctx, args)
 	}
 	return fmt.Errorf("whether the dump was started is not known: %w", err)
@@ -119,7 +119,7 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 // wait waits until the dump is written or has failed.
 func (d *dump) wait(ctx context.Context) error {
 	ended := func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }
-	return follow(ctx, d.news, ended, func(ctx context.Context) (bool, error) {
+	return follow(ctx, d.events, ended, func(ctx context.Context) (bool, error) {
 		if err := d.look(ctx); err != nil {
 			return false, err
 		}
@@ -139,7 +139,7 @@ func (d *dump) note(e qapi.DumpCompletedEvent) {
 // reason returns why the dump has failed. Only the event has the reason, and it comes after the status is set.
 func (d *dump) reason(ctx context.Context) string {
 	if d.why == "" {
-		_ = next(context.WithoutCancel(ctx), d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
+		_ = next(context.WithoutCancel(ctx), d.events, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
 	}
 	if d.why == "" {
 		return "it has failed; the event that says why was lost"

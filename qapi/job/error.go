@@ -16,11 +16,11 @@ var ErrGone = errors.New("the server has no such job")
 // An Error is the end of a job that has failed or was cancelled.
 type Error struct {
 	Job    string       // its id
-	Type   qapi.JobType // what it was to do
+	Type   qapi.JobType // the kind of work
 	Reason string       // as QEMU said it, for people
 
-	// Cancelled reports that the job was made to end: by a user, by ctx, or by QEMU because another
-	// job of its transaction failed. Reason is then usually "Operation canceled".
+	// Cancelled reports that the job was stopped: by a user, at the end of ctx, or by QEMU because
+	// another job of its transaction failed. Reason is then usually "Operation canceled".
 	Cancelled bool
 
 	// Cause is what ended the wait before the job had ended, usually the error of ctx; nil if

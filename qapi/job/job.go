@@ -27,14 +27,14 @@ type Job struct {
 	info  qapi.JobInfo // as it was seen last
 	ended bool
 	kept  bool  // QEMU keeps the job, which has ended: it must be dismissed
-	asked bool  // we have cancelled it
+	asked bool  // this handle has cancelled the job
 	left  error // why the job could not be dismissed
 	meter progress.Meter
 	how   progress.Reading
 
 	// ends is a subscription to the events about the ends of block jobs, made before this
-	// job began. It is read if the job is not found: if a job dismisses itself, nothing
-	// else shows how it has ended.
+	// job began. It is read if the job is not found: only these events show how a job
+	// that dismisses itself has ended.
 	ends *qmp.Stream[qapi.Event]
 
 	dismissing sync.Once
@@ -183,12 +183,12 @@ func look(ctx context.Context, c *qapi.Client, jobs []*Job) error {
 	return nil
 }
 
-// see takes note of the job's state in a list of all jobs.
+// see records the job's state from a list of all jobs.
 func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error {
 	j.mu.Lock()
 	i := slices.IndexFunc(list, func(info qapi.JobInfo) bool { return info.ID == j.id })
 	switch {
-	case j.ended: // an older list may still have it
+	case j.ended: // the list may be older, and still have the job
 	case i >= 0:
 		j.info, j.ended = list[i], list[i].Status == qapi.JobStatusConcluded
 		j.kept = j.ended
@@ -200,7 +200,7 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	ended, kept := j.ended, j.kept
 	j.mu.Unlock()
 	if kept {
-		j.dismiss(ctx) // one caller does it, others wait for it
+		j.dismiss(ctx) // one caller dismisses it, others wait for that
 	}
 	if ended {
 		j.Close() // no event about it matters any more
@@ -213,7 +213,7 @@ func (j *Job) findEndLocked() bool {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	for {
-		e, err := j.ends.Next(now) // which does not wait
+		e, err := j.ends.Next(now) // does not wait
 		switch e := e.(type) {
 		case qapi.BlockJobCompletedEvent:
 			j.endLocked(e.Device, e.Type, e.Offset, e.Len, e.Error)
@@ -237,7 +237,7 @@ func (j *Job) endLocked(id string, kind qapi.JobType, done, total int64, why *st
 	}
 }
 
-// dismiss has QEMU forget a job whose end has been read.
+// dismiss makes QEMU forget a job whose end has been read.
 func (j *Job) dismiss(ctx context.Context) {
 	j.dismissing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.opts.limit)

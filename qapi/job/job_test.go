@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// releases are the ones that the fake plays here.
+// releases are the releases that the fake plays here.
 var releases = []string{"5.2", "7.2", "10.0", "11.1"}
 
 // onFake runs f against the fake of each release, in a bubble.
@@ -39,7 +39,7 @@ func TestOperationsWhoseConnectionIsCut(t *testing.T) {
 	})
 }
 
-// cutEverywhere runs each operation with the connection cut at each message.
+// cutEverywhere runs each operation several times: at each message once, the connection is cut.
 func cutEverywhere(t *testing.T, cutter *cut.Cutter) {
 	c := cutter.Client(t)
 	for _, op := range operations {

@@ -18,7 +18,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A job that dismisses itself ends after the connection was lost: the event after the gap says how.
+// A job that dismisses itself ends after the connection was lost: the event after the gap shows how
+// it has ended.
 func TestEndAfterAGap(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, _ *qapi.Client) {
 		c := cut.New(func(context.Context) (io.ReadWriteCloser, error) { return srv.Pipe(), nil }).Client(t)
@@ -30,7 +31,7 @@ func TestEndAfterAGap(t *testing.T) {
 		})
 		require.NoError(t, err)
 		srv.Cut()
-		time.Sleep(time.Second) // it is made again
+		time.Sleep(time.Second) // the connection is made again
 		require.NoError(t, c.BlockJobSetSpeed(t.Context(), qapi.BlockJobSetSpeedArgs{Device: j.ID(), Speed: 0}))
 		time.Sleep(time.Minute)
 		info, err := j.Wait(t.Context())
@@ -39,7 +40,7 @@ func TestEndAfterAGap(t *testing.T) {
 	})
 }
 
-// All who wait for a job's end have it dismissed when they return.
+// The job is dismissed when any call that waits for its end returns.
 func TestDismissedForEveryone(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		addNodes(t, c, size, "a", "b")
@@ -68,7 +69,7 @@ func TestDismissedForEveryone(t *testing.T) {
 	})
 }
 
-// A job that was cancelled is that, too, if it was cancelled again after its end.
+// A cancelled job still counts as cancelled if it is cancelled again after its end.
 func TestCancelledTwice(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		addNodes(t, c, size, "a", "b")
@@ -86,7 +87,7 @@ func TestCancelledTwice(t *testing.T) {
 	})
 }
 
-// One of two jobs does not obey: the other is cancelled all the same.
+// One of two jobs does not end when it is cancelled: the other is cancelled nevertheless.
 func TestAllAreCancelled(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		args := slowTransaction(t, c, nil)
@@ -104,7 +105,7 @@ func TestAllAreCancelled(t *testing.T) {
 	})
 }
 
-// A limit that is none is the usual one.
+// A limit that is not positive means the default.
 func TestNoLimit(t *testing.T) {
 	onFake(t, func(t *testing.T, _ *qmptest.Server, c *qapi.Client) {
 		addNodes(t, c, size, "a", "b")

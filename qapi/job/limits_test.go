@@ -19,7 +19,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A job that does not obey: the call returns at its limit and says what was left.
+// A job that does not end when it is cancelled: the call returns at its limit, and the error says
+// what was left.
 func TestLimit(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		addNodes(t, c, size, "a", "b")
@@ -29,7 +30,7 @@ func TestLimit(t *testing.T) {
 			time.Minute:      {job.Limit(time.Minute)},
 		} {
 			args := slow()
-			args.Speed = new(int64(1)) // the fake has a second pass whenever it is asked
+			args.Speed = new(int64(1)) // in the fake's time a second passes with each question
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			start := time.Now()
@@ -58,7 +59,7 @@ func TestSilence(t *testing.T) {
 		start := time.Now()
 		srv.Stall(time.Hour)
 		args := slow()
-		args.JobID = nil // so that the first message is the command itself
+		args.JobID = nil // the first message is then the command itself
 		_, err := job.Backup(ctx, c, args, job.Limit(2*time.Second))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.ErrorContains(t, err, "left behind: the job (")
@@ -66,7 +67,7 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// Another server is there after the connection was lost: it has no such job.
+// After the connection was lost, another server answers: it has no such job.
 func TestAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := qmptest.Start(t), qmptest.Start(t)
@@ -101,7 +102,7 @@ func TestConnectionEnds(t *testing.T) {
 	})
 }
 
-// QEMU pauses a job that is ready for a moment now and then.
+// QEMU sometimes pauses a job that is ready for a moment.
 func TestCompletionIsTriedAgain(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		refuse := 3

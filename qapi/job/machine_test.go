@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// playMachine is what concerns the whole machine.
+// playMachine plays what concerns the whole machine.
 func playMachine(t *testing.T, c *qapi.Client, dir string, since func(major, minor int) bool) {
 	ctx := t.Context()
 	addImage(t, c, filepath.Join(dir, "disk.qcow2"), "disk", nil)

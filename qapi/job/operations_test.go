@@ -19,7 +19,7 @@ const size = 16 << 20
 type operation struct {
 	cut.Try
 
-	nodes []string // that it needs
+	nodes []string // the block nodes that it needs
 }
 
 var operations = []operation{
@@ -85,7 +85,7 @@ var operations = []operation{
 	},
 }
 
-// addNodes adds block nodes that hold nothing.
+// addNodes adds block nodes without data.
 func addNodes(t *testing.T, c *qapi.Client, size int64, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -97,7 +97,7 @@ func addNodes(t *testing.T, c *qapi.Client, size int64, names ...string) {
 
 func nullNodes(t *testing.T, c *qapi.Client, _ string) { addNodes(t, c, size, "a", "b") }
 
-// overlayNodes adds an image and another that lies over it.
+// overlayNodes adds an image and an overlay above it.
 func overlayNodes(t *testing.T, c *qapi.Client, dir string) {
 	addImage(t, c, filepath.Join(dir, "base.qcow2"), "base", nil)
 	addImage(t, c, filepath.Join(dir, "overlay.qcow2"), "overlay", qapi.Str("base"))
@@ -118,7 +118,7 @@ func addImage(t *testing.T, c *qapi.Client, path, name string, backing qapi.Bloc
 	}))
 }
 
-// leftovers removes the nodes that an operation was given, and returns what there is besides.
+// leftovers removes the nodes that an operation was given, and returns what else is left.
 func leftovers(t *testing.T, c *qapi.Client, given []string) (left []string) {
 	t.Helper()
 	jobs, err := c.QueryJobs(t.Context())

@@ -62,11 +62,11 @@ func start(
 
 // begin executes a command that starts jobs, and cancels them if the command fails but may have started them.
 func begin(ctx context.Context, c *qapi.Client, jobs []*Job, given bool, do func(context.Context) error) error {
-	if given { // a job of somebody else must not be taken for this one
+	if given { // a job that somebody else started must not be mistaken for this one
 		if taken, err := exist(ctx, c, jobs); err != nil {
 			return err
 		} else if taken {
-			return errors.New("there is a job of this id")
+			return errors.New("there is a job with this id already")
 		}
 	}
 	err := retry.Once(ctx, c.Conn(), do, func(ctx context.Context) (bool, error) { return exist(ctx, c, jobs) })
@@ -104,7 +104,7 @@ func finish(ctx context.Context, c *qapi.Client, jobs []*Job) ([]qapi.JobInfo, e
 	return results(jobs, err)
 }
 
-// A driver completes, finalizes or cancels a job when the job waits for it, each at most once.
+// A driver completes, finalizes or cancels a job when it is time for that, each at most once.
 type driver struct {
 	completed, finalized, cancelled bool
 	refusals                        int

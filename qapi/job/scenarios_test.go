@@ -20,7 +20,7 @@ import (
 // A scenario is what a user does, on the fake and on real QEMUs.
 type scenario struct {
 	name  string
-	nodes []string // that it leaves, in the order in which they can be removed
+	nodes []string // the nodes that it leaves, in the order in which they can be removed
 	play  func(t *testing.T, c *qapi.Client)
 }
 
@@ -68,7 +68,7 @@ func TestQEMUScenarios(t *testing.T) {
 	})
 }
 
-// slow is a backup from a to b that takes minutes.
+// slow starts a backup from a to b that takes minutes.
 func slow() qapi.BlockdevBackup {
 	return qapi.BlockdevBackup{
 		JobID: new("slow"), Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull, Speed: new(int64(size / 256)),
@@ -227,7 +227,7 @@ func playTaken(t *testing.T, c *qapi.Client) {
 	first, err := job.Start(t.Context(), c, slow())
 	require.NoError(t, err)
 	_, err = job.Start(t.Context(), c, slow())
-	assert.EqualError(t, err, `job: backup "slow" cannot be started: there is a job of this id`)
+	assert.EqualError(t, err, `job: backup "slow" cannot be started: there is a job with this id already`)
 	require.NoError(t, first.Cancel(t.Context()))
 	_, err = first.Wait(t.Context())
 	assert.Error(t, err)

@@ -103,7 +103,7 @@ func (j *Job) tell(ctx context.Context, what string, do func(context.Context) er
 		case !refused(err):
 			again = again || qmp.MayHaveRun(err)
 			return false, nil
-		case again && !ended: // it was refused because an earlier attempt was executed
+		case again && !ended: // the refusal means that an earlier attempt was executed
 			return true, nil
 		}
 		return false, err

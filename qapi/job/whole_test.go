@@ -18,17 +18,17 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// wholeMachine are the arguments of a machine with memory, whose guest runs.
+// wholeMachine has the arguments of a machine with memory, whose guest runs.
 var wholeMachine = []string{"-machine", "pc", "-m", "32"}
 
-// A wholeOperation is one that concerns the whole machine, or an image of it.
+// A wholeOperation is an operation on the whole machine, or on an image of it.
 type wholeOperation struct {
 	cut.Try
 
-	old  bool     // QEMU before 6.0 has it
-	once bool     // in the life of a QEMU: of a second one it is not known whether it is the first
-	left []string // what there is when it has succeeded
-	// What there may be when it was given up.
+	old  bool     // QEMU before 6.0 has it, too
+	once bool     // only once for each QEMU, in which a second one could not be told from the first
+	left []string // what is left when it has succeeded
+	// What may be left when its ctx has ended.
 	undone []string
 }
 
@@ -90,7 +90,7 @@ func runWithSnapshot(t *testing.T, c *qapi.Client, dir string) {
 	require.NoError(t, saveSnapshot(t.Context(), c, dir))
 }
 
-// wholeLeft returns what an operation has left, and takes the disk away.
+// wholeLeft returns what an operation has left, and removes the disk.
 func wholeLeft(t *testing.T, c *qapi.Client, dir string) (left []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -138,13 +138,13 @@ func TestQEMUWholeMachineKilled(t *testing.T) {
 	eachWhole(t, func(t *testing.T, q qemutest.QEMU, op wholeOperation) { cut.Killed(t, q, op.Try, wholeMachine...) })
 }
 
-// The connection is cut at each message: what was to be done is done, once. Without QAPI_LONG only every fifth
-// message of a dump and of a background snapshot is tried.
+// The connection is cut at each message: the operation is executed exactly once. Without QAPI_LONG only every
+// fifth message of a dump and of a background snapshot is tried.
 func TestQEMUWholeMachineWhoseConnectionIsCut(t *testing.T) {
 	eachWhole(t, func(t *testing.T, q qemutest.QEMU, op wholeOperation) {
 		machines := newMachines(t, q, op)
 		cut.Everywhere(t, func(n int, how cut.How) bool {
-			if op.once && n%5 != 1 && os.Getenv("QAPI_LONG") == "" { // each takes a QEMU
+			if op.once && n%5 != 1 && os.Getenv("QAPI_LONG") == "" { // each needs a QEMU of its own
 				return true
 			}
 			cutter, c := machines()
@@ -162,7 +162,8 @@ func TestQEMUWholeMachineWhoseConnectionIsCut(t *testing.T) {
 	})
 }
 
-// ctx ends at each message: it returns soon, with that error unless it is done, and leaves nothing half done.
+// ctx ends at each message: the call returns soon, with the error of ctx unless it has succeeded,
+// and leaves nothing half done.
 func TestQEMUWholeMachineThatIsGivenUp(t *testing.T) {
 	eachWhole(t, func(t *testing.T, q qemutest.QEMU, op wholeOperation) {
 		if op.Name == "background snapshot" && os.Getenv("QAPI_LONG") == "" {

@@ -89,7 +89,7 @@ func parseFile(uri, rest string) (Address, error) {
 	return Address{Transport: qapi.MigrationAddressFile{Filename: path, Offset: n}}, nil
 }
 
-// shell is what QEMU starts for a URI with exec:.
+// shell is the program that QEMU starts for a URI that begins with exec:.
 var shell = []string{"/bin/sh", "-c"}
 
 // destination returns an address as the server takes it: as channels, or otherwise as a URI.

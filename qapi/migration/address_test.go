@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// sent is where a machine of a release was told to migrate to.
+// sent returns the arguments with which a QEMU of a release was told where to migrate.
 func sent(t *testing.T, release string, at migration.Address) (qapi.MigrateArgs, error) {
 	t.Helper()
 	f := startFake(t, qmptest.Release(release))

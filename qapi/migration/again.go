@@ -40,23 +40,23 @@ func introspect(ctx context.Context, c *qapi.Client) (*qapi.Capabilities, error)
 	return again(ctx, c, func(ctx context.Context) (*qapi.Capabilities, error) { return qapi.Introspect(ctx, c) })
 }
 
-// news are the events that say when to ask how far a migration is.
-type news struct {
+// changes waits until it is time to ask how far a migration is: for an event, or for an interval.
+type changes struct {
 	events   *qmp.Stream[qapi.Event]
 	interval poll.Interval
 }
 
-func subscribe(c *qapi.Client) *news {
-	return &news{events: qapi.SubscribeEvents(c, []qapi.Event{
+func subscribe(c *qapi.Client) *changes {
+	return &changes{events: qapi.SubscribeEvents(c, []qapi.Event{
 		qapi.MigrationEvent{}, qapi.StopEvent{}, qapi.ResumeEvent{},
 	})}
 }
 
-func (n *news) close() { n.events.Close() }
+func (n *changes) close() { n.events.Close() }
 
 // wait waits for an event, or until it is time to ask without one. It only returns the error of ctx: lost
 // events are a reason to ask, and if there is no connection, the next question fails.
-func (n *news) wait(ctx context.Context) error {
+func (n *changes) wait(ctx context.Context) error {
 	next, cancel := context.WithTimeout(ctx, n.interval.Next())
 	defer cancel()
 	if e, _ := n.events.Next(next); e != nil {

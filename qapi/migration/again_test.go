@@ -17,8 +17,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// givenUpAfter is a context that ends, and a client of a fake, when the connection is made again after
-// a command was executed whose reply is lost: no second attempt is sent.
+// givenUpAfter returns a client of a fake, and a context. The reply to the first execution of a
+// command is lost with the connection; the context ends when the connection is made again, before the
+// command is sent a second time.
 func givenUpAfter(t *testing.T, srv *qmptest.Server, command string) (context.Context, *qapi.Client) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(soon(t))
@@ -45,7 +46,7 @@ func givenUpAfter(t *testing.T, srv *qmptest.Server, command string) (context.Co
 	return ctx, qapi.NewClient(conn)
 }
 
-// cont may have been executed at the destination, and no other attempt was sent: the guest may run there.
+// cont may have been executed at the destination, and was not sent again: the guest may run there.
 func TestDestinationMayRunSinceAnEarlierAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := fakes(t, "11.1")
@@ -59,7 +60,8 @@ func TestDestinationMayRunSinceAnEarlierAttempt(t *testing.T) {
 	})
 }
 
-// migrate was executed, and to ask for it has failed, with an error that says nothing about it: it is cancelled.
+// migrate was executed, and the query for its state has failed with an error that does not show the
+// state: the migration is cancelled.
 func TestMigrationThatMayHaveBegunIsCancelled(t *testing.T) {
 	for name, opts := range map[string][]migration.Option{"": nil, "no limit": {migration.Limit(-1)}} {
 		t.Run(name, func(t *testing.T) {
@@ -81,12 +83,12 @@ func TestMigrationThatMayHaveBegunIsCancelled(t *testing.T) {
 	}
 }
 
-// The command for postcopy may have been executed, although its status is not there yet: nothing cancels the
-// migration any more.
+// The command for postcopy may have been executed, although the status does not show it yet: nothing cancels
+// the migration any more.
 func TestPostcopyThatMayHaveBegunIsNotCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := fakes(t, "11.1")
-		from.srv.Reply("migrate-start-postcopy", struct{}{}) // and later
+		from.srv.Reply("migrate-start-postcopy", struct{}{}) // postcopy begins later
 		ctx, c := givenUpAfter(t, from.srv, "migrate-start-postcopy")
 		_, err := migration.Move(ctx, c, to.Client, at(t), bandwidth(1<<20), migration.Postcopy(0))
 		require.ErrorIs(t, err, context.Canceled)
@@ -96,7 +98,7 @@ func TestPostcopyThatMayHaveBegunIsNotCancelled(t *testing.T) {
 	})
 }
 
-// A migration that does not obey is waited for as long as the limit says, once.
+// A migration that does not end when it is cancelled is waited for until the limit, and only once.
 func TestFailedSwitchoverIsStoppedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := fakes(t, "11.1")
@@ -113,7 +115,8 @@ func TestFailedSwitchoverIsStoppedOnce(t *testing.T) {
 	})
 }
 
-// QEMU waits, but to ask where has failed: what was set is put back, and the error says that it waits.
+// QEMU waits, but the query for its address has failed: what was set is reset, and the error says
+// that QEMU waits.
 func TestIncomingThatIsGivenUp(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, to := fakes(t, release)
@@ -131,7 +134,8 @@ func TestIncomingThatIsGivenUp(t *testing.T) {
 	})
 }
 
-// The connection to a destination that stays has ended, before it could be told to end: it may be there.
+// The connection to a destination that stays after a failure has ended before the command quit: the
+// QEMU may still run.
 func TestDestinationThatMayStay(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)

@@ -11,12 +11,12 @@ import (
 
 // An Error is the end of a migration that did not succeed.
 type Error struct {
-	// Status is failed, cancelled, or postcopy-paused: interrupted, see [Recover].
+	// Status is failed, cancelled, or postcopy-paused, which means interrupted: see [Recover].
 	Status qapi.MigrationStatus
 	// Reason is the reason that the source gives; "" if it gives none.
 	Reason string
-	// Destination is the reason that the destination gives; "" if it gives none, or if that is not known.
-	// If the destination has refused what it received, this is the better reason.
+	// Destination is the reason that the destination gives; "" if it gives none, or if it was not asked.
+	// If the destination has refused what it received, this reason is more exact than the source's.
 	Destination string
 	// Cancelled reports that the migration was cancelled, for example because a context ended.
 	Cancelled bool

@@ -40,8 +40,8 @@ func Example() {
 	// Output: at the destination the machine is running
 }
 
-// move moves the machine of the QEMU at one QMP address to that at another one, and says in a line
-// of w how far it is.
+// move moves the machine of the QEMU at one QMP address to the QEMU at another one, and writes to
+// w how far it is.
 func move(ctx context.Context, w io.Writer, source, destination string, at migration.Address) (qapi.RunState, error) {
 	from, err := qapi.Dial(ctx, source)
 	if err != nil {
@@ -60,12 +60,12 @@ func move(ctx context.Context, w io.Writer, source, destination string, at migra
 	stats, err := migration.Move(ctx, from, to, at, migration.OnProgress(line))
 	fmt.Fprintln(w)
 	if failed, ok := errors.AsType[*migration.Error](err); ok && failed.Cancelled {
-		return "", fmt.Errorf("it took too long, and the machine runs on where it was: %w", err)
+		return "", fmt.Errorf("it took too long, and the machine still runs where it was: %w", err)
 	}
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(w, "It took %v, in which the machine stood still for %v.\n", stats.Time, stats.Downtime)
+	fmt.Fprintf(w, "It took %v, and the machine was paused for %v of that.\n", stats.Time, stats.Downtime)
 
 	status, err := to.QueryStatus(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func move(ctx context.Context, w io.Writer, source, destination string, at migra
 	return status.Status, from.Quit(ctx)
 }
 
-// start has a machine run.
+// start makes a machine run.
 func start(address string) error {
 	c, err := qapi.Dial(context.Background(), address)
 	if err != nil {

@@ -17,7 +17,7 @@ type Arrival struct {
 	c       *qapi.Client
 	o       options
 	at      Address
-	back    undo.Stack // of what was set
+	back    undo.Stack // of the capabilities and parameters that were set
 	stays   bool       // QEMU stays if the migration fails
 	asked   bool       // QEMU may be waiting
 	arrived bool
@@ -29,10 +29,10 @@ func newArrival(c *qapi.Client, at Address, opts []Option) *Arrival {
 	return a
 }
 
-// Incoming tells a QEMU that was started with -incoming defer to wait for a migration, or to read one from
-// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. This cannot be undone: a QEMU
-// that should not wait any more must be ended. The options of [Run] that have an effect here are
-// [Postcopy], [Limit], and those for capabilities and parameters, which are reset at the end.
+// Incoming makes a QEMU that was started with -incoming defer wait for a migration, or read one from a
+// file. It returns when QEMU listens; [Arrival.Wait] waits for the end. This cannot be undone: a QEMU that
+// should not wait any more must be ended. The options of [Run] that have an effect here are [Postcopy],
+// [Limit], and those for capabilities and parameters, which are reset at the end.
 //
 // If the migration fails, QEMU before 9.1 ends by itself; later releases stay and report why.
 func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (*Arrival, error) {
@@ -110,17 +110,17 @@ func (a *Arrival) waits(ctx context.Context) (bool, error) {
 // connection. If the migration is interrupted after [Postcopy], it is an [*Error] with the status
 // postcopy-paused, and Wait can be called again. When ctx ends, QEMU still waits.
 func (a *Arrival) Wait(ctx context.Context) (qapi.RunState, error) {
-	news := subscribe(a.c)
-	defer news.close()
-	state, err := a.wait(ctx, news)
+	changes := subscribe(a.c)
+	defer changes.close()
+	state, err := a.wait(ctx, changes)
 	if err == nil && !a.arrived {
 		a.arrived = true
-		_ = a.back.Undo(ctx, nil) // the machine is there, whether this succeeds or not
+		_ = a.back.Undo(ctx, nil) // the machine has arrived, even if resetting fails
 	}
 	return state, named(err)
 }
 
-func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
+func (a *Arrival) wait(ctx context.Context, changes *changes) (qapi.RunState, error) {
 	for {
 		info, err := again(ctx, a.c, a.c.QueryMigrate)
 		if errors.Is(err, qmp.ErrClosed) && !a.stays {
@@ -143,7 +143,7 @@ func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
 				return state, err
 			}
 		}
-		if err := news.wait(ctx); err != nil {
+		if err := changes.wait(ctx); err != nil {
 			return "", err
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A destination that cannot let the machine run, although the source is through, is ended, and the
-// source lets it run again.
+// A destination that cannot let the machine run, although the source has sent everything, is
+// ended, and the machine runs at the source again.
 func TestDestinationCannotRun(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
@@ -47,7 +47,7 @@ func TestDestinationFailsAfterAll(t *testing.T) {
 	})
 }
 
-// The machine arrives between the question whether its migration has begun and the one for its state.
+// The machine arrives between the query for the migration and the query for the machine's state.
 func TestArrivesBetweenTwoQuestions(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
@@ -84,8 +84,9 @@ func TestDestinationMayRun(t *testing.T) {
 	})
 }
 
-// When the source goes silent, and the machine has arrived, it may be the only one: it is not
-// ended, nor does it run, since it may run at the source.
+// When the source does not answer any more, and the machine has arrived, the one at the
+// destination may be the only one: it is not ended. It does not run either, since the machine
+// may run at the source.
 func TestSourceIsSilentInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := fakes(t, "11.1")
@@ -104,7 +105,7 @@ func TestSourceIsSilentInTheEnd(t *testing.T) {
 	})
 }
 
-// Somebody pauses the machine on its way: it is not made to run again.
+// Somebody pauses the machine during the migration: it does not run afterwards.
 func TestPausedOnTheWay(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
@@ -140,7 +141,7 @@ func TestBeforeSwitchover(t *testing.T) {
 	})
 }
 
-// Of a migration that is left alone everything stays as it is.
+// With Leave, nothing is reset when ctx ends.
 func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, _ := fakes(t, "11.1")
@@ -196,7 +197,7 @@ func TestMoveToOneThatDoesNotWait(t *testing.T) {
 	assert.Equal(t, qapi.RunStatePrelaunch, to.state(t))
 }
 
-// Where both sides can speak, the source hears of it if the destination fails.
+// If the address lets both sides send, the source learns of a failure of the destination.
 func TestMoveEnablesTheReturnPath(t *testing.T) {
 	from, to := fakes(t, "7.2")
 	_, err := migration.Move(t.Context(), from.Client, to.Client, at(t))

@@ -38,7 +38,7 @@ func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option
 	}
 	destination := append(opts[:len(opts):len(opts)], common.sides[atDestination]...)
 	m := &move{out: newOutgoing(from, newOptions(source)), in: newArrival(to, at, destination)}
-	defer m.out.news.close()
+	defer m.out.changes.close()
 	err := m.run(ctx)
 	return m.out.stats(), named(err)
 }
@@ -46,7 +46,7 @@ func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option
 type move struct {
 	out   *outgoing
 	in    *Arrival
-	began bool // the guest may run at the destination, or a part of it is there
+	began bool // the guest may run at the destination, or a part of its memory is there
 }
 
 func (m *move) run(ctx context.Context) error {
@@ -57,7 +57,7 @@ func (m *move) run(ctx context.Context) error {
 		return fmt.Errorf("the source: %w", err)
 	}
 	u := undo.Stack{Limit: m.out.o.limit}
-	u.Add("the source, which stands still", m.resume)
+	u.Add("the source, whose machine is stopped", m.resume)
 	err := m.receive(ctx)
 	if m.in.asked {
 		u.Add("the QEMU at the destination", m.end)
@@ -176,8 +176,9 @@ func interrupted(err error) bool {
 	return ok && e.Status == qapi.MigrationStatusPostcopyPaused
 }
 
-// arrivedUnseen reports whether the destination has the machine although the source has not
-// said how the migration has ended. Then the source may be gone, and the guest must not be ended.
+// arrivedUnseen reports whether the destination has the machine although the source has not said
+// how the migration has ended. Then the source may be gone, and the QEMU at the destination must
+// not be ended.
 func (m *move) arrivedUnseen(ctx context.Context) bool {
 	if m.out.over() || !m.out.begun {
 		return false
@@ -201,7 +202,7 @@ func (m *move) explained(ctx context.Context, err error) error {
 		if now := status(info); now == qapi.MigrationStatusFailed {
 			e.Destination = qapi.Value(info.ErrorDesc)
 		} else if now == qapi.MigrationStatusActive {
-			return false, err // it will soon see the end, too
+			return false, err // it will soon report the failure, too
 		}
 		return true, err
 	})

@@ -68,7 +68,7 @@ func (f fake) gone(t *testing.T) {
 	assert.Error(t, f.Conn().Err())
 }
 
-// fakes are two, the first of which runs.
+// fakes starts two fakes; the machine of the first runs.
 func fakes(t *testing.T, release string) (from, to fake) {
 	t.Helper()
 	from = startFake(t, qmptest.Release(release))
@@ -77,10 +77,10 @@ func fakes(t *testing.T, release string) (from, to fake) {
 	return from, to
 }
 
-// at is an address of the test.
+// at is the address of the migrations in the tests.
 func at(t *testing.T) migration.Address { return migration.Unix("/" + t.Name()) }
 
-// commands are those that a server got, without questions, in order.
+// commands returns the commands that a server received, without queries, in order.
 func commands(srv *qmptest.Server) []string {
 	var list []string
 	for _, call := range srv.Calls() {
@@ -91,7 +91,7 @@ func commands(srv *qmptest.Server) []string {
 	return list
 }
 
-// kept checks that nothing is left of what was set for a migration.
+// kept checks that everything that was set for a migration was reset.
 func kept(t *testing.T, f fake) {
 	t.Helper()
 	caps, err := client(t, f.srv).QueryMigrateCapabilities(t.Context())
@@ -122,7 +122,7 @@ func TestMove(t *testing.T) {
 	})
 }
 
-// The machine moves on from where it has moved to.
+// The machine moves a second time, from its new place.
 func TestMoveOn(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
@@ -182,7 +182,7 @@ func TestFailure(t *testing.T) {
 		assert.Equal(t, qapi.RunStateRunning, from.state(t))
 		kept(t, from)
 		to.gone(t)
-		if release == "10.0" || release == "11.1" { // it has stayed to say so
+		if release == "10.0" || release == "11.1" { // it has stayed to report the failure
 			assert.NotEmpty(t, e.Destination)
 		}
 	})
@@ -194,7 +194,7 @@ func TestDestinationGoes(t *testing.T) {
 		_, err := migration.Move(soon(t), from.Client, to.Client, at(t), bandwidth(1<<20),
 			when(qapi.MigrationStatusActive, func() { assert.NoError(t, client(t, to.srv).Quit(t.Context())) }))
 		assert.Contains(t, moved(t, err).Reason, "Broken pipe")
-		if release == "10.0" || release == "11.1" { // the end of the connection alone does not say so
+		if release == "10.0" || release == "11.1" { // the end of the connection does not show that it has ended
 			assert.ErrorContains(t, err, "left behind: the QEMU at the destination (whether it has ended is not known: ")
 		} else {
 			assert.NotContains(t, err.Error(), "left behind")
@@ -218,7 +218,7 @@ func TestSourceGoes(t *testing.T) {
 func TestContextEnds(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
-		from.srv.DirtyMemory(64 << 20) // never
+		from.srv.DirtyMemory(64 << 20) // it never ends
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, errors.New("five minutes are enough"))
 		defer cancel()
 		begin := time.Now()
@@ -233,7 +233,7 @@ func TestContextEnds(t *testing.T) {
 	})
 }
 
-// What is not over when undoing has no time any more is said.
+// The error says what is not over when the limit for undoing is reached.
 func TestCancellingHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := startFake(t)
@@ -327,7 +327,7 @@ func TestPostcopyIsNotCancelledOnFakes(t *testing.T) {
 	})
 }
 
-// ways are those in which a connection can be lost at a message.
+// ways are the ways in which a connection can be lost at a message.
 var ways = []cut.How{cut.Unsent, cut.Sent, cut.Unanswered}
 
 // dialCut returns a client that reconnects, whose connection can be cut.
@@ -341,7 +341,8 @@ func dialCut(t *testing.T, cutter *cut.Cutter) *qapi.Client {
 }
 
 // In each release, the connection to either side is lost at each message, in each way. Without
-// QAPI_LONG every fifth of these is tried, and with -short every 11th of the newest release's.
+// QAPI_LONG, every fifth of these cases is tried; with -short, every 11th, and only in the
+// newest release.
 func TestMoveWithLostConnections(t *testing.T) {
 	step, played := 5, releases
 	switch {
@@ -386,7 +387,8 @@ func moveFakesWithCut(t *testing.T, release string, side, n int, how cut.How) bo
 	return cutter.Reached()
 }
 
-// A QEMU that was started again meanwhile is not taken for the one that migrates, nor is it migrated.
+// A QEMU that was started again meanwhile is not mistaken for the one that migrates, and is not
+// migrated.
 func TestSourceIsAnotherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := qmptest.Start(t), qmptest.Start(t)

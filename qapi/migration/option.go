@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// An Option says how to migrate.
+// An Option changes how a machine is migrated.
 type Option func(*options)
 
 type options struct {
@@ -22,7 +22,7 @@ type options struct {
 	leave        bool
 	limit        time.Duration
 	host         string
-	sides        [2][]Option // of Move: for the source only, and for the destination only
+	sides        [2][]Option // options for Move that apply only to the source, and only to the destination
 }
 
 const (
@@ -90,9 +90,9 @@ func TLS(creds, hostname string) Option {
 }
 
 // Postcopy lets the guest continue at the destination after this number of passes through its memory (0 or
-// more), if the migration has not ended by then; the rest of the memory follows. So even a guest that changes
-// memory faster than it can be sent is migrated. But from then on
-// neither side has the whole guest: a failure cannot be undone; it interrupts the migration (see [Recover]).
+// more), if the migration has not ended by then; the rest of the memory follows. In this way even a guest
+// that changes memory faster than it can be sent is migrated. But from that moment on neither side has the
+// whole guest: a failure cannot be undone; it interrupts the migration (see [Recover]).
 // [qapi.Client.MigrateStartPostcopy] does the same at any time. Both sides need this option.
 func Postcopy(passes int) Option {
 	return func(o *options) {
@@ -117,9 +117,9 @@ func BeforeSwitchover(f func(context.Context) error) Option {
 // when f has returned.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// Leave lets the migration go on when ctx ends. Without this option, it is then cancelled. [Attach] can then
-// wait for it, also in another program. Capabilities and parameters are not reset. A machine that [Move] was
-// moving is paused when it arrives.
+// Leave lets the migration go on when ctx ends. Without this option, the migration is cancelled. [Attach]
+// can wait for one that goes on, also in another program. Capabilities and parameters are not reset. A
+// machine that [Move] was moving is paused when it arrives.
 func Leave() Option { return func(o *options) { o.leave = true } }
 
 // Limit sets how long undoing may take: cancelling, waiting for the end, and

@@ -13,8 +13,8 @@ import (
 type Progress struct {
 	Status qapi.MigrationStatus
 	// Total is how much memory there is to send, in bytes, and Done how much of it is done in this
-	// pass through the memory. Done falls when another pass begins, in which what
-	// the guest has changed meanwhile is sent again.
+	// pass through the memory. Done falls when another pass begins: it sends again what the guest
+	// has changed meanwhile.
 	Done, Total int64
 	// Percent is how much of Total is done, from 0 to 100.
 	Percent float64
@@ -26,8 +26,8 @@ type Progress struct {
 	Rate float64
 	// Left is how long the rest of this pass will take; 0 if that is not known, or if nothing is left.
 	Left time.Duration
-	// Downtime is how long the guest does not run while it changes sides: first as QEMU expects it, and after
-	// the end as it was.
+	// Downtime is how long the guest does not run while it changes sides: the time that QEMU expects, and
+	// after the end the time that it took.
 	Downtime time.Duration
 }
 

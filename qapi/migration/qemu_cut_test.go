@@ -19,8 +19,8 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// The connection to either side is lost at each message, in each way: the machine arrives all the
-// same. Without QAPI_LONG only every 17th of these is tried.
+// The connection to either side is lost at each message, in each way: the machine arrives
+// nevertheless. Without QAPI_LONG only every 17th of these is tried.
 func TestQEMUMoveWithLostConnections(t *testing.T) {
 	step := 17
 	if os.Getenv("QAPI_LONG") != "" {
@@ -48,7 +48,7 @@ func TestQEMUMoveWithLostConnections(t *testing.T) {
 }
 
 // Either side is killed before each message to it: the error comes within the limit, and the other
-// side is as it is said to be. Without QAPI_LONG only every 19th of these is tried.
+// side is in the state that the error names. Without QAPI_LONG only every 19th of these is tried.
 func TestQEMUMoveAndKill(t *testing.T) {
 	step := 19
 	if os.Getenv("QAPI_LONG") != "" {
@@ -65,7 +65,7 @@ func TestQEMUMoveAndKill(t *testing.T) {
 					m.cutter.Before(n, func() {
 						m.sides[side].kill(t)
 						begin = time.Now()
-						time.AfterFunc(time.Second, cancel) // till then a client that reconnects waits
+						time.AfterFunc(time.Second, cancel) // until then, a client that reconnects waits
 					})
 					_, err := migration.Move(ctx, m.clients[0], m.clients[1], m.at, quick, migration.Limit(time.Second))
 					if reached = m.cutter.Reached(); !reached {
@@ -91,9 +91,9 @@ func (m cuttablePair) afterKill(t *testing.T, side int, err error) {
 			assert.Equal(t, qapi.RunStatePostmigrate, other.state(t))
 			assert.ErrorContains(t, err, "may run")
 		}
-	case err == nil: // only what follows the end could not be done
+	case err == nil: // only the commands after the end of the migration were lost
 		assert.Equal(t, qapi.RunStateRunning, other.state(t))
-	case other.Conn().Err() == nil: // it has not ended, and so has the machine
+	case other.Conn().Err() == nil: // the destination has not been ended, so it may have the machine
 		status, err2 := other.QueryStatus(t.Context())
 		if err2 == nil && status.Status != qapi.RunStateInmigrate {
 			assert.Equal(t, qapi.RunStatePaused, status.Status)

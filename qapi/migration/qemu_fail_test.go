@@ -27,7 +27,7 @@ func when(status qapi.MigrationStatus, f func()) migration.Option {
 	})
 }
 
-// unchanged checks that a source runs, and that nothing is left of what was set for a migration.
+// unchanged checks that a source runs, and that everything that was set for a migration was reset.
 func unchanged(t *testing.T, m machine) {
 	t.Helper()
 	assert.Equal(t, qapi.RunStateRunning, m.state(t))
@@ -43,7 +43,7 @@ func unchanged(t *testing.T, m machine) {
 	assert.NotEqual(t, uint64(1<<20), qapi.Value(p.MaxBandwidth))
 }
 
-// ended checks that a QEMU has ended: its connection has.
+// ended checks that a QEMU has ended, by the end of its connection.
 func ended(t *testing.T, m machine) {
 	t.Helper()
 	select {
@@ -70,7 +70,7 @@ func TestQEMUDestinationDies(t *testing.T) {
 		assert.Equal(t, qapi.MigrationStatusFailed, e.Status)
 		assert.NotEmpty(t, e.Reason)
 		assert.False(t, e.Cancelled)
-		if to.Conn().Greeting().Version.AtLeast(9, 1) { // it would stay, and the end of the connection alone does not say that it is gone
+		if to.Conn().Greeting().Version.AtLeast(9, 1) { // it would have stayed, and the end of the connection does not show that it has ended
 			assert.ErrorContains(t, err, "left behind: the QEMU at the destination (whether it has ended is not known: ")
 		} else {
 			assert.NotContains(t, err.Error(), "left behind")
@@ -180,7 +180,7 @@ func TestQEMUBusyAddress(t *testing.T) {
 		_, err = migration.Move(soon(t), from.Client, to.Client, in.Address())
 		assert.Contains(t, moved(t, err).Destination, "Address already in use")
 		unchanged(t, from)
-		if to.Conn().Greeting().Version.AtLeast(8, 2) { // it cannot be told again
+		if to.Conn().Greeting().Version.AtLeast(8, 2) { // it cannot be told to wait a second time
 			ended(t, to)
 			return
 		}

@@ -13,19 +13,19 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// slowPostcopy has postcopy begin at once, and then take some seconds.
+// slowPostcopy makes postcopy begin at once, and then take some seconds.
 func slowPostcopy() []migration.Option {
 	return []migration.Option{slow, migration.Postcopy(0), migration.Parameters(qapi.MigrationParameters{MaxPostcopyBandwidth: new(uint64(2 << 20))})}
 }
 
-// hurry takes the limit away.
+// hurry removes the limit of the speed.
 func hurry(t *testing.T, from machine) {
 	t.Helper()
 	assert.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxPostcopyBandwidth: new(uint64(0))}))
 }
 
-// split reports whether the guest runs at the destination. If the connection is lost earlier, while its
-// devices are on the way, that is the end of the migration, and not an interruption.
+// split reports whether the guest runs at the destination. If the connection is lost earlier, while the
+// state of its devices is being sent, the migration ends, and is not only interrupted.
 func split(t *testing.T, to machine) bool {
 	t.Helper()
 	info, err := to.QueryMigrate(t.Context())
@@ -33,7 +33,7 @@ func split(t *testing.T, to machine) bool {
 	return qapi.Value(info.Status) == qapi.MigrationStatusPostcopyActive && to.state(t) == qapi.RunStateRunning
 }
 
-// whenSplit calls f once, when the guest is half here and half there.
+// whenSplit calls f once, when a part of the guest is at each side.
 func whenSplit(t *testing.T, to machine, f func()) migration.Option {
 	t.Helper()
 	done := false
@@ -58,7 +58,7 @@ func TestQEMUPostcopy(t *testing.T) {
 	})
 }
 
-// Interrupted twice, at either side, it is taken up again.
+// A migration that is interrupted twice, once at each side, is continued.
 func TestQEMUPostcopyIsTakenUpAgain(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)
@@ -83,7 +83,7 @@ func TestQEMUPostcopyIsTakenUpAgain(t *testing.T) {
 	})
 }
 
-// By hand: each side with its own function, at another address.
+// Each side is continued with its own function, at another address.
 func TestQEMUPostcopyRecover(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)
@@ -96,7 +96,7 @@ func TestQEMUPostcopyRecover(t *testing.T) {
 		assert.Equal(t, qapi.MigrationStatusPostcopyPaused, e.Status)
 		assert.Equal(t, qapi.RunStateFinishMigrate, from.state(t))
 
-		if q.Release != "5.2" { // the source would not survive it
+		if q.Release != "5.2" { // there, the source would not survive a second attempt
 			_, err = migration.Recover(soon(t), from.Client, migration.Unix(filepath.Join(from.dir, "nobody")), migration.Limit(2e9))
 			assert.Equal(t, qapi.MigrationStatusPostcopyPaused, moved(t, err).Status)
 		}
@@ -111,7 +111,7 @@ func TestQEMUPostcopyRecover(t *testing.T) {
 	})
 }
 
-// When ctx ends in postcopy, cancelling would end the guest: it goes on.
+// When ctx ends in postcopy, cancelling would end the guest: the migration goes on.
 func TestQEMUPostcopyIsNotCancelled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)
@@ -127,7 +127,8 @@ func TestQEMUPostcopyIsNotCancelled(t *testing.T) {
 	})
 }
 
-// A destination that dies in postcopy takes the guest with it; the source does not claim otherwise.
+// If the destination is killed in postcopy, the guest is lost, and the source does not report
+// success.
 func TestQEMUPostcopyDestinationDies(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)

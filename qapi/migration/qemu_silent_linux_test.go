@@ -17,7 +17,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// silentPort returns a TCP port at which connecting takes forever: nothing is accepted there any more.
+// silentPort returns a TCP port at which connecting never ends: its queue of connections is full.
 func silentPort(t *testing.T) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -36,7 +36,7 @@ func silentPort(t *testing.T) int {
 	return port
 }
 
-// QEMU gives up connecting only when the kernel does: the caller gets back in time nevertheless.
+// QEMU stops trying to connect only when the kernel does: the call returns in time nevertheless.
 func TestQEMUNobodyAnswers(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from := startQEMU(t, q)

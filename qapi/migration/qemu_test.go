@@ -74,13 +74,14 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// slow has a migration take tens of seconds.
+// slow makes a migration take tens of seconds.
 var slow = migration.Parameters(qapi.MigrationParameters{MaxBandwidth: new(uint64(1 << 20))})
 
-// quick has it end even on a machine that is slower than the guest.
+// quick makes a migration end even on a machine that is slower than the guest.
 var quick = migration.Parameters(qapi.MigrationParameters{DowntimeLimit: new(uint64(5000))})
 
-// When Run has returned, cont works at once: 300 times over all with QAPI_LONG, a few otherwise.
+// When Run has returned, cont works at once: tried 300 times in all with QAPI_LONG, otherwise a few
+// times.
 func TestQEMURunThenCont(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		times := 3

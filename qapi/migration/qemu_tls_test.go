@@ -21,7 +21,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// secrets adds TLS credentials of the kind that both sides share a key.
+// secrets adds TLS credentials that are a key which both sides share.
 func secrets(t *testing.T, m machine, dir, id string, endpoint qapi.QCryptoTLSCredsEndpoint, user *string) {
 	t.Helper()
 	require.NoError(t, m.ObjectAdd(t.Context(), qapi.ObjectOptions{ID: id, QOMType: qapi.ObjectOptionsTLSCredsPSK{
@@ -62,7 +62,8 @@ func TestQEMUTLS(t *testing.T) {
 	})
 }
 
-// certificates writes those of an authority, a server called vm.example and a client, as QEMU wants them.
+// certificates writes the certificates of an authority, a server called vm.example and a client, in
+// the files that QEMU reads.
 func certificates(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -97,7 +98,7 @@ func certificates(t *testing.T) (dir string) {
 	return dir
 }
 
-// The name in the certificate has to be the one that is asked for.
+// The name in the certificate must be the expected one.
 func TestQEMUTLSWithCertificates(t *testing.T) {
 	dir := certificates(t)
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {

@@ -22,7 +22,7 @@ func TestQEMUMultifd(t *testing.T) {
 		stats, err := migration.Move(soon(t), from.Client, to.Client, migration.Unix(filepath.Join(from.dir, "m")), quick, migration.Multifd(3))
 		require.NoError(t, err)
 		assert.Equal(t, qapi.RunStateRunning, to.state(t))
-		if q.Release != "5.2" { // which does not say
+		if q.Release != "5.2" { // 5.2 does not report it
 			assert.Positive(t, stats.Info.RAM.MultifdBytes)
 		}
 		for _, m := range []machine{from, to} {
@@ -145,7 +145,7 @@ func TestQEMUPaused(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, qapi.RunStatePaused, to.state(t))
 
-		// One that is paused on the way is not made to run again.
+		// A machine that is paused during the migration does not run afterwards.
 		from, to = pair(t, q)
 		paused := false
 		_, err = migration.Move(soon(t), from.Client, to.Client, migration.TCP("127.0.0.1", 0), slow,

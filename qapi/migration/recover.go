@@ -20,7 +20,7 @@ import (
 // after the time that [Limit] sets. QEMU 5.2 does not survive a second attempt.
 func Recover(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
-	defer m.news.close()
+	defer m.changes.close()
 	err := m.recover(ctx, to)
 	return m.stats(), named(err)
 }

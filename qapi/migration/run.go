@@ -25,7 +25,7 @@ import (
 // error says that the migration is still cancelling.
 func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
-	defer m.news.close()
+	defer m.changes.close()
 	err := m.run(ctx, to)
 	return m.stats(), named(err)
 }
@@ -36,31 +36,31 @@ func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats
 // need must be on already.
 func Attach(ctx context.Context, c *qapi.Client, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
-	defer m.news.close()
+	defer m.changes.close()
 	err := m.await(ctx)
 	return m.stats(), named(err)
 }
 
 // An outgoing is a migration as its source sees it.
 type outgoing struct {
-	c     *qapi.Client
-	o     options
-	news  *news
-	meter meter
-	back  undo.Stack // of what was set
+	c       *qapi.Client
+	o       options
+	changes *changes
+	meter   meter
+	back    undo.Stack // of the capabilities and parameters that were set
 
-	before  qapi.MigrationInfo // of an earlier one
+	before  qapi.MigrationInfo // an earlier migration
 	info    qapi.MigrationInfo
 	runs    bool      // the guest ran before, or runs since then
 	begun   bool      // the migration may have been started
 	asked   bool      // postcopy was asked for
 	gone    bool      // the migration has gone on after pre-switchover
 	wentOn  bool      // the migration has continued after an interruption
-	resumed time.Time // when it was told to continue after an interruption; zero: it was not, or has continued
+	resumed time.Time // when the migration was told to continue after an interruption; zero if it was not told, or has continued
 }
 
 func newOutgoing(c *qapi.Client, o options) *outgoing {
-	return &outgoing{c: c, o: o, news: subscribe(c), back: undo.Stack{Limit: o.limit}}
+	return &outgoing{c: c, o: o, changes: subscribe(c), back: undo.Stack{Limit: o.limit}}
 }
 
 func (m *outgoing) stats() Stats { return statsOf(m.info) }
@@ -207,7 +207,7 @@ func (m *outgoing) follow(ctx context.Context) error {
 		if err := m.attend(ctx, now); err != nil {
 			return err
 		}
-		if err := m.news.wait(ctx); err != nil {
+		if err := m.changes.wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -300,7 +300,7 @@ func (m *outgoing) cancel(ctx context.Context) error {
 			cancelled = true
 			continue
 		}
-		if err := m.news.wait(ctx); err != nil {
+		if err := m.changes.wait(ctx); err != nil {
 			return fmt.Errorf("its status is %s: %w", now, err)
 		}
 	}

@@ -34,7 +34,8 @@ func prepare(ctx context.Context, c *qapi.Client, o options, u *undo.Stack) erro
 	return prepareParameters(ctx, c, o.parameters, u)
 }
 
-// capabilities returns those that have to be changed: as they are, and as they are to be.
+// capabilities returns the capabilities that have to be changed: with their present values, and
+// with the new ones.
 func capabilities(ctx context.Context, c *qapi.Client, o options) (before, during []qapi.MigrationCapabilityStatus, err error) {
 	all, err := again(ctx, c, c.QueryMigrateCapabilities)
 	if err != nil {

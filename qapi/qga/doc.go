@@ -12,11 +12,11 @@
 // # When no agent runs
 //
 // The socket can be opened, and accepts commands, whether or not an agent runs in the
-// guest. So Dial waits until an agent has answered, and fails with [qmp.ErrNoAgent]
-// if none does in 10 s; [qmp.WithHandshakeTimeout] sets another limit. If an agent
-// stops later, the client does not notice: a call waits for it until its context
-// ends. The next call first checks whether the agent answers, again with that limit.
-// The client can still be used: when the agent is back, calls work again.
+// guest. Dial therefore waits until an agent has answered, and fails with
+// [qmp.ErrNoAgent] if none answers within 10 s; [qmp.WithHandshakeTimeout] sets another
+// limit. If an agent stops later, the client does not notice: a call waits for it until
+// its context ends. The next call first checks whether the agent answers, again with
+// that limit. The client can still be used: when the agent is back, calls work again.
 //
 // An agent executes one command at a time. A slow one, such as [Client.GuestFstrim],
 // holds up all commands after it.
@@ -25,8 +25,8 @@
 //
 // Agents do not answer [Client.GuestShutdown] and the commands to suspend when they
 // succeed. [Shutdown] and [Suspend] then return nil, when a refusal can no longer be
-// expected. The events of the machine's monitor report that the guest is down, or
-// asleep.
+// expected. Events of the machine's monitor report that the guest has shut down, or
+// sleeps.
 //
 // # Bytes
 //
@@ -41,8 +41,9 @@
 //
 // # Trust
 //
-// Anybody may control a guest, and so its agent. These functions check the counts, sizes
-// and states that an agent sends, and return an error if they do not make sense. The guest
-// decides the content of files and of a program's output, and a file may be endless. After
-// an error, [qmp.MayHaveRun] reports whether the agent may have executed the command.
+// A guest, and with it its agent, may be under the control of anybody. These functions
+// check the counts, sizes and states that an agent sends, and return an error if they do
+// not make sense. The guest decides the content of files and of a program's output, and a
+// file may be endless. After an error, [qmp.MayHaveRun] reports whether the agent may have
+// executed the command.
 package qga

@@ -28,7 +28,7 @@ func Example_report() {
 	}
 }
 
-// report writes about a guest. What its agent does not support is left out.
+// report writes what a guest is. What its agent does not support is left out.
 func report(ctx context.Context, c *qga.Client, w io.Writer) error {
 	guest, err := qga.Inspect(ctx, c)
 	if err != nil {

@@ -57,8 +57,8 @@ func ExampleDownload() {
 func ExampleWithFrozen() {
 	var c *qga.Client // of qga.Dial
 	err := qga.WithFrozen(context.Background(), c, nil, func(ctx context.Context, frozen int) error {
-		log.Printf("%d file systems stand still", frozen)
-		return nil // here, a snapshot of their disks
+		log.Printf("%d file systems are frozen", frozen)
+		return nil // take a snapshot of their disks here
 	})
 	if errors.Is(err, qga.ErrStillFrozen) {
 		log.Print("the guest hangs: ", err)

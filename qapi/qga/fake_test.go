@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A fakeAgent answers commands as a test wants, even in ways in which no agent would.
+// A fakeAgent answers commands as a test wants, even as no real agent would.
 type fakeAgent struct{ *qmptest.Server }
 
 // An answer makes the reply to a command: a value, an *qmp.Error, or silence.
@@ -22,10 +22,10 @@ type answer func(args json.RawMessage) any
 // silence is for a command that is not answered.
 type silence struct{}
 
-// reply is the answer that is always the same.
+// reply returns an answer that is always the same.
 func reply(v any) answer { return func(json.RawMessage) any { return v } }
 
-// in turn gives one reply after the other, the last one again and again.
+// inTurn returns an answer that gives one reply after the other, the last one again and again.
 func inTurn(replies ...any) answer {
 	return func(json.RawMessage) any {
 		v := replies[0]
@@ -62,7 +62,7 @@ func withFake(t *testing.T, answers map[string]answer, f func(t *testing.T, c *q
 	})
 }
 
-// commands are those that the agent was given, with their arguments.
+// commands returns the commands that the agent was given, with their arguments.
 func (a *fakeAgent) commands() []string {
 	var all []string
 	for _, call := range a.Calls() {
@@ -71,8 +71,8 @@ func (a *fakeAgent) commands() []string {
 	return all
 }
 
-// withGuest runs f in a bubble of synthetic time with a client of a fake agent that has
-// its guest's file systems built in.
+// withGuest runs f in a bubble of synthetic time with a client of a fake agent that
+// plays its guest's file systems as well.
 func withGuest(t *testing.T, f func(t *testing.T, c *qga.Client, srv *qmptest.Server), opts ...qmptest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

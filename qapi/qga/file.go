@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// chunkSize is how many bytes of a file one command moves: enough that the cost of the
+// chunkSize is how many bytes of a file one command moves: so many that the cost of the
 // command does not matter, and so few that other commands do not wait long.
 const chunkSize = 256 << 10
 
@@ -22,7 +22,7 @@ const cleanupTime = 10 * time.Second
 // A File is an open file in the guest. Its context is that of [OpenFile]; all methods end
 // when it does. A File is not safe for use by several goroutines at a time.
 type File struct {
-	ctx    context.Context // since io.Reader and io.Writer take none
+	ctx    context.Context // the methods of io.Reader and io.Writer take no context
 	c      *Client
 	path   string
 	handle int64

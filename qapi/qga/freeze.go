@@ -18,7 +18,7 @@ var ErrStillFrozen = errors.New("the guest's file systems may still be frozen")
 
 // Limits of thawing, which goes on after ctx has ended.
 const (
-	thawTime      = time.Minute            // in all
+	thawTime      = time.Minute            // for all attempts
 	thawAttempt   = 15 * time.Second       // until the agent is asked again
 	thawPause     = 100 * time.Millisecond // before another attempt; it doubles with each
 	lastThawPause = 2 * time.Second

@@ -24,7 +24,7 @@ const (
 	status    = "guest-fsfreeze-status"
 )
 
-// freezer are the answers of an agent with two file systems.
+// freezer returns the answers of an agent with two file systems.
 func freezer() map[string]answer {
 	return map[string]answer{
 		freezeAll:                    reply(2),
@@ -51,7 +51,7 @@ func TestWithFrozen(t *testing.T) {
 	})
 }
 
-// TestFrozenThaws holds that the guest is thawed whatever f does.
+// TestFrozenThaws checks that the guest is thawed whatever f does.
 func TestFrozenThaws(t *testing.T) {
 	thawed := func(t *testing.T, a *fakeAgent) {
 		t.Helper()
@@ -119,14 +119,14 @@ func TestFrozenAgentAway(t *testing.T) {
 	})
 }
 
-// A dialer that leads to a fake agent, however often.
+// A dialer that connects to a fake agent, any number of times.
 type toFake struct{ a *fakeAgent }
 
 func (d toFake) DialContext(context.Context, string, string) (net.Conn, error) {
 	return d.a.Pipe(), nil
 }
 
-// TestFrozenReconnect loses the connection when it is to thaw, which is made again.
+// TestFrozenReconnect loses the connection at the command to thaw, and connects again.
 func TestFrozenReconnect(t *testing.T) {
 	answers := freezer()
 	withFake(t, answers, func(t *testing.T, _ *qga.Client, a *fakeAgent) {
@@ -229,7 +229,7 @@ func TestFrozenFails(t *testing.T) {
 	})
 }
 
-// TestFrozenTooFew holds that f is not called when less was frozen than asked for.
+// TestFrozenTooFew checks that f is not called when fewer file systems were frozen than asked for.
 func TestFrozenTooFew(t *testing.T) {
 	for _, test := range []struct {
 		mountpoints []string
@@ -268,7 +268,7 @@ func TestFrozenTooFew(t *testing.T) {
 	})
 }
 
-// TestFrozenNotSent has a command to freeze that no agent gets: there is nothing to thaw.
+// TestFrozenNotSent has a command to freeze that no agent receives: there is nothing to thaw.
 func TestFrozenNotSent(t *testing.T) {
 	t.Run("the agent is silent", func(t *testing.T) {
 		withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
@@ -318,7 +318,7 @@ func TestFrozenNotSent(t *testing.T) {
 	})
 }
 
-// A dialer that can be used once.
+// A dialer that connects only once.
 type once struct {
 	toFake
 	used bool
@@ -353,8 +353,8 @@ func TestFrozenWindows(t *testing.T) {
 	}, qmptest.WindowsGuest())
 }
 
-// TestFrozenPaused pauses the machine while its file systems are frozen: it thaws them
-// when it goes on.
+// TestFrozenPaused pauses the machine while its file systems are frozen: they are
+// thawed when it runs again.
 func TestFrozenPaused(t *testing.T) {
 	withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
 		var resume func()
@@ -372,8 +372,8 @@ func TestFrozenPaused(t *testing.T) {
 	})
 }
 
-// TestFrozenPausedBefore pauses the machine before its file systems are to freeze: when
-// it goes on, they freeze, and are thawed.
+// TestFrozenPausedBefore pauses the machine before its file systems are frozen: when it
+// runs again, they are frozen and thawed.
 func TestFrozenPausedBefore(t *testing.T) {
 	withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
 		resume := srv.PauseGuest()
@@ -391,8 +391,8 @@ func TestFrozenPausedBefore(t *testing.T) {
 	})
 }
 
-// TestFrozenRestart has an agent that does not run for a while when it should thaw, and loses
-// the commands that are sent meanwhile.
+// TestFrozenRestart has an agent that does not run for a while when it should thaw: the
+// commands that are sent meanwhile are lost.
 func TestFrozenRestart(t *testing.T) {
 	withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
 		begin := time.Now()

@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, qga.Result{Exited: true, ExitCode: 3, Stdout: []byte("out"), Stderr: []byte("err"), StdoutTruncated: true}, r)
 		assert.False(t, r.Success())
-		assert.Equal(t, (1+2+4)*time.Millisecond, time.Since(begin), "it asks ever more seldom")
+		assert.Equal(t, (1+2+4)*time.Millisecond, time.Since(begin), "it asks at growing intervals")
 		const status = `guest-exec-status{"pid":7}`
 		assert.Equal(t, []string{
 			`guest-exec{"path":"/bin/sh","arg":["-c","x"],"input-data":"aW4=","capture-output":true}`,
@@ -77,11 +77,11 @@ func TestRunEnds(t *testing.T) {
 			})
 		})
 	}
-	assert.False(t, qga.Result{}.Success(), "as it comes with an error")
+	assert.False(t, qga.Result{}.Success(), "false, since there is an error")
 }
 
 // TestRunOutput has a guest that sends more than an agent keeps. TestQEMURun has one
-// that sends as much.
+// that sends exactly that much.
 func TestRunOutput(t *testing.T) {
 	output := strings.Repeat("AAAA", (16<<20)/3+1)
 	answers := map[string]answer{
@@ -123,11 +123,11 @@ func TestRunFails(t *testing.T) {
 			failed := new(qga.RunError)
 			require.ErrorAs(t, err, &failed)
 			assert.EqualValues(t, 7, failed.PID)
-			assert.Less(t, len(a.commands()), 140, "not much more often than every half second")
-			require.NoError(t, c.GuestPing(t.Context()), "the client is as good as before")
+			assert.Less(t, len(a.commands()), 140, "about every half second, not much more often")
+			require.NoError(t, c.GuestPing(t.Context()), "the client still works")
 		})
 	})
-	t.Run("the agent dies", func(t *testing.T) {
+	t.Run("the agent ends", func(t *testing.T) {
 		answers := map[string]answer{
 			"guest-exec":        reply(object{"pid": 7}),
 			"guest-exec-status": inTurn(object{"exited": false}, silence{}),
@@ -141,10 +141,10 @@ func TestRunFails(t *testing.T) {
 	})
 }
 
-// atMost is how many bytes the fake agent reads and writes at a time.
+// atMost is the largest number of bytes that the fake agent reads or writes at a time.
 const atMost = 100_000
 
-// fileAnswers are an agent's that has one file.
+// fileAnswers returns the answers of an agent with one file.
 func fileAnswers(content *bytes.Buffer) map[string]answer {
 	return map[string]answer{
 		"guest-file-open":  reply(1000),
@@ -187,7 +187,7 @@ func TestFile(t *testing.T) {
 			assert.True(t, bytes.Equal(want, got.Bytes()))
 
 			if size > 2000 {
-				return // a byte at a time takes long
+				return // one byte at a time is slow
 			}
 			content.Write(want)
 			f, err := qga.OpenFile(t.Context(), c, "/f", "r")
@@ -262,7 +262,7 @@ func TestFileFails(t *testing.T) {
 			func(ctx context.Context, c *qga.Client) (int64, error) { return qga.Download(ctx, c, "/f", io.Discard) },
 			0, "qga: read /f: multiple Read calls return no data or error",
 		},
-		"more is read than asked for": {
+		"more is read than was asked for": {
 			map[string]answer{"guest-file-read": reply(object{"count": 3, "buf-b64": "AAAA", "eof": false})},
 			func(ctx context.Context, c *qga.Client) (int64, error) {
 				f, err := qga.OpenFile(ctx, c, "/f", "r")
@@ -274,7 +274,7 @@ func TestFileFails(t *testing.T) {
 			},
 			0, "qga: read /f: the agent sent 3 bytes when it was asked for 2",
 		},
-		"less is read than is said": {
+		"less is read than the agent says": {
 			map[string]answer{"guest-file-read": reply(object{"count": 4, "buf-b64": "AAAA", "eof": false})},
 			func(ctx context.Context, c *qga.Client) (int64, error) {
 				return qga.Download(ctx, c, "/f\n", io.Discard)
@@ -286,7 +286,7 @@ func TestFileFails(t *testing.T) {
 			func(ctx context.Context, c *qga.Client) (int64, error) { return qga.Download(ctx, c, "/f", io.Discard) },
 			0, "qga: read /f: the agent sent 0 bytes, but says that it read -1",
 		},
-		"more is written than there is": {
+		"more is written than was sent": {
 			map[string]answer{"guest-file-write": reply(object{"count": 6, "eof": false})},
 			func(ctx context.Context, c *qga.Client) (int64, error) {
 				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
@@ -300,7 +300,7 @@ func TestFileFails(t *testing.T) {
 			},
 			0, "qga: write /f: the agent wrote -1 bytes of 5",
 		},
-		"the position is none": {
+		"the position is negative": {
 			map[string]answer{"guest-file-seek": reply(object{"position": -1, "eof": false})},
 			func(ctx context.Context, c *qga.Client) (int64, error) {
 				f, err := qga.OpenFile(ctx, c, "/f", "r")
@@ -358,7 +358,7 @@ func TestFileCut(t *testing.T) {
 	})
 }
 
-// TestFileContext gives up in the middle: the file is closed in the guest.
+// TestFileContext ends the context in the middle: the file is closed in the guest.
 func TestFileContext(t *testing.T) {
 	answers := fileAnswers(new(bytes.Buffer))
 	answers["guest-file-read"] = reply(silence{})
@@ -397,7 +397,7 @@ func TestOpenLate(t *testing.T) {
 			_, err := qga.OpenFile(ctx, c, "/f", "w")
 			require.ErrorIs(t, err, qmp.ErrAbandoned)
 			time.Sleep(time.Minute)
-			require.NoError(t, c.Conn().WaitIdle(t.Context()), "nobody waits for it for ever")
+			require.NoError(t, c.Conn().WaitIdle(t.Context()), "nothing waits for it forever")
 			assert.Len(t, a.commands(), 2)
 		})
 	})

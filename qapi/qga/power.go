@@ -29,10 +29,10 @@ const (
 	SuspendHybrid SuspendMode = "hybrid" // in both: after a loss of power the memory is still on the disk
 )
 
-// An agent does not answer a shutdown or a suspension that succeeds.
+// Times for a shutdown or a suspension, which an agent does not answer if it succeeds.
 const (
-	refusalTime = 10 * time.Second       // for the agent to refuse
-	pingPause   = 100 * time.Millisecond // until the agent gets another command
+	refusalTime = 10 * time.Second       // how long the agent has to refuse
+	pingPause   = 100 * time.Millisecond // before the agent is sent another command
 )
 
 // Shutdown asks the guest's operating system to shut down. The error is a [*qmp.Error] if
@@ -70,7 +70,7 @@ func Suspend(ctx context.Context, c *Client, mode SuspendMode) error {
 // unanswered issues a command that has no reply if it succeeds, and waits until a refusal
 // can no longer be expected.
 func unanswered(ctx context.Context, c *Client, action string, issue func(context.Context) error) error {
-	if err := c.GuestPing(ctx); err != nil { // only the silence of an agent that runs means success
+	if err := c.GuestPing(ctx); err != nil { // no answer means success only if an agent runs
 		return fmt.Errorf("qga: %s: %w", action, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, refusalTime)

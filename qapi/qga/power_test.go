@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// TestPower goes through the ends of a command whose success is not answered.
+// TestPower has all ends of a command that is not answered when it succeeds.
 func TestPower(t *testing.T) {
 	down := func(ctx context.Context, c *qga.Client) error { return qga.Shutdown(ctx, c, qga.ShutdownReboot) }
 	asleep := func(ctx context.Context, c *qga.Client) error { return qga.Suspend(ctx, c, qga.SuspendRAM) }
@@ -23,8 +23,8 @@ func TestPower(t *testing.T) {
 		takes   time.Duration
 		want    string // the error
 	}{
-		"the agent goes on":           {down, func(srv *qmptest.Server) { srv.Reply("guest-shutdown") }, 100 * time.Millisecond, ""},
-		"the agent of a sleeper, too": {asleep, func(srv *qmptest.Server) { srv.Reply("guest-suspend-ram") }, 100 * time.Millisecond, ""},
+		"the agent still answers":                     {down, func(srv *qmptest.Server) { srv.Reply("guest-shutdown") }, 100 * time.Millisecond, ""},
+		"the agent of a sleeping guest still answers": {asleep, func(srv *qmptest.Server) { srv.Reply("guest-suspend-ram") }, 100 * time.Millisecond, ""},
 		"the machine ends": {down, func(srv *qmptest.Server) {
 			srv.Handle("guest-shutdown", func(context.Context, *qmptest.Request) (any, error) {
 				srv.PauseGuest()
@@ -51,7 +51,7 @@ func TestPower(t *testing.T) {
 			srv.Fault("guest-suspend-ram", qmptest.Delay(4*time.Second))
 			srv.Fail("guest-suspend-ram", qmp.ClassGenericError, "no suspend mode is supported")
 		}, 4 * time.Second, "qga: suspend: qmp: guest-suspend-ram: no suspend mode is supported"},
-		"nobody is there": {down, func(srv *qmptest.Server) { srv.PauseGuest() }, 20 * time.Second,
+		"no agent runs": {down, func(srv *qmptest.Server) { srv.PauseGuest() }, 20 * time.Second,
 			"qga: shut down: qmp: guest-ping: context deadline exceeded: the command was sent, its reply is abandoned"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,9 +21,9 @@ type GuestSyncDelimitedArgs struct {
 // GuestSyncDelimited returns the number it is given, with a byte 0xFF before
 // the reply.
 //
-// All that a client reads before that byte is left over from an earlier
-// conversation and can be thrown away. Dialling does this by itself; it is
-// rarely called by hand.
+// Everything that a client reads before that byte is left over from an earlier
+// connection and can be ignored. Dialling does this automatically; a program
+// rarely needs to call it.
 //
 // QAPI: command guest-sync-delimited (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-sync-delimited
 func (c *Client) GuestSyncDelimited(ctx context.Context, args GuestSyncDelimitedArgs) (int64, error) {
@@ -42,8 +42,8 @@ type GuestSyncArgs struct {
 
 // GuestSync returns the number it is given.
 //
-// It has no mark that old output cannot contain; [Client.GuestSyncDelimited] is
-// the safer choice.
+// Nothing marks its reply as new; [Client.GuestSyncDelimited], whose mark is
+// never in old output, is safer.
 //
 // QAPI: command guest-sync (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-sync
 func (c *Client) GuestSync(ctx context.Context, args GuestSyncArgs) (int64, error) {
@@ -54,7 +54,7 @@ func (c *Client) GuestSync(ctx context.Context, args GuestSyncArgs) (int64, erro
 	return result, err
 }
 
-// GuestPing does nothing, and succeeds if the agent is alive.
+// GuestPing does nothing, and succeeds if the agent runs.
 //
 // QAPI: command guest-ping (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-ping
 func (c *Client) GuestPing(ctx context.Context) error {
@@ -84,7 +84,7 @@ type GuestSetTimeArgs struct {
 // Use it after the guest has slept, such as on resume from a snapshot. Without
 // a time the guest reads its hardware clock, which QEMU keeps right.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-set-time (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-time
 func (c *Client) GuestSetTime(ctx context.Context, args ...GuestSetTimeArgs) error {
@@ -124,7 +124,7 @@ func (x *GuestAgentCommandInfo) decode(d *codec.Decoder) {
 type GuestAgentInfo struct {
 	// The agent's version, such as 11.1.3; it need not be that of QEMU.
 	Version string `json:"version"`
-	// All commands that this agent was built with, blocked ones too.
+	// All commands that this agent was built with, including blocked ones.
 	SupportedCommands []GuestAgentCommandInfo `json:"supported_commands"`
 }
 
@@ -141,8 +141,8 @@ func (x *GuestAgentInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// GuestInfo returns the agent's version and its commands: the way to learn what
-// can be asked of this guest.
+// GuestInfo returns the agent's version and its commands, which show what this
+// guest supports.
 //
 // QAPI: command guest-info (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-info
 func (c *Client) GuestInfo(ctx context.Context) (GuestAgentInfo, error) {
@@ -159,15 +159,15 @@ type GuestShutdownArgs struct {
 
 // GuestShutdown makes the guest's operating system shut down.
 //
-// It returns when the agent goes away, which a guest that hangs on its way down
-// may put off for long: the function [Shutdown] returns as soon as the agent
-// will not refuse any more. Watch for the event SHUTDOWN on the machine's
-// monitor to know that the guest is off.
+// It returns when the agent ends, which can take long if the guest hangs while
+// it shuts down: the function [Shutdown] returns as soon as the agent will not
+// refuse any more. Watch for the event SHUTDOWN on the machine's monitor to
+// know that the guest is off.
 //
 // A server that succeeds sends no reply: the method returns nil when the server
 // goes away, and an error when it refuses or ctx ends.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-shutdown (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-shutdown
 func (c *Client) GuestShutdown(ctx context.Context, args ...GuestShutdownArgs) error {
@@ -198,7 +198,7 @@ func (c *Client) GuestFileOpen(ctx context.Context, args GuestFileOpenArgs) (int
 
 // GuestFileCloseArgs are the arguments of [Client.GuestFileClose].
 type GuestFileCloseArgs struct {
-	// The handle; it means nothing afterwards.
+	// The handle, which is invalid afterwards.
 	Handle int64 `json:"handle"`
 }
 
@@ -218,7 +218,7 @@ type GuestFileRead struct {
 	Count int64 `json:"count"`
 	// The bytes, base64 on the wire.
 	BufB64 []byte `json:"buf-b64"`
-	// The end of the file was met.
+	// The end of the file was reached.
 	EOF bool `json:"eof"`
 }
 
@@ -260,10 +260,10 @@ type GuestFileReadArgs struct {
 	Count *int64 `json:"count,omitzero"`
 }
 
-// GuestFileRead reads on from an open file's current position.
+// GuestFileRead reads from an open file's current position.
 //
 // It returns fewer bytes than asked for at the end of the file. Large counts
-// are refused; a few dozen KiB a call are a good measure.
+// are refused; a few dozen KiB for each call are a good size.
 //
 // QAPI: command guest-file-read (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-read
 func (c *Client) GuestFileRead(ctx context.Context, args GuestFileReadArgs) (GuestFileRead, error) {
@@ -278,7 +278,7 @@ func (c *Client) GuestFileRead(ctx context.Context, args GuestFileReadArgs) (Gue
 type GuestFileWrite struct {
 	// How many bytes were written, before the encoding; it can be fewer than given.
 	Count int64 `json:"count"`
-	// The end of the file was met, as C's feof has it.
+	// The end of the file was reached, as C's feof has it.
 	EOF bool `json:"eof"`
 }
 
@@ -338,7 +338,7 @@ func (c *Client) GuestFileWrite(ctx context.Context, args GuestFileWriteArgs) (G
 type GuestFileSeek struct {
 	// The position, in bytes from the beginning.
 	Position int64 `json:"position"`
-	// The end of the file was met.
+	// The end of the file was reached.
 	EOF bool `json:"eof"`
 }
 
@@ -370,7 +370,7 @@ const (
 	QGASeekEnd QGASeek = "end"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e QGASeek) Known() bool {
 	return oneOf(
 		e,
@@ -460,7 +460,7 @@ func (x *GuestFileSeekArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // GuestFileSeek moves an open file's position, and returns it. An offset of 0
-// from cur just asks for it.
+// from cur only returns it.
 //
 // QAPI: command guest-file-seek (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-seek
 func (c *Client) GuestFileSeek(ctx context.Context, args GuestFileSeekArgs) (GuestFileSeek, error) {
@@ -492,13 +492,13 @@ type GuestFsfreezeStatus string
 
 // The values of GuestFsfreezeStatus.
 const (
-	// File systems take writes.
+	// File systems can be written to.
 	GuestFsfreezeStatusThawed GuestFsfreezeStatus = "thawed"
 	// At least one file system is frozen by this agent.
 	GuestFsfreezeStatusFrozen GuestFsfreezeStatus = "frozen"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestFsfreezeStatus) Known() bool {
 	return oneOf(
 		e,
@@ -526,9 +526,10 @@ func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, 
 // froze.
 //
 // Until [Client.GuestFsfreezeThaw], every process of the guest that writes
-// hangs, and the agent takes few other commands. Freeze for as short as can be,
-// and make sure to thaw whatever goes wrong, as [WithFrozen] does. In Windows a
-// shadow copy ends the freeze by itself after some ten seconds.
+// hangs, and the agent accepts only few other commands. Freeze for as short a
+// time as possible, and make sure to thaw whatever goes wrong, as [WithFrozen]
+// does. In Windows a shadow copy ends the freeze by itself after some ten
+// seconds.
 //
 // QAPI: command guest-fsfreeze-freeze (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-freeze
 //
@@ -553,7 +554,7 @@ type GuestFsfreezeFreezeListArgs struct {
 // Paths that are not mount points are ignored without an error: compare the
 // returned count with the number of paths.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-fsfreeze-freeze-list (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-freeze-list
 //
@@ -569,9 +570,9 @@ func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args ...GuestFsfre
 // GuestFsfreezeThaw thaws all frozen file systems, and returns how many it
 // thawed.
 //
-// In Linux it also thaws what others than the agent have frozen; when nothing
-// is frozen it returns 0. In Windows it fails if the freeze has ended by
-// itself, and cleans up: [Client.GuestFsfreezeStatus] then says thawed.
+// In Linux it also thaws what other programs have frozen; if nothing is frozen
+// it returns 0. In Windows it fails if the freeze has ended by itself, and
+// cleans up: [Client.GuestFsfreezeStatus] then says thawed.
 //
 // QAPI: command guest-fsfreeze-thaw (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-thaw
 //
@@ -671,18 +672,18 @@ func (x GuestFilesystemTrimResponse) LogValue() slog.Value {
 
 // GuestFstrimArgs are the arguments of [Client.GuestFstrim].
 type GuestFstrimArgs struct {
-	// Free runs shorter than this many bytes are left alone; 0, all of them, if
+	// Free runs shorter than this many bytes are skipped; 0, which skips none, if
 	// absent.
 	Minimum *int64 `json:"minimum,omitzero"`
 }
 
-// GuestFstrim tells the guest's disks which blocks its file systems do not use,
-// so that the host can give the space to others.
+// GuestFstrim informs the guest's disks which blocks its file systems do not
+// use, so that the host can use the space for other purposes.
 //
 // It reaches the image if the disk was plugged in with discard=unmap. It can
-// take minutes; each file system succeeds or fails by itself.
+// take minutes; each file system has a result of its own.
 //
-// The arguments can be left out; more than one are an error.
+// The arguments are optional; more than one value is an error.
 //
 // QAPI: command guest-fstrim (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fstrim
 //
@@ -696,9 +697,9 @@ func (c *Client) GuestFstrim(ctx context.Context, args ...GuestFstrimArgs) (Gues
 // GuestSuspendDisk makes the guest hibernate: its memory goes to its disk, and
 // the machine powers off.
 //
-// The method returns when the agent goes away or an error comes, the function
-// [Suspend] as soon as the agent will not refuse any more. Start the machine
-// again to wake it.
+// The method returns when the agent ends or returns an error; the function
+// [Suspend] returns as soon as the agent will not refuse any more. Start the
+// machine again to wake it.
 //
 // A server that succeeds sends no reply: the method returns nil when the server
 // goes away, and an error when it refuses or ctx ends.
@@ -710,10 +711,10 @@ func (c *Client) GuestSuspendDisk(ctx context.Context) error {
 	return c.conn.ExecuteNoReply(ctx, "guest-suspend-disk", nil)
 }
 
-// GuestSuspendRAM makes the guest sleep with its memory powered, ACPI S3.
+// GuestSuspendRAM makes the guest sleep with its memory powered (ACPI S3).
 //
 // The event SUSPEND follows on the machine's monitor; system_wakeup wakes it.
-// Be sure that the guest can sleep at all, or it is lost. The function
+// Make sure that the guest can sleep: otherwise it may be lost. The function
 // [Suspend] returns as soon as the agent will not refuse any more.
 //
 // A server that succeeds sends no reply: the method returns nil when the server
@@ -754,7 +755,7 @@ const (
 	GuestIPAddressTypeIPv6 GuestIPAddressType = "ipv6"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestIPAddressType) Known() bool {
 	return oneOf(
 		e,
@@ -813,7 +814,7 @@ type GuestNetworkInterfaceStat struct {
 	TxPackets uint64 `json:"tx-packets"`
 	// Packets that could not be sent.
 	TxErrs uint64 `json:"tx-errs"`
-	// Packets that were dropped in place of being sent.
+	// Packets that were dropped instead of being sent.
 	TxDropped uint64 `json:"tx-dropped"`
 }
 
@@ -877,8 +878,8 @@ func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
 }
 
 // GuestNetworkGetInterfaces returns the guest's network interfaces with their
-// addresses, the loopback among them: the usual way to learn a guest's IP
-// address.
+// addresses, including the loopback: this is the usual way to learn a guest's
+// IP address.
 //
 // QAPI: command guest-network-get-interfaces (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-network-get-interfaces
 //
@@ -935,16 +936,16 @@ func (c *Client) GuestGetVcpus(ctx context.Context) ([]GuestLogicalProcessor, er
 
 // GuestSetVcpusArgs are the arguments of [Client.GuestSetVcpus].
 type GuestSetVcpusArgs struct {
-	// The processors to change, by logical-id, with what online is to be.
+	// The processors to change, by logical-id, with the new value of online.
 	Vcpus []GuestLogicalProcessor `json:"vcpus"`
 }
 
-// GuestSetVcpus makes the guest use or leave processors, and returns how many
-// of the list it has handled.
+// GuestSetVcpus makes the guest start or stop using processors, and returns how
+// many of the list it has handled.
 //
-// It stops at the first that fails. A count below the list's length says which:
-// the rest was not tried; call again with it to get the error. This unplugs
-// nothing; see device_del of the machine's monitor for that.
+// It stops at the first that fails. If the count is below the list's length,
+// call again with the rest of the list to get the error. This unplugs nothing;
+// see device_del of the machine's monitor for that.
 //
 // QAPI: command guest-set-vcpus (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-vcpus
 //
@@ -1008,7 +1009,7 @@ const (
 	GuestDiskBusTypeNvme GuestDiskBusType = "nvme"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestDiskBusType) Known() bool {
 	return oneOf(
 		e,
@@ -1314,7 +1315,7 @@ type GuestDiskSmart struct {
 }
 
 // GuestDiskSmartVariant is what GuestDiskSmart.Type can hold: the types that
-// [GuestDiskSmart] lists.
+// the comment of [GuestDiskSmart] lists.
 type GuestDiskSmartVariant interface {
 	// GuestDiskBusType returns the tag of the variant.
 	GuestDiskBusType() GuestDiskBusType
@@ -1827,11 +1828,11 @@ func (c *Client) GuestGetFsinfo(ctx context.Context) ([]GuestFilesystemInfo, err
 type GuestSetUserPasswordArgs struct {
 	// The user, who must exist.
 	Username string `json:"username"`
-	// The new password, base64 on the wire. Sent in clear over the channel to the
-	// agent.
+	// The new password, base64 on the wire. It is sent unencrypted over the channel
+	// to the agent.
 	Password []byte `json:"password"`
-	// The password is already hashed as the guest's crypt wants it; always false
-	// for Windows.
+	// The password is already hashed, as the guest's function crypt expects it;
+	// always false for Windows.
 	Crypted bool `json:"crypted"`
 }
 
@@ -1904,8 +1905,8 @@ func (c *Client) GuestGetMemoryBlocks(ctx context.Context) ([]GuestMemoryBlock, 
 	return result, err
 }
 
-// GuestMemoryBlockResponseType says what became of a block of memory that was
-// to change.
+// GuestMemoryBlockResponseType says what happened to a block of memory that
+// should change.
 //
 // QAPI: enum GuestMemoryBlockResponseType (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#enum-QGA-qapi-schema.GuestMemoryBlockResponseType
 //
@@ -1924,7 +1925,7 @@ const (
 	GuestMemoryBlockResponseTypeOperationFailed GuestMemoryBlockResponseType = "operation-failed"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestMemoryBlockResponseType) Known() bool {
 	return oneOf(
 		e,
@@ -1935,7 +1936,7 @@ func (e GuestMemoryBlockResponseType) Known() bool {
 	)
 }
 
-// GuestMemoryBlockResponse says what became of one block of memory.
+// GuestMemoryBlockResponse says what happened to one block of memory.
 //
 // QAPI: struct GuestMemoryBlockResponse (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestMemoryBlockResponse
 //
@@ -1943,7 +1944,7 @@ func (e GuestMemoryBlockResponseType) Known() bool {
 type GuestMemoryBlockResponse struct {
 	// The block's number.
 	PhysIndex uint64 `json:"phys-index"`
-	// What became of it.
+	// What happened to it.
 	Response GuestMemoryBlockResponseType `json:"response"`
 	// The guest's errno, after a failure.
 	ErrorCode *int64 `json:"error-code,omitzero"`
@@ -1966,14 +1967,14 @@ func (x *GuestMemoryBlockResponse) decode(d *codec.Decoder) {
 
 // GuestSetMemoryBlocksArgs are the arguments of [Client.GuestSetMemoryBlocks].
 type GuestSetMemoryBlocksArgs struct {
-	// The blocks to change, by phys-index, with what online is to be.
+	// The blocks to change, by phys-index, with the new value of online.
 	MemBlks []GuestMemoryBlock `json:"mem-blks"`
 }
 
-// GuestSetMemoryBlocks makes the guest use or leave blocks of its memory, and
-// returns a result for each.
+// GuestSetMemoryBlocks makes the guest start or stop using blocks of its
+// memory, and returns a result for each.
 //
-// Linux may refuse to give up blocks that hold what it cannot move.
+// Linux may refuse to give up blocks with data that it cannot move.
 //
 // QAPI: command guest-set-memory-blocks (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-memory-blocks
 //
@@ -1986,7 +1987,7 @@ func (c *Client) GuestSetMemoryBlocks(ctx context.Context, args GuestSetMemoryBl
 	return result, err
 }
 
-// GuestMemoryBlockInfo is what all blocks of the guest's memory have in common.
+// GuestMemoryBlockInfo is the same for all blocks of the guest's memory.
 //
 // QAPI: struct GuestMemoryBlockInfo (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestMemoryBlockInfo
 //
@@ -2086,11 +2087,11 @@ type GuestExecStatusArgs struct {
 	PID int64 `json:"pid"`
 }
 
-// GuestExecStatus returns how a process that [Client.GuestExec] has started is
-// doing.
+// GuestExecStatus returns the state of a process that [Client.GuestExec] has
+// started.
 //
-// Ask until exited is true: that reply carries all output, and the agent
-// forgets the process with it. A second question fails.
+// Ask until exited is true: that reply contains all output, and the agent then
+// forgets the process. Asking again fails.
 //
 // QAPI: command guest-exec-status (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-exec-status
 func (c *Client) GuestExecStatus(ctx context.Context, args GuestExecStatusArgs) (GuestExecStatus, error) {
@@ -2134,14 +2135,14 @@ const (
 	GuestExecCaptureOutputModeStdout GuestExecCaptureOutputMode = "stdout"
 	// Only standard error.
 	GuestExecCaptureOutputModeStderr GuestExecCaptureOutputMode = "stderr"
-	// Standard output and standard error, each by itself.
+	// Standard output and standard error, separately.
 	GuestExecCaptureOutputModeSeparated GuestExecCaptureOutputMode = "separated"
 	// Standard output and standard error in one, in the order in which they were
 	// written, as standard output. Only in builds with not CONFIG_WIN32.
 	GuestExecCaptureOutputModeMerged GuestExecCaptureOutputMode = "merged"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestExecCaptureOutputMode) Known() bool {
 	return oneOf(
 		e,
@@ -2156,7 +2157,7 @@ func (e GuestExecCaptureOutputMode) Known() bool {
 func (GuestExecCaptureOutputMode) isGuestExecCaptureOutput() {}
 
 // GuestExecCaptureOutput says which output of a process the agent keeps, in the
-// old way or the new.
+// old form or the new one.
 //
 // It holds [Bool], [GuestExecCaptureOutputMode] or [Unknown].
 //
@@ -2190,7 +2191,7 @@ type GuestExecArgs struct {
 	Arg []string `json:"arg,omitzero"`
 	// The program's whole environment, as NAME=value. Absent: the agent's.
 	Env []string `json:"env,omitzero"`
-	// What the program gets on its standard input, base64 on the wire.
+	// What the program reads from its standard input, base64 on the wire.
 	InputData []byte `json:"input-data,omitzero"`
 	// Which output to keep; none if absent. Only [Bool] in QEMU 5.2 to 8.0.
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
@@ -2270,8 +2271,8 @@ func (x GuestExecArgs) LogValue() slog.Value {
 // returns its process id at once.
 //
 // No shell is started: to use one, give it as the program, with -c and the
-// command. Output is only kept if asked for; [Client.GuestExecStatus] brings it
-// when the program has ended.
+// command. Output is only kept if asked for; [Client.GuestExecStatus] returns
+// it when the program has ended.
 //
 // QAPI: command guest-exec (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-exec
 func (c *Client) GuestExec(ctx context.Context, args GuestExecArgs) (GuestExec, error) {
@@ -2357,8 +2358,8 @@ func (c *Client) GuestGetUsers(ctx context.Context) ([]GuestUser, error) {
 type GuestTimezone struct {
 	// The name of the time zone; short, such as CET, or long, as the guest has it.
 	Zone *string `json:"zone,omitzero"`
-	// How far the time zone is ahead of UTC, in seconds, daylight saving time
-	// included; negative to the west.
+	// How far the time zone is ahead of UTC, in seconds, including daylight saving
+	// time; negative to the west.
 	Offset int64 `json:"offset"`
 }
 
@@ -2462,7 +2463,7 @@ const (
 	GuestDeviceTypePCI GuestDeviceType = "pci"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestDeviceType) Known() bool {
 	return oneOf(
 		e,
@@ -2470,7 +2471,7 @@ func (e GuestDeviceType) Known() bool {
 	)
 }
 
-// GuestDeviceIDPCI are the numbers that name the model of a PCI device.
+// GuestDeviceIDPCI are the numbers that identify the model of a PCI device.
 //
 // It is the variant of [GuestDeviceID] for pci.
 //
@@ -2519,7 +2520,7 @@ func (v GuestDeviceIDPCI) encodeGuestDeviceID(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// GuestDeviceID names the model of a device; the kind says how.
+// GuestDeviceID identifies the model of a device; its form depends on the kind.
 //
 // Type holds the variant, whose type is the tag: [GuestDeviceIDPCI] or
 // [Unknown].
@@ -2532,8 +2533,8 @@ type GuestDeviceID struct {
 	Type GuestDeviceIDVariant `json:"type"`
 }
 
-// GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that
-// [GuestDeviceID] lists.
+// GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that the
+// comment of [GuestDeviceID] lists.
 type GuestDeviceIDVariant interface {
 	// GuestDeviceType returns the tag of the variant.
 	GuestDeviceType() GuestDeviceType
@@ -2708,7 +2709,7 @@ type GuestSSHAddAuthorizedKeysArgs struct {
 	Username string `json:"username"`
 	// The keys, a line each.
 	Keys []string `json:"keys"`
-	// Takes all other keys out of the file.
+	// Removes all other keys from the file.
 	Reset *bool `json:"reset,omitzero"`
 }
 
@@ -2728,7 +2729,7 @@ func (x GuestSSHAddAuthorizedKeysArgs) LogValue() slog.Value {
 }
 
 // GuestSSHAddAuthorizedKeys adds public keys to the authorized_keys file of a
-// user, which is made if need be.
+// user, which is created if necessary.
 //
 // Keys that are there already are not added again.
 //
@@ -2760,7 +2761,7 @@ func (x GuestSSHRemoveAuthorizedKeysArgs) LogValue() slog.Value {
 	return redacted.LogValue(x)
 }
 
-// GuestSSHRemoveAuthorizedKeys takes public keys out of the authorized_keys
+// GuestSSHRemoveAuthorizedKeys removes public keys from the authorized_keys
 // file of a user.
 //
 // It succeeds even if they, or the file, do not exist.
@@ -2805,11 +2806,11 @@ type GuestDiskStats struct {
 	DiscardTicks *uint64 `json:"discard-ticks,omitzero"`
 	// Time spent on flushes, of all together.
 	FlushTicks *uint64 `json:"flush-ticks,omitzero"`
-	// How many requests are under way.
+	// How many requests are in progress.
 	IOsPgr *uint64 `json:"ios-pgr,omitzero"`
-	// Time in which at least one request was under way.
+	// Time in which at least one request was in progress.
 	TotalTicks *uint64 `json:"total-ticks,omitzero"`
-	// Time in which requests were under way, counted for each of them.
+	// Time in which requests were in progress, counted for each of them.
 	WeightTicks *uint64 `json:"weight-ticks,omitzero"`
 }
 
@@ -2902,8 +2903,8 @@ func (c *Client) GuestGetDiskstats(ctx context.Context) ([]GuestDiskStatsInfo, e
 	return result, err
 }
 
-// GuestCPUStatsType is the operating system that counters of a processor are
-// from.
+// GuestCPUStatsType is the operating system that the counters of a processor
+// come from.
 //
 // QAPI: enum GuestCpuStatsType (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#enum-QGA-qapi-schema.GuestCpuStatsType
 //
@@ -2916,7 +2917,7 @@ const (
 	GuestCPUStatsTypeLinux GuestCPUStatsType = "linux"
 )
 
-// Known reports whether the value is one of those above. A server may send others.
+// Known reports whether the value is one of the constants above. A server may send others.
 func (e GuestCPUStatsType) Known() bool {
 	return oneOf(
 		e,
@@ -2943,7 +2944,7 @@ type GuestCPUStatsLinux struct {
 	System uint64 `json:"system"`
 	// Time with nothing to do.
 	Idle uint64 `json:"idle"`
-	// Time idle with requests to disks under way.
+	// Idle time with requests to disks in progress.
 	Iowait *uint64 `json:"iowait,omitzero"`
 	// Time in interrupt handlers.
 	IRQ *uint64 `json:"irq,omitzero"`
@@ -3045,8 +3046,8 @@ type GuestCPUStats struct {
 	Type GuestCPUStatsVariant `json:"type"`
 }
 
-// GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that
-// [GuestCPUStats] lists.
+// GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that the
+// comment of [GuestCPUStats] lists.
 type GuestCPUStatsVariant interface {
 	// GuestCPUStatsType returns the tag of the variant.
 	GuestCPUStatsType() GuestCPUStatsType
@@ -3129,7 +3130,7 @@ func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) 
 	return result, err
 }
 
-// GuestLoadAverage are how many processes wanted to run, on average.
+// GuestLoadAverage is the average number of processes that wanted to run.
 //
 // QAPI: struct GuestLoadAverage (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestLoadAverage
 //
@@ -3158,8 +3159,8 @@ func (x *GuestLoadAverage) decode(d *codec.Decoder) {
 	}
 }
 
-// GuestGetLoad returns the guest's load averages. In Windows the agent has to
-// watch for a while before they mean anything.
+// GuestGetLoad returns the guest's load averages. In Windows they have no
+// meaning until the agent has measured for a while.
 //
 // QAPI: command guest-get-load (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-load
 //
@@ -3189,7 +3190,7 @@ type GuestNetworkRoute struct {
 	Mask *string `json:"mask,omitzero"`
 	// The first guess of the round trip, in milliseconds.
 	Irtt *int64 `json:"irtt,omitzero"`
-	// The kernel's flags, bit by bit.
+	// The kernel's flags, as a bit mask.
 	Flags *uint64 `json:"flags,omitzero"`
 	// How many refer to the route.
 	Refcnt *int64 `json:"refcnt,omitzero"`

@@ -27,8 +27,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// eachAgent runs f with a client of a real agent of each release, and with its
-// major version. It runs on this machine: f may only do what changes nothing here.
+// eachAgent runs f with a client of a real agent of each release, and with its major
+// version. The agent runs on this machine: f must not change anything here.
 func eachAgent(t *testing.T, f func(t *testing.T, c *qga.Client, major int)) {
 	t.Helper()
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
@@ -44,7 +44,7 @@ func eachAgent(t *testing.T, f func(t *testing.T, c *qga.Client, major int)) {
 	})
 }
 
-// harmless are the commands that take no arguments and change nothing.
+// harmless are the commands without arguments that change nothing.
 var harmless = []string{
 	"guest-fsfreeze-status", "guest-get-cpustats", "guest-get-devices", "guest-get-disks", "guest-get-diskstats",
 	"guest-get-fsinfo", "guest-get-host-name", "guest-get-load", "guest-get-memory-block-info",
@@ -52,8 +52,8 @@ var harmless = []string{
 	"guest-get-vcpus", "guest-info", "guest-network-get-interfaces", "guest-network-get-route", "guest-ping",
 }
 
-// TestQEMUQueries queries real agents, and checks that the types keep
-// all of it, and that they list no command that has no method.
+// TestQEMUQueries queries real agents, and checks that the types keep everything in the
+// replies, and that each command that an agent lists has a method.
 func TestQEMUQueries(t *testing.T) {
 	b := loadBindings(t)
 	eachAgent(t, func(t *testing.T, c *qga.Client, _ int) {
@@ -63,7 +63,7 @@ func TestQEMUQueries(t *testing.T) {
 			require.NotNil(t, def, name)
 			var text json.RawMessage
 			err := c.Conn().Execute(t.Context(), name, nil, &text)
-			if refused, ok := errors.AsType[*qmp.Error](err); ok { // older than the command, or without it here
+			if refused, ok := errors.AsType[*qmp.Error](err); ok { // the agent is older than the command, or does not have it here
 				t.Log(refused)
 				continue
 			}
@@ -142,7 +142,7 @@ func TestQEMURun(t *testing.T) {
 		begin := time.Now()
 		run(sh("sleep 0.3 &"))
 		assert.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond, "what runs in the background holds the output")
-		run(sh(long + " >/dev/null 2>&1 &")) // does not wait for it
+		run(sh(long + " >/dev/null 2>&1 &")) // this one is not waited for
 		require.NoError(t, c.GuestPing(t.Context()))
 	})
 }
@@ -158,7 +158,7 @@ func fifo(t *testing.T) string {
 	return path
 }
 
-// givenUp runs a program that does not end, with a limit of time that is long enough to start it.
+// givenUp runs a program that does not end, with a limit that is long enough to start it.
 func givenUp(t *testing.T, c *qga.Client, command qga.Command) *qga.RunError {
 	t.Helper()
 	for limit := 50 * time.Millisecond; ; limit *= 2 {
@@ -231,8 +231,8 @@ func TestQEMUFiles(t *testing.T) {
 	})
 }
 
-// TestQEMUFrozen has an agent that takes its guest's file systems for frozen: the one
-// before it has left a file that says so. Nothing is frozen on this machine.
+// TestQEMUFrozen has an agent that believes that its guest's file systems are frozen,
+// because of a file from an agent before it. Nothing is frozen on this machine.
 func TestQEMUFrozen(t *testing.T) {
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
 		conn, err := qmp.DialAgent(t.Context(), "unix:"+a.StartFrozen(t))

@@ -31,17 +31,17 @@ func TestComplete(t *testing.T) { loadBindings(t).Complete(t) }
 // TestRoundTrip sends made-up values through everything that has a type.
 func TestRoundTrip(t *testing.T) {
 	bytes := []string{"buf-b64", "input-data", "out-data", "err-data", "password"}
-	loadBindings(t).RoundTrips(t, bytes, []string{"Unknown"}) // which is for what the schema does not know
+	loadBindings(t).RoundTrips(t, bytes, []string{"Unknown"}) // this type is for what the schema does not contain
 }
 
-// TestAllTypes holds that the table of types is that of the generated source.
-// UPDATE=1 writes it again.
+// TestAllTypes compares the table of types with the generated source. UPDATE=1 writes
+// it again.
 func TestAllTypes(t *testing.T) {
 	loadBindings(t).AllTypes(t, "github.com/goqapi/goqapi/qapi/qga")
 }
 
-// TestCaptures decodes what real agents were heard to say, and encodes it again:
-// nothing of it is unknown.
+// TestCaptures decodes everything recorded from real agents, and encodes it again:
+// nothing in it is unknown.
 func TestCaptures(t *testing.T) {
 	for _, release := range []string{"7.2", "10.0"} {
 		t.Run(release, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-// TestWire pins what is of its own in the agent's bindings.
+// TestWire checks what is special in the agent's bindings.
 func TestWire(t *testing.T) {
 	for _, c := range []struct {
 		value any
@@ -105,5 +105,5 @@ func ExampleClient_GuestExec() {
 	// Output: {"path":"/bin/uname","arg":["-r"],"capture-output":"separated"} <nil>
 }
 
-// TestAvailability holds what comments say of releases against each release.
+// TestAvailability compares what comments say about releases with each release.
 func TestAvailability(t *testing.T) { loadBindings(t).Availability(t, qemu.QGA) }

@@ -27,15 +27,15 @@ const header = "# What QEMU says of its devices, facts only, written by goqapi. 
 //	e1000 < pci-device category=Network on=x86_64
 //		mac str/mac
 //
-// A type has bus, category and targets of its parent, unless it says otherwise. Words are
-// quoted as in Go where they have to be.
+// A type has the bus, category and targets of its parent, unless its line says otherwise.
+// Words are quoted as in Go if necessary.
 func (l *List) Format() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\nrelease %s\n", header, quote(l.Release))
 	for _, bin := range l.Binaries {
 		fmt.Fprintf(&b, "binary %s %s\n", quote(bin.Target), quote(bin.Version))
 	}
-	plain := false // the line before is a type without properties
+	plain := false // the type before has no properties
 	for i, t := range l.Types {
 		if i == 0 || !plain || len(t.Props) > 0 {
 			b.WriteByte('\n')
@@ -122,8 +122,8 @@ func propWords(p Prop) []string {
 }
 
 const (
-	below  = "<"      // stands between a type and its parent
-	absent = "absent" // stands in the place of a property's type
+	below  = "<"      // written between a type and its parent
+	absent = "absent" // written instead of a property's type
 )
 
 // quote quotes a word if it could not be read otherwise.

@@ -8,9 +8,8 @@ import (
 )
 
 // Join combines the lists of several binaries of a release into one. If two lists have the same
-// target, the later one counts. A property that all types below a parent have moves to the parent,
-// wherever the lists have it; if the children differ in its form, the parent gets the most
-// frequent form.
+// target, the later one counts. A property that all types below a parent have moves to the parent;
+// if the children differ in its form, the parent gets the most frequent form.
 func Join(lists ...*List) (*List, error) {
 	if len(lists) == 0 {
 		return &List{}, nil
@@ -19,7 +18,7 @@ func Join(lists ...*List) (*List, error) {
 	binaries := map[string]Binary{}
 	for _, l := range lists {
 		if l.Release != lists[0].Release {
-			return nil, fmt.Errorf("one list is of QEMU %s, another of %s", lists[0].Release, l.Release)
+			return nil, fmt.Errorf("one list is of QEMU %s, another one of QEMU %s", lists[0].Release, l.Release)
 		}
 		for _, b := range l.Binaries {
 			latest[b.Target], binaries[b.Target] = l, b
@@ -58,7 +57,7 @@ func shorten(targets, all []string) []string {
 // A forest has the types of all binaries, by name.
 type forest map[string]*node
 
-// A node is a type among the others.
+// A node is a type with its place in the tree.
 type node struct {
 	*Type
 	children []*node
@@ -69,7 +68,7 @@ type node struct {
 	known map[string]map[string]form
 }
 
-// A form is all that describes a property, except its name.
+// A form is everything that describes a property, except its name.
 type form struct {
 	typ, def string
 	kind     Kind
@@ -98,7 +97,7 @@ func (f forest) add(l *List, target string) error {
 			f[t.Name] = n
 		}
 		if n.Parent != t.Parent || n.Abstract != t.Abstract || n.NoUser != t.NoUser || !t.Abstract && (n.Bus != t.Bus || n.Category != t.Category) {
-			return fmt.Errorf("type %s: what it is on target %s is not what it is on %s", t.Name, target, n.has[0])
+			return fmt.Errorf("type %s: target %s describes it differently than target %s", t.Name, target, n.has[0])
 		}
 		n.has = append(n.has, target)
 		if t.Alias != "" && (t.AliasTargets == nil || slices.Contains(t.AliasTargets, target)) {
@@ -120,7 +119,7 @@ func (n *node) addProps(l *List, t *Type, target string) {
 	}
 	props := l.PropsOn(t, target)
 	if t.Abstract || t.NoUser && len(props) == 0 {
-		return // hoist computes its properties from its children: QEMU cannot be asked about what nobody can create
+		return // hoist computes its properties from its children: QEMU cannot be asked about a type that cannot be created
 	}
 	n.known[target] = map[string]form{}
 	for _, p := range props {
@@ -155,7 +154,7 @@ func (n *node) shareFacts() {
 	}
 }
 
-// majority returns the value that more than half of all have; empty if there is none.
+// majority returns the value that more than half of the children have; empty if there is none.
 func majority(count map[string]int, all int) string {
 	for value, n := range count {
 		if 2*n > all {
@@ -165,7 +164,7 @@ func majority(count map[string]int, all int) string {
 	return ""
 }
 
-// hoist computes what all children of abstract types have.
+// hoist computes the properties of abstract types: those that all their children have.
 func (n *node) hoist() {
 	for _, c := range n.children {
 		c.hoist()
@@ -188,8 +187,8 @@ func (n *node) hoist() {
 			}
 		}
 	}
-	// Where there is only one child, its properties count as common to all only if they are common
-	// on another target, too.
+	// If there is only one child, its properties count as common only if they are also common on
+	// another target.
 	shared := map[string]bool{}
 	for target, byName := range perTarget {
 		for name, v := range byName {
@@ -225,8 +224,7 @@ func (v votes) sum() (n int) {
 	return n
 }
 
-// winner returns the form that is most frequent in all, if v has it; otherwise the form that is most
-// frequent in v.
+// winner returns the most frequent form in all, if v has it; otherwise the most frequent form in v.
 func (v votes) winner(all votes) form {
 	best := func(votes votes) form {
 		return slices.MaxFunc(slices.Collect(maps.Keys(votes)), func(a, b form) int {
@@ -239,8 +237,8 @@ func (v votes) winner(all votes) form {
 	return best(v)
 }
 
-// settle gives a type the properties that are its own, and then its children; inherited has,
-// by target and name, what the parents have.
+// settle gives a type its own properties, and then does the same for its children. inherited
+// has, by target and name, the properties of the parents.
 func (n *node) settle(inherited map[string]map[string]form) {
 	if n.holds() {
 		n.Props = n.own(inherited)
@@ -257,11 +255,11 @@ func (n *node) settle(inherited map[string]map[string]form) {
 	}
 }
 
-// holds reports whether properties of the children may stand at the type. If an abstract type has
-// one child only, they stand at the child, where a reader looks for them.
+// holds reports whether properties of the children may be stored with the type. If an abstract
+// type has only one child, they are stored with the child, where a reader looks for them.
 func (n *node) holds() bool { return !n.Abstract || len(n.children) > 1 }
 
-// own returns what is not inherited.
+// own returns the properties that are not inherited.
 func (n *node) own(inherited map[string]map[string]form) []Prop {
 	on := map[string]map[form][]string{}
 	add := func(name string, f form, target string) {

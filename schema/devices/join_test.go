@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flat is what one binary says: each type has all its properties.
+// flat returns what one binary reports: each type has all its properties.
 func flat(t *testing.T, target, types string) *List {
 	t.Helper()
 	l, err := Parse(target, []byte("release 1.0\nbinary "+target+" 1.0.1\ndevice abstract\n"+types))
@@ -15,7 +15,7 @@ func flat(t *testing.T, target, types string) *List {
 	return l
 }
 
-// body is the text of a list after its binaries.
+// body returns the text of a list after its binaries.
 func body(l *List) string {
 	_, text, _ := strings.Cut(string(l.Format()), "\n\n")
 	return text
@@ -28,7 +28,7 @@ func TestJoin(t *testing.T) {
 		said []*List // their targets are a, b
 		want string
 	}{
-		{"what all have moves to the parent, in the most frequent form", []*List{
+		{"a property that all have moves to the parent, in the most frequent form", []*List{
 			flat(t, "a", pci+"x < pci\n\tp str\n\tq bool =true\ny < pci\n\tp str\n\tq bool =false\n\tr str\nz < pci\n\tp str\n\tq bool =true\n"),
 		}, "device abstract\n\npci < device abstract\n\tp str\n\tq bool =true\n\nx < pci\n\ny < pci\n\tq bool =false\n\tr str\n\nz < pci\n"},
 		{"not to a parent of one type only", []*List{
@@ -41,21 +41,21 @@ func TestJoin(t *testing.T) {
 			flat(t, "a", pci+"x < pci alias=ex\n\tp str\n\tq str\ny < pci\n\tp str\n"),
 			flat(t, "b", pci+"x < pci\n\tp str\n\tr str\nz < pci\n\tp bool\n"),
 		}, "device abstract\n\npci < device abstract\n\tp str\n\nx < pci alias=ex alias-on=a\n\tq str on=a\n\tr str on=b\n\ny < pci on=a\n\nz < pci on=b\n\tp bool\n"},
-		{"what one target's only type has does not move to the parent", []*List{
+		{"a property of the only type of one target does not move to the parent", []*List{
 			flat(t, "a", pci+"x < pci\n\tp str\ny < pci\n\tp str\n"),
 			flat(t, "b", pci+"x < pci\n\tp str\n\tq str\n"),
 		}, "device abstract\n\npci < device abstract\n\tp str\n\nx < pci\n\tq str on=b\n\ny < pci on=a\n"},
-		{"a type that was not asked counts for nothing", []*List{
+		{"a type whose properties are not known does not count", []*List{
 			flat(t, "a", pci+"x < pci\n\tp str\n\tq str\ny < pci unasked=a\nz < pci\n\tp str\n"),
 			flat(t, "b", pci+"x < pci unasked=b\nz < pci\n\tp str\n"),
 		}, "device abstract\n\npci < device abstract\n\tp str\n\nx < pci unasked=b\n\tq str\n\ny < pci on=a unasked=a\nz < pci\n"},
-		{"nor does one that users cannot create", []*List{
+		{"a type that users cannot create does not count", []*List{
 			flat(t, "a", pci+"x < pci\n\tp str\ny < pci no-user\nz < pci\n\tp str\n"),
 		}, "device abstract\n\npci < device abstract\n\tp str\n\nx < pci\ny < pci no-user\nz < pci\n"},
-		{"bus and category of a parent are those of most", []*List{
+		{"bus and category of a parent are those of most children", []*List{
 			flat(t, "a", pci+"x < pci bus=PCI category=A\ny < pci bus=PCI category=B\nz < pci\n"),
 		}, "device abstract bus=PCI\npci < device abstract\nx < pci category=A\ny < pci category=B\nz < pci bus=\n"},
-		{"a later list replaces what is said of its target", []*List{
+		{"a later list replaces an earlier one of its target", []*List{
 			flat(t, "a", "x < device\n\tp str\nold < device\n"), flat(t, "b", "x < device\n\tp str\n"), flat(t, "a", "x < device\n\tp bool\n"),
 		}, "device abstract\n\nx < device\n\tp bool on=a\n\tp str on=b\n"},
 	} {
@@ -77,9 +77,9 @@ func TestJoinErrors(t *testing.T) {
 	other := flat(t, "b", "")
 	other.Release = "1.1"
 	_, err := Join(flat(t, "a", ""), other)
-	require.EqualError(t, err, "one list is of QEMU 1.0, another of 1.1")
+	require.EqualError(t, err, "one list is of QEMU 1.0, another one of QEMU 1.1")
 	_, err = Join(flat(t, "a", "x < device bus=PCI"), flat(t, "b", "x < device bus=ISA"))
-	require.EqualError(t, err, "type x: what it is on target b is not what it is on a")
+	require.EqualError(t, err, "type x: target b describes it differently than target a")
 	_, err = Join(flat(t, "a", "x < device alias=y"), flat(t, "b", "x < device alias=z"))
 	require.EqualError(t, err, "type x: its alias on target b is z, on a it is y")
 	l, err := Join()
@@ -114,7 +114,7 @@ func TestProps(t *testing.T) {
 	require.Nil(t, l.Find("e", "x86_64"))
 	require.Nil(t, l.Find("", "x86_64"))
 
-	// A list that is made by hand has not been checked by Parse.
+	// A list that was not made by Parse has not been checked.
 	cycle := &List{Types: []*Type{{Name: "a", Parent: "b"}, {Name: "b", Parent: "a"}}}
 	require.Empty(t, cycle.Props(cycle.Types[0]))
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// A List is what the binaries of one release say of their devices.
+// A List has the facts that the binaries of one release report about their devices.
 type List struct {
 	Release  string   // such as "11.1"
 	Binaries []Binary // in the order in which targets are listed everywhere
@@ -28,12 +28,12 @@ type Binary struct {
 	Version string // such as "11.1.3"
 }
 
-// A Type is a type of devices, or a parent of such.
+// A Type is a type of devices, or a parent of such types.
 type Type struct {
 	Name string
 	// Parent is the nearest parent in QEMU's object model; it is empty for "device" only.
 	Parent string
-	// An abstract type is a parent only; there are no devices of it.
+	// Abstract is set if the type is only a parent; there are no devices of it.
 	Abstract bool
 	// NoUser is set if the type is a device, but users cannot create it: it is a part of a machine.
 	NoUser bool
@@ -41,12 +41,12 @@ type Type struct {
 	// Bus and Category of an abstract type are those of most of its children.
 	Bus string
 	// Alias is another name that device_add accepts, such as "virtio-blk". AliasTargets are the
-	// targets on which it does; nil stands for all that have the type.
+	// targets on which it does; nil means all that have the type.
 	Alias        string
 	AliasTargets []string
 	// Category is the group that QEMU lists the type in, such as "Storage".
 	Category string
-	// Targets are those that have the type; nil stands for all of the list.
+	// Targets are the targets that have the type; nil means all of the list.
 	Targets []string
 	// Unasked are the targets for which the properties are not known, since QEMU ended when it was
 	// asked for them. On these targets the type has only the properties of its parents.
@@ -71,8 +71,8 @@ type Prop struct {
 	ReadOnly bool
 	// Absent is set if the type lacks a property that its parent has. [List.Props] leaves it out.
 	Absent bool
-	// Targets are those on which the type has the property in this form; nil stands for all that
-	// have the type.
+	// Targets are the targets on which the type has the property in this form; nil means all
+	// that have the type.
 	Targets []string
 }
 
@@ -81,7 +81,7 @@ type Kind string
 
 // The kinds.
 const (
-	KindNone       Kind = ""            // what the type says
+	KindNone       Kind = ""            // the type says everything
 	KindDrive      Kind = "drive"       // str: the name of a block node or a drive; "" is none
 	KindNetdev     Kind = "netdev"      // str: the id of a netdev
 	KindChardev    Kind = "chardev"     // str: the id of a chardev; "" is none
@@ -155,7 +155,7 @@ func (l *List) expand(targets []string) []string {
 // Ancestry returns a type and its parents, nearest first.
 func (l *List) Ancestry(t *Type) iter.Seq[*Type] {
 	return func(yield func(*Type) bool) {
-		for n := 0; t != nil && n <= len(l.Types); n++ { // a list that nobody checked may have a cycle
+		for n := 0; t != nil && n <= len(l.Types); n++ { // a list that was not checked may have a cycle
 			if !yield(t) {
 				return
 			}
@@ -164,9 +164,9 @@ func (l *List) Ancestry(t *Type) iter.Seq[*Type] {
 	}
 }
 
-// Props returns all properties of a type, its own and those of its parents, in the order
-// of their names. A property that differs between targets is there once for each form; Targets
-// of each is nil if it holds for all targets of the type.
+// Props returns all properties of a type, its own and those of its parents, in the order of
+// their names. A property that differs between targets is listed once for each form; its
+// Targets are nil if the form is the same on all targets of the type.
 func (l *List) Props(t *Type) []Prop {
 	targets := l.TargetsOf(t)
 	left := map[string][]string{} // by name: the targets for which the form is not known yet
@@ -205,7 +205,7 @@ func (l *List) PropsOn(t *Type, target string) []Prop {
 	return on
 }
 
-// split returns the names that are in which, and those that are not. If which is nil, all are in it.
+// split returns the names that are in which, and those that are not. A nil which has all names.
 func split(names, which []string) (in, out []string) {
 	if which == nil {
 		return names, nil

@@ -39,7 +39,7 @@ func sortTypes(types []*Type) {
 	copy(types, sorted)
 }
 
-// compareTargets puts the targets first that most users have.
+// compareTargets puts the most common targets first.
 func compareTargets(a, b string) int {
 	rank := func(target string) int {
 		if i := slices.Index([]string{"x86_64", "aarch64", "s390x"}, target); i >= 0 {

@@ -67,7 +67,7 @@ func (p *parser) parseBinary(b Binary) error {
 	case b.Target == "" || strings.Contains(b.Target, ","):
 		return fmt.Errorf("the binary's target %q is not a name", b.Target)
 	case slices.Contains(p.list.Targets(), b.Target):
-		return fmt.Errorf("the target %s is there twice", b.Target)
+		return fmt.Errorf("the target %s is named twice", b.Target)
 	}
 	p.list.Binaries = append(p.list.Binaries, b)
 	return nil
@@ -76,19 +76,19 @@ func (p *parser) parseBinary(b Binary) error {
 func (p *parser) parseType(words []string) error {
 	t := &Type{Name: words[0]}
 	if t.Name == "" || p.types[t.Name] != nil {
-		return fmt.Errorf("the type %q is there twice, or has no name", t.Name)
+		return fmt.Errorf("the type %q is defined twice, or has no name", t.Name)
 	}
 	if words = words[1:]; len(words) > 1 && words[0] == below {
 		t.Parent, words = words[1], words[2:]
 		if p.types[t.Parent] == nil {
-			return fmt.Errorf("type %s: its parent %s is not there, or not before it", t.Name, t.Parent)
+			return fmt.Errorf("type %s: its parent %s does not exist, or comes after it", t.Name, t.Parent)
 		}
 	}
 	attrs := map[string]string{}
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		if _, twice := attrs[name]; twice {
-			return fmt.Errorf("type %s: %s is there twice", t.Name, name)
+			return fmt.Errorf("type %s: %s is given twice", t.Name, name)
 		}
 		attrs[name] = value
 		if err := p.typeWord(t, word); err != nil {
@@ -131,7 +131,7 @@ func (p *parser) typeWord(t *Type, word string) (err error) {
 	return err
 }
 
-// inherit sets what the text does not say about a type to what its parent has, and checks the rest.
+// inherit takes from the parent what the text does not say about a type, and checks the rest.
 func (p *parser) inherit(t *Type, said map[string]string) error {
 	parent := &Type{}
 	if t.Parent != "" {
@@ -161,7 +161,7 @@ func (p *parser) inherit(t *Type, said map[string]string) error {
 	return nil
 }
 
-// targets reads names of targets, in the order of all.
+// targets reads names of targets, which must be in the usual order.
 func (p *parser) targets(value string, all []string) ([]string, error) {
 	names := strings.Split(value, ",")
 	at := -1
@@ -171,7 +171,7 @@ func (p *parser) targets(value string, all []string) ([]string, error) {
 			return nil, fmt.Errorf("the target %q is not one of %s", name, strings.Join(all, ", "))
 		}
 		if next <= at {
-			return nil, fmt.Errorf("the target %s is there twice, or out of order", name)
+			return nil, fmt.Errorf("the target %s is named twice, or out of order", name)
 		}
 		at = next
 	}
@@ -234,7 +234,7 @@ func (p *parser) propWord(t *Type, prop *Prop, word string) (err error) {
 	case isAttr && name == "on" && prop.Targets == nil:
 		prop.Targets, err = p.targets(value, p.list.TargetsOf(t))
 	default:
-		return fmt.Errorf("the word %q is not known, or there twice", word)
+		return fmt.Errorf("the word %q is not known, or given twice", word)
 	}
 	return err
 }
@@ -242,7 +242,7 @@ func (p *parser) propWord(t *Type, prop *Prop, word string) (err error) {
 // checkProp checks a property against those before it.
 func (p *parser) checkProp(t *Type, prop Prop) error {
 	if prop.Absent && (prop.Default != "" || prop.ReadOnly) {
-		return fmt.Errorf("it is absent, and is described")
+		return fmt.Errorf("it is absent, but is also described")
 	}
 	for _, before := range slices.Backward(t.Props) {
 		if before.Name != prop.Name {
@@ -250,7 +250,7 @@ func (p *parser) checkProp(t *Type, prop Prop) error {
 		}
 		if on, _ := split(p.list.TargetsOf(t), before.Targets); len(on) > 0 {
 			if both, _ := split(on, prop.Targets); len(both) > 0 {
-				return fmt.Errorf("it is there twice on %s", both[0])
+				return fmt.Errorf("it is given twice on %s", both[0])
 			}
 		}
 	}

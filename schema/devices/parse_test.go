@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example has a bit of everything.
+// example has each construct of the text form.
 const example = header + `
 release 11.1
 binary x86_64 11.1.3
@@ -82,19 +82,19 @@ func TestParseErrors(t *testing.T) {
 		{"# comment\n\n", "x:2: there is no line that names the release"},
 		{"release 1.0\nrelease 1.1\n", "x:2: there are two lines that name the release; the first says 1.0"},
 		{`release ""`, "x:1: the release has no name"},
-		{"release 1.0\nbinary a 1\nbinary a 2", "x:3: the target a is there twice"},
+		{"release 1.0\nbinary a 1\nbinary a 2", "x:3: the target a is named twice"},
 		{"release 1.0\nbinary a,b 1", `x:2: the binary's target "a,b" is not a name`},
 		{head + "device\nbinary c 1", "x:5: a binary comes before all types"},
 		{head + "\tname str", "x:4: a property comes after a type"},
-		{head + "t\nu\nt", `x:6: the type "t" is there twice, or has no name`},
-		{head + `""`, `x:4: the type "" is there twice, or has no name`},
-		{head + "t < device", "x:4: type t: its parent device is not there, or not before it"},
-		{head + "t abstract no-user abstract", "x:4: type t: abstract is there twice"},
-		{head + "t bus=a bus=b", "x:4: type t: bus is there twice"},
+		{head + "t\nu\nt", `x:6: the type "t" is defined twice, or has no name`},
+		{head + `""`, `x:4: the type "" is defined twice, or has no name`},
+		{head + "t < device", "x:4: type t: its parent device does not exist, or comes after it"},
+		{head + "t abstract no-user abstract", "x:4: type t: abstract is given twice"},
+		{head + "t bus=a bus=b", "x:4: type t: bus is given twice"},
 		{head + "t really", `x:4: type t: the word "really" is not known`},
 		{head + "t color=red", `x:4: type t: the word "color=" is not known in the line of a type`},
 		{head + "t on=a,c", `x:4: type t: the target "c" is not one of a, b`},
-		{head + "t on=b,a", "x:4: type t: the target a is there twice, or out of order"},
+		{head + "t on=b,a", "x:4: type t: the target a is named twice, or out of order"},
 		{head + "t on=a\nu < t on=b", "x:5: type u: its parent is not on the target b"},
 		{head + "t on=a unasked=b", "x:4: type t: it is not on the target b"},
 		{head + "t on=a alias=u alias-on=a,b", "x:4: type t: it is not on the target b"},
@@ -105,14 +105,14 @@ func TestParseErrors(t *testing.T) {
 		{head + "t\n\tp", "x:5: a property of t has no name or no type"},
 		{head + "t\n\tp str/nice", `x:5: t.p: the kind "nice" is not known`},
 		{head + "t\n\tp /mac", "x:5: t.p: it has no type"},
-		{head + "t\n\tp str =0 =1", `x:5: t.p: the word "=1" is not known, or there twice`},
+		{head + "t\n\tp str =0 =1", `x:5: t.p: the word "=1" is not known, or given twice`},
 		{head + "t\n\tp str =yes", `x:5: t.p: the default "yes" is not JSON`},
-		{head + "t\n\tp str good", `x:5: t.p: the word "good" is not known, or there twice`},
+		{head + "t\n\tp str good", `x:5: t.p: the word "good" is not known, or given twice`},
 		{head + "t on=a\n\tp str on=b", `x:5: t.p: the target "b" is not one of a`},
 		{head + "t\n\tq str\n\tp str", "x:6: t.p: it is out of order: it comes before q"},
-		{head + "t\n\tp str\n\tp bool", "x:6: t.p: it is there twice on a"},
-		{head + "t\n\tp str on=b\n\tp bool on=a,b", "x:6: t.p: it is there twice on b"},
-		{head + "t\n\tp absent =0", "x:5: t.p: it is absent, and is described"},
+		{head + "t\n\tp str\n\tp bool", "x:6: t.p: it is given twice on a"},
+		{head + "t\n\tp str on=b\n\tp bool on=a,b", "x:6: t.p: it is given twice on b"},
+		{head + "t\n\tp absent =0", "x:5: t.p: it is absent, but is also described"},
 	} {
 		_, err := Parse("x", []byte(c.text))
 		require.EqualError(t, err, c.err, "%q", c.text)

@@ -83,7 +83,7 @@ func baseOf(t schema.Type) *schema.Struct {
 	return base
 }
 
-// onlyBase reports whether a type is used only as a base: no value on the wire has it.
+// onlyBase reports whether a type is used only as a base: no value on the wire is of this type.
 func (b *builder) onlyBase(key string) bool {
 	return !b.nodes[key].wired && len(b.derived[key]) > 0
 }
@@ -130,7 +130,7 @@ func (b *builder) fill(key string) {
 	}
 }
 
-// typeAt returns the type that a place has in the merged schema.
+// typeAt returns the type of a place in the merged schema.
 func (b *builder) typeAt(p place) schema.Type {
 	return b.typeOf(b.resolve(p.at, p.comps))
 }
@@ -145,8 +145,8 @@ func (b *builder) typeOf(r resolved) schema.Type {
 	return r.builtin
 }
 
-// base returns the base that a node has in the newest release; nil if it has none, or if other
-// releases do not have all of its members there.
+// base returns the base of a node in the newest release; nil if it has none, or if the node
+// lacks some of the base's members in other releases.
 func (b *builder) base(n *node) *schema.Struct {
 	named := baseOf(n.newest())
 	if named == nil {
@@ -166,8 +166,8 @@ func (b *builder) base(n *node) *schema.Struct {
 	return base
 }
 
-// fillBase fills a type that is used only as a base: with the members that all types have
-// that are based on it.
+// fillBase fills a type that is used only as a base with the members that all types based
+// on it have.
 func (b *builder) fillBase(named, base *schema.Struct) {
 	if b.filled[named.Name] {
 		return
@@ -192,7 +192,7 @@ func (b *builder) fillBase(named, base *schema.Struct) {
 	}
 }
 
-// shared returns a member that nodes have in common; nil if they have none of the name.
+// shared returns the member with a name that all nodes have; nil if not all have one.
 func (b *builder) shared(keys []string, name string) *schema.Member {
 	var first *schema.Member
 	for _, key := range keys {
@@ -241,7 +241,7 @@ func (b *builder) own(n *node, base *schema.Struct) []*schema.Member {
 	return own
 }
 
-// member makes a member of a node, nil if it has none of the name.
+// member makes a member of a node; nil if it has none with the name.
 func (b *builder) member(n *node, name string) *schema.Member {
 	if b.made[n.key] == nil {
 		b.made[n.key] = map[string]*schema.Member{}
@@ -285,7 +285,7 @@ func (b *builder) define() {
 		c.Module = b.modules[c.Module.Path]
 		c.Module.Definitions = append(c.Module.Definitions, def)
 	}
-	for _, t := range b.types { // those that no definition is for
+	for _, t := range b.types { // aliases for which no definition exists
 		if def := t.(schema.Definition).Def(); def.Module != nil {
 			def.Module = b.modules[def.Module.Path]
 		}
@@ -294,7 +294,7 @@ func (b *builder) define() {
 	b.out.Schema = schema.Assemble(modules)
 }
 
-// definition returns the definition of a name, nil if the name means something else now.
+// definition returns the definition with a name; nil if the name has another meaning now.
 func (b *builder) definition(name string) schema.Definition {
 	if t := b.types[name]; t != nil {
 		return t.(schema.Definition)

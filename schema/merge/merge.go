@@ -1,18 +1,18 @@
-// Package merge merges the schemas of several releases into one, which has all that any of
-// them has on the wire.
+// Package merge merges the schemas of several releases into one schema, which has
+// everything that any of them has on the wire.
 //
 // Data on the wire decides which types are the same, not their names. Commands and events
 // of the same name are the same in all releases; their arguments and results correspond
 // member by member, and so do the types of those members. Types that correspond become one
 // type, with the name and the shape of the newest release, plus the parts that only older
-// releases have. A type of which no place is left, since other types have taken all of
-// them, becomes an alias: it was renamed.
+// releases have. A type becomes an alias if other types have taken all of its places: it
+// was renamed.
 //
-// The merged type of a place allows all that any release allows: a number gets the wider
-// type, and a string that became an alternate is that alternate. A member is optional if it
-// is optional in any release. A member that clients send is also optional if any release
-// lacks it, since that release refuses it. One that only servers send stays mandatory: it is
-// zero where a release lacks it.
+// The merged type of a place allows everything that any release allows: a number gets the
+// wider type, and a string that became an alternate is that alternate. A member is optional
+// if it is optional in any release. A member that clients send is also optional if any
+// release lacks it, since that release refuses it. A member that only servers send stays
+// mandatory: it is zero if a release lacks it.
 package merge
 
 import (
@@ -29,7 +29,7 @@ type Release struct {
 	Schema *schema.Schema
 }
 
-// A Merged is a merged schema, with the releases that have each of its parts.
+// A Merged is a merged schema. For each of its parts it knows the releases that have it.
 type Merged struct {
 	*schema.Schema
 	// Newest is the schema of the newest release.
@@ -41,9 +41,9 @@ type Merged struct {
 
 	wired map[string]bool
 	has   map[string]Set            // where each definition is on the wire, by name
-	part  map[string]map[string]Set // the same of its parts, inherited ones included
+	part  map[string]map[string]Set // the same for its parts, including inherited ones
 	plain map[string]map[string]plain
-	used  map[string]bool // rows of the tables
+	used  map[string]bool // the rows of the tables that were needed
 }
 
 // One returns the schema of a single release as a Merged. Nothing is known about other
@@ -52,7 +52,7 @@ func One(r Release) *Merged {
 	return &Merged{Schema: r.Schema, Newest: r.Schema, Releases: []string{r.Name}}
 }
 
-// An Alias is the name that a type, or what a command took, had in older releases.
+// An Alias is the name that a type, or the arguments of a command, had in older releases.
 type Alias struct {
 	Old string
 	// Now is the definition that has replaced it.
@@ -61,9 +61,9 @@ type Alias struct {
 	Was schema.Type
 	// WasIn is the schema of the newest release that has the name.
 	WasIn *schema.Schema
-	// Newer: Old is a name of the newest release, for a type that keeps its older one.
+	// Newer is set if Old is a name of the newest release, for a type that keeps its older name.
 	Newer bool
-	// Args is the command whose arguments in place it was; Old is empty then.
+	// Args is the command whose inline arguments the type was; then Old is empty.
 	Args string
 }
 
@@ -83,8 +83,8 @@ func Schemas(releases []Release) (*Merged, error) {
 		m.named[name] = true
 	}
 	m.seed()
-	// Which type stands for others depends on all that correspond to it, so that
-	// this is found step by step.
+	// Which type represents others depends on all types that correspond to it, so it is
+	// found step by step.
 	for range maxSteps {
 		before := m.nodes
 		m.walk(before)
@@ -95,7 +95,7 @@ func Schemas(releases []Release) (*Merged, error) {
 			return m.build()
 		}
 	}
-	return nil, fmt.Errorf("no end was found in matching the types of the releases %s to %s", releases[0].Name, releases[len(releases)-1].Name)
+	return nil, fmt.Errorf("matching the types of the releases %s to %s did not end", releases[0].Name, releases[len(releases)-1].Name)
 }
 
 // maxReleases is how many releases a Set can hold.
@@ -105,27 +105,27 @@ const maxReleases = 64
 // depend on those found in the step before.
 const maxSteps = 50
 
-// A merger finds which types correspond. Each type of the outcome is a node.
+// A merger finds which types correspond. Each type of the result is a node.
 type merger struct {
 	releases []Release
 	nodes    map[string]*node
-	live     map[string]bool // the nodes that are part of the outcome
+	live     map[string]bool // the nodes that are part of the result
 	renamed  map[string]string
 	named    map[string]bool // the names that any release has
 	used     map[string]bool
 	errs     schema.ErrorList
 }
 
-// A node is one type of the merged schema, with the types that it stands for.
+// A node is one type of the merged schema, with the types that it represents.
 type node struct {
 	key string
 	// comps are the oldest first.
 	comps []comp
-	// wired: something on the wire is of it.
+	// wired is set if a value on the wire is of this type.
 	wired bool
 }
 
-// A comp is a type in one release.
+// A comp, a component of a node, is a type in one release.
 type comp struct {
 	release int
 	typ     schema.Type
@@ -146,7 +146,7 @@ func (n *node) add(comps ...comp) {
 	}
 }
 
-// newest returns the type whose shape the node has: the newest of those that can hold the
+// newest returns the type that decides the node's shape: the newest one that can hold the
 // values of the others.
 func (n *node) newest() schema.Type {
 	best := n.comps[len(n.comps)-1].typ
@@ -170,7 +170,7 @@ func rank(t schema.Type) int {
 	return 0
 }
 
-// seed makes a node of every name of a type: types of one name correspond.
+// seed makes a node for every name of a type: types with the same name correspond.
 func (m *merger) seed() {
 	m.nodes = map[string]*node{}
 	for i, r := range m.releases {
@@ -241,8 +241,8 @@ func same(a, b map[string]*node) bool {
 	return len(a) == len(b)
 }
 
-// walk goes through all that is on the wire, from commands and events down, and adds
-// each type to the node that it belongs to. How a node looks is taken from before.
+// walk goes through everything on the wire, from commands and events down, and adds
+// each type to the node that it belongs to. The shape of a node is taken from before.
 func (m *merger) walk(before map[string]*node) {
 	m.seed()
 	w := &walker{merger: m, before: before, done: map[string]bool{}, folded: map[comp]bool{}}
@@ -279,8 +279,9 @@ func isCall(def schema.Definition) bool {
 	return false
 }
 
-// names returns the definitions of a sort that at least one release has: those of the
-// newest release in its order, then further ones of the release before it, and so on.
+// names returns the names of the definitions for which of returns true in at least one
+// release: those of the newest release in its order, then further ones of the release
+// before it, and so on.
 func (m *merger) names(of func(schema.Definition) bool) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -297,7 +298,7 @@ func (m *merger) names(of func(schema.Definition) bool) []string {
 
 // A call is a command, or an event, in all releases.
 type call struct {
-	defs          []schema.Definition // by release; nil where there is none
+	defs          []schema.Definition // by release; nil if the release does not have it
 	args, returns []comp
 }
 

@@ -94,7 +94,7 @@ func typeName(t schema.Type) string {
 	return t.TypeName()
 }
 
-// set writes releases as <0-1>; nothing if all have it.
+// set writes releases as <0-1>; "" if all have it.
 func set(m *merge.Merged, in merge.Set) string {
 	if in == 1<<len(m.Releases)-1 {
 		return ""
@@ -122,7 +122,7 @@ func TestUnion(t *testing.T) {
 		want     map[string]string // by definition
 		aliases  []string
 	}{
-		"what only one has": {
+		"things that only one release has": {
 			[]string{`{ 'command': 'old', 'data': { 'x': 'Gone' } }
 { 'struct': 'Gone', 'data': { 'a': 'int' } }`, `{ 'command': 'new', 'returns': 'Fresh' }
 { 'struct': 'Fresh', 'data': { 'b': 'int' } }`},
@@ -149,7 +149,7 @@ func TestUnion(t *testing.T) {
 { 'pragma': { 'command-returns-exceptions': [ 'c' ] } }`},
 			map[string]string{"Ee": "enum c<1> b a<0>"}, nil,
 		},
-		"a type that is renamed, and one below it": {
+		"a type that is renamed, and one inside it": {
 			[]string{`{ 'command': 'c', 'returns': 'Outer' }
 { 'struct': 'Outer', 'data': { 'i': [ 'Inner' ] } }
 { 'struct': 'Inner', 'data': { 'a': 'int' } }`, `{ 'command': 'c', 'returns': 'OuterInfo' }
@@ -167,14 +167,14 @@ func TestUnion(t *testing.T) {
 			map[string]string{"Rr": "struct ram:RamStats *disk:RamStats<0>", "Stats": "none"},
 			[]string{"Stats=RamStats"},
 		},
-		"a type that is split keeps no name": {
+		"a type that is split has no alias": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'Text', 'b': 'Text' } }
 { 'struct': 'Text', 'data': { 'str': 'str' } }`, `{ 'command': 'c', 'data': { 'a': 'Aa', 'b': 'Bb' } }
 { 'struct': 'Aa', 'data': { 'str': 'str' } }
 { 'struct': 'Bb', 'data': { 'str': 'str' } }`},
 			map[string]string{"c": "command a:Aa b:Bb", "Text": "none"}, nil,
 		},
-		"a place that takes another type of two": {
+		"a place that changes to another of two types": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'Common', 'b': 'Common' } }
 { 'struct': 'Common', 'data': { '*x': 'int' } }`, `{ 'command': 'c', 'data': { 'a': 'Own', 'b': 'Common' } }
 { 'struct': 'Common', 'data': { '*x': 'int' } }
@@ -192,7 +192,7 @@ func TestUnion(t *testing.T) {
 { 'enum': 'Ee', 'data': [ 'x' ] }`},
 			map[string]string{"c": "command a:Ee b:Ee", "Ee": "enum x"}, nil,
 		},
-		"what became an alternate, or was one": {
+		"places that became an alternate, or were one": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'str', 'b': 'Alt', 'o': 'Old' } }
 { 'alternate': 'Alt', 'data': { 's': 'str', 'n': 'null' } }
 { 'struct': 'Old', 'data': { 'x': 'int' } }`, `{ 'command': 'c', 'data': { 'a': 'Alt', 'b': 'str', 'o': 'AltO' } }
@@ -221,7 +221,7 @@ func TestUnion(t *testing.T) {
 { 'struct': 'Cc', 'data': { 'y': 'int' } }`},
 			map[string]string{"Uu": "union k:Kind =a:Aa =c:Cc =b:Bb<0>", "Kind": "enum a c b<0>", "Cc": "struct *y:int<1>"}, nil,
 		},
-		"arguments in place that became a type": {
+		"inline arguments that became a type": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'int', '*b': 'int' } }`, `{ 'command': 'c', 'data': 'Args' }
 { 'struct': 'Args', 'data': { 'a': 'int' } }`},
 			map[string]string{"c": "command (Args)", "Args": "struct a:int *b:int<0>"}, []string{"c=Args"},
@@ -279,7 +279,7 @@ func TestUnion(t *testing.T) {
 				"Old": "struct x:int *y:int<1>", "New": "struct<1> *z:int<1>",
 			}, []string{"add=Options"},
 		},
-		"what nothing is of is kept": {
+		"a type that nothing uses is kept": {
 			[]string{`{ 'struct': 'Idle', 'data': { 'a': 'int' } }
 { 'struct': 'Lost', 'data': { } }
 { 'command': 'c' }`, `{ 'struct': 'Idle', 'data': { 'b': 'Below' } }
@@ -298,13 +298,13 @@ func TestUnion(t *testing.T) {
 	}
 }
 
-// TestCannotBeOne are places that no table decides.
-func TestCannotBeOne(t *testing.T) {
+// TestCannotBeMerged has places whose types cannot be merged, and that no table decides.
+func TestCannotBeMerged(t *testing.T) {
 	for _, c := range []struct{ old, now, want string }{
 		{`{ 'command': 'c', 'data': { 'a': 'int' } }`, `{ 'command': 'c', 'data': { 'a': [ 'int' ] } }`,
-			"c().a: QEMU 1.0 has int, which cannot be one with [int]"},
+			"c().a: QEMU 1.0 has int, which cannot be merged with [int]"},
 		{`{ 'command': 'c', 'data': { 'a': 'bool' } }`, `{ 'command': 'c', 'data': { 'a': 'Alt' } }
-{ 'alternate': 'Alt', 'data': { 's': 'str' } }`, "Alt: bool is none of its forms"},
+{ 'alternate': 'Alt', 'data': { 's': 'str' } }`, "Alt: bool is not one of its forms"},
 	} {
 		_, err := merge.Schemas(releases(t, c.old, c.now))
 		assert.ErrorContains(t, err, c.want)
@@ -313,7 +313,7 @@ func TestCannotBeOne(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// One release is as it was.
+// A single release is not changed.
 func TestOne(t *testing.T) {
 	list := releases(t, `{ 'command': 'c' }`)
 	m, err := merge.Schemas(list)
@@ -322,7 +322,7 @@ func TestOne(t *testing.T) {
 	assert.Zero(t, m.Has(m.Lookup("c")))
 }
 
-// TestPlain checks in which releases a member that is an alternate has one form only.
+// TestPlain checks in which releases a member that is an alternate has only one form.
 func TestPlain(t *testing.T) {
 	m := merged(t, `{ 'command': 'c', 'data': { 'a': 'str', '*l': [ 'str' ], 'both': 'Alt' } }
 { 'alternate': 'Alt', 'data': { 's': 'str', 'n': 'null' } }

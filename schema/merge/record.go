@@ -16,8 +16,8 @@ func (m *Merged) Has(def schema.Definition) Set { return m.has[def.Def().Name] }
 // one of them takes, returns or carries.
 func (m *Merged) OnWire(def schema.Definition) bool { return m.wired[def.Def().Name] }
 
-// Part returns the releases in which a definition has a member, argument or value, its own
-// or an inherited one. For a union, "=tag" is the variant of that tag.
+// Part returns the releases in which a definition has a member, argument or value, own or
+// inherited. For a union, "=tag" is the variant of that tag.
 func (m *Merged) Part(of schema.Definition, name string) Set { return m.part[of.Def().Name][name] }
 
 // UnusedRows returns the rows of the tables of exceptions that these releases do not need.
@@ -42,20 +42,20 @@ func (m *Merged) UnusedRows() []string {
 	return unused
 }
 
-// Plain returns the releases in which a member of an alternate type has one form only, and
+// Plain returns the releases in which a member of an alternate type has only one form, and
 // that form.
 func (m *Merged) Plain(of schema.Definition, name string) (Set, schema.Type) {
 	p := m.plain[of.Def().Name][name]
 	return p.in, p.form
 }
 
-// A plain describes a place that is an alternate now, and had one form only in older releases.
+// A plain describes a place that is an alternate now, and had only one form in older releases.
 type plain struct {
 	in   Set
 	form schema.Type
 }
 
-// plainParts returns the parts of a node that are alternates now and had one form only in
+// plainParts returns the parts of a node that are alternates now and had only one form in
 // older releases: those releases, and the form.
 func (w *wire) plainParts(key string) map[string]plain {
 	parts := map[string]plain{}
@@ -100,8 +100,8 @@ func (b *builder) record() {
 	}
 }
 
-// assume adds what a release had although it does not list it: what the next release has
-// and does not declare to be new.
+// assume adds what a release had although its schema does not list it: what the next
+// release has and does not declare as new.
 func (w *wire) assume() {
 	for i := range slices.Backward(w.releases[:len(w.releases)-1]) {
 		for key, releases := range w.free {
@@ -119,7 +119,7 @@ func (w *wire) assume() {
 	}
 }
 
-// assumeParts does that for the parts of a node of which none is listed.
+// assumeParts does the same for the parts of a node if the release lists none of them.
 func (w *wire) assumeParts(key string, release int) {
 	n := w.nodes[key]
 	_, isEnum := n.newest().(*schema.Enum)
@@ -135,13 +135,13 @@ func (w *wire) assumeParts(key string, release int) {
 	}
 }
 
-// before reports whether something was there in a release; if nothing is known, it was.
+// before reports whether something existed in a release; if since is not known, it returns true.
 func (w *wire) before(since string, release int) bool {
 	return since == "" || versions.Compare(since, w.releases[release].Name) <= 0
 }
 
-// since returns the release that brought a part, if the schema names it. For a variant it is
-// the release of the newest thing that it is made of.
+// since returns the release that introduced a part, if the schema names it. For a variant it
+// is the release of the newest thing that it is made of.
 func (w *wire) since(n *node, part string) string {
 	for _, c := range slices.Backward(n.comps) {
 		switch t := c.typ.(type) {
@@ -169,7 +169,7 @@ func (w *wire) since(n *node, part string) string {
 	return ""
 }
 
-// branchSince returns the release that introduced the type for which a value of a tag stands.
+// branchSince returns the release that introduced the type that a value of a tag selects.
 func (w *wire) branchSince(tag *schema.Enum, value string) string {
 	for _, key := range slices.Sorted(maps.Keys(w.free)) {
 		u, ok := w.nodes[key].newest().(*schema.Union)
@@ -186,9 +186,9 @@ func (w *wire) branchSince(tag *schema.Enum, value string) string {
 // missing reports whether a node lacks a part in some release.
 func (w *wire) missing(key, part string) bool { return w.has[key][part] != w.on[key] }
 
-// alias finds the names that have gone while what they stood for is there.
+// alias finds the names that no longer exist although the types that they named do.
 func (b *builder) alias() {
-	under := b.under()
+	under := b.olderNames()
 	for _, name := range slices.Sorted(maps.Keys(under)) {
 		// The places of the last release that has the name decide.
 		last := -1
@@ -205,7 +205,7 @@ func (b *builder) alias() {
 			continue
 		}
 		b.out.Aliases = append(b.out.Aliases, Alias{
-			Old: name, Now: b.types[now[0]], Was: b.was(name), WasIn: b.releases[last].Schema, Newer: kept[name] == now[0],
+			Old: name, Now: b.types[now[0]], Was: b.meaning(name), WasIn: b.releases[last].Schema, Newer: kept[name] == now[0],
 		})
 	}
 	for _, name := range b.names(isCall) {
@@ -224,15 +224,15 @@ func (b *builder) isCommand(c call) bool {
 	return ok
 }
 
-// under returns the names that types had in older releases and that no type has now: for
-// each, the nodes that it belonged to and the releases in which it did.
-func (b *builder) under() map[string]map[string]Set {
+// olderNames returns the names that types had in older releases and that no type has now. For
+// each name it returns the nodes to which it belonged, and in which releases.
+func (b *builder) olderNames() map[string]map[string]Set {
 	under := map[string]map[string]Set{}
 	for key := range b.types {
 		n := b.nodes[key]
 		for _, c := range n.comps {
 			name := c.typ.TypeName()
-			if _, builtin := c.typ.(schema.Builtin); builtin || name == "" || b.types[name] != nil || sortOf(c.typ) != sortOf(n.newest()) {
+			if _, builtin := c.typ.(schema.Builtin); builtin || name == "" || b.types[name] != nil || classOf(c.typ) != classOf(n.newest()) {
 				continue
 			}
 			if under[name] == nil {
@@ -244,8 +244,8 @@ func (b *builder) under() map[string]map[string]Set {
 	return under
 }
 
-// was returns what a name meant: the newest definition, and all values of an enum.
-func (b *builder) was(name string) schema.Type {
+// meaning returns the type that a name had: the newest definition, and all values of an enum.
+func (b *builder) meaning(name string) schema.Type {
 	var newest schema.Type
 	var values []*schema.EnumValue
 	seen := map[string]bool{}

@@ -7,13 +7,13 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A resolved is the type that a place has in the merged schema: a built-in one, or that of a
-// node, or a list of such types.
+// A resolved is the type of a place in the merged schema: a built-in one, that of a node, or
+// a list of such types.
 type resolved struct {
 	builtin schema.Builtin
 	key     string // of the node
 	elem    *resolved
-	nodes   map[string][]comp // what the nodes stand for at this place
+	nodes   map[string][]comp // the types that the node represents at this place
 }
 
 // conflict reports types that cannot be merged.
@@ -21,9 +21,9 @@ func (m *merger) conflict(at, format string, args ...any) {
 	m.errs = append(m.errs, &schema.Error{Msg: fmt.Sprintf("%s: %s", at, fmt.Sprintf(format, args...))})
 }
 
-// A sort is a set of types that can be merged: lists, alternates, objects, enums with
+// A class is a set of types that can be merged: lists, alternates, objects, enums with
 // strings, and the built-in types.
-func sortOf(t schema.Type) string {
+func classOf(t schema.Type) string {
 	switch t := t.(type) {
 	case *schema.Array:
 		return "list"
@@ -45,7 +45,7 @@ func sortOf(t schema.Type) string {
 	return ""
 }
 
-// resolve finds the type that a place has, of those that it has in the releases.
+// resolve finds the merged type of a place, from its types in the releases.
 func (m *merger) resolve(at string, comps []comp) resolved {
 	if decided, ok := decisions[at]; ok {
 		m.used[at] = true
@@ -54,21 +54,21 @@ func (m *merger) resolve(at string, comps []comp) resolved {
 			return resolved{builtin: schema.Builtin(decided.is)}
 		}
 	}
-	sort := sortOf(comps[len(comps)-1].typ)
+	kind := classOf(comps[len(comps)-1].typ)
 	for _, c := range comps {
-		if sortOf(c.typ) == "alternate" {
-			sort = "alternate"
+		if classOf(c.typ) == "alternate" {
+			kind = "alternate"
 		}
 	}
-	if sort != "alternate" {
+	if kind != "alternate" {
 		for _, c := range comps {
-			if sortOf(c.typ) != sort {
-				m.conflict(at, "QEMU %s has %s, which cannot be one with %s", m.releases[c.release].Name, c.typ.TypeName(), comps[len(comps)-1].typ.TypeName())
+			if classOf(c.typ) != kind {
+				m.conflict(at, "QEMU %s has %s, which cannot be merged with %s", m.releases[c.release].Name, c.typ.TypeName(), comps[len(comps)-1].typ.TypeName())
 				return resolved{builtin: schema.Any}
 			}
 		}
 	}
-	switch sort {
+	switch kind {
 	case "list":
 		var elems []comp
 		for _, c := range comps {
@@ -81,7 +81,7 @@ func (m *merger) resolve(at string, comps []comp) resolved {
 	case "object":
 		return m.resolveTo(at, comps, func(schema.Type) bool { return true })
 	case "string":
-		// In Go an enum can hold any string, and its type says more than string does.
+		// In Go an enum can hold any string, and its type is more precise than string.
 		isEnum := func(t schema.Type) bool { _, ok := t.(*schema.Enum); return ok }
 		if slices.ContainsFunc(comps, func(c comp) bool { return isEnum(c.typ) }) {
 			enums := slices.DeleteFunc(slices.Clone(comps), func(c comp) bool { return !isEnum(c.typ) })
@@ -95,7 +95,7 @@ func (m *merger) resolve(at string, comps []comp) resolved {
 	return resolved{builtin: wide}
 }
 
-// resolveTo returns the node of the newest of the types that may give it its name.
+// resolveTo returns the node of the newest type that may give the place its name.
 func (m *merger) resolveTo(at string, comps []comp, names func(schema.Type) bool) resolved {
 	for _, c := range slices.Backward(comps) {
 		if names(c.typ) {
@@ -130,8 +130,8 @@ var spans = map[schema.Builtin]span{
 	schema.Number: {float: true},
 }
 
-// wider returns the type that can hold the values of both; the newer one, if neither can. A
-// plain int does not define a range, so a size that a newer release defines is right.
+// wider returns the type that can hold the values of both; if neither can, the newer one. A
+// plain int does not define a range, so the newer type, which has a size, is right.
 func wider(newer, older schema.Builtin) schema.Builtin {
 	if newer == older || older == schema.Int || schema.KindOf(newer) != schema.JSONNumber {
 		return newer

@@ -10,8 +10,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// TestTables holds that each row has its reason. That QEMU's releases need each is
-// tested in package qemu, which has them.
+// TestTables checks that each row has a reason. Package qemu, which has the releases,
+// tests that they need each row.
 func TestTables(t *testing.T) {
 	for at, d := range decisions {
 		assert.NotEmpty(t, d.is, at)
@@ -22,7 +22,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestDecision holds that a row decides what cannot be one, and that it is noted as used.
+// TestDecision checks that a row decides about types that cannot be merged, and that it is recorded
+// as used.
 func TestDecision(t *testing.T) {
 	defer func(old map[string]decision) { decisions = old }(decisions)
 	decisions = map[string]decision{"c().a": {"int", "a test"}, "c().z": {"int", "not needed"}}

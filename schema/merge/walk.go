@@ -12,11 +12,11 @@ type walker struct {
 	before map[string]*node
 	queue  []string
 	done   map[string]bool
-	folded map[comp]bool // the types that some place has
-	quiet  bool          // what is visited now is not on the wire
+	folded map[comp]bool // the types that are already part of a node
+	quiet  bool          // set while types that are not on the wire are visited
 }
 
-// place notes what a place holds.
+// place records the types of a place.
 func (w *walker) place(at string, comps []comp) {
 	if len(comps) == 0 {
 		return
@@ -61,7 +61,7 @@ type place struct {
 	// newest is the *schema.Member, *schema.Branch or *schema.AltBranch of the newest
 	// release that has it.
 	newest   any
-	optional bool // it is a member that is optional in some release
+	optional bool // set for a member that is optional in some release
 	here     comp // the type at one place of one release
 }
 
@@ -122,8 +122,8 @@ func isUnion(t schema.Type) bool {
 }
 
 // inVariants returns the members that only variants of a union have. If an older release has
-// a struct with them in its place, a client finds them in Unknown, since the tag is missing,
-// too.
+// a struct with these members instead of the union, a client finds them in Unknown, since
+// the tag is missing as well.
 func inVariants(union *schema.Union) map[string]bool {
 	names := map[string]bool{}
 	for _, b := range union.Branches {
@@ -180,7 +180,7 @@ func (m *merger) forms(n *node) []place {
 			return schema.KindOf(p.comps[len(p.comps)-1].typ) == schema.KindOf(c.typ)
 		})
 		if i < 0 {
-			m.conflict(n.key, "%s is none of its forms", c.typ.TypeName())
+			m.conflict(n.key, "%s is not one of its forms", c.typ.TypeName())
 			continue
 		}
 		o.list[i].comps = slices.Insert(o.list[i].comps, 0, c)

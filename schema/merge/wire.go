@@ -6,16 +6,17 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A wire records which release has what on the wire. Unlike the walker, it goes through each
-// release separately, so that a type counts only where a command or event leads to it.
+// A wire records what each release has on the wire. Unlike the walker, it goes through each
+// release separately, so that a type counts only if a command or event of the release leads
+// to it.
 type wire struct {
 	*merger
 	known map[*node][]place // the places of nodes, which are final
 	seen  map[pair]bool
-	on    map[string]Set            // where nodes are
-	has   map[string]map[string]Set // which of their parts are there
-	// lacks are the places of a node that do not have a part. Where has is set, too, one
-	// type stands for others that differ.
+	on    map[string]Set            // the releases in which nodes are on the wire
+	has   map[string]map[string]Set // the releases in which their parts are on the wire
+	// lacks has the releases in which some place of a node does not have a part. If has
+	// is also set for the release, one type represents several types that differ.
 	lacks map[string]map[string]Set
 	// plain are the places of alternates where a release has one form only, and wide those
 	// where it has an alternate. The form is that of any such release.
@@ -49,7 +50,7 @@ func (m *merger) wire() *wire {
 				continue
 			}
 			w.note(w.has, name, "", i)
-			// What is free in the newest release, too, has no types.
+			// Arguments that are free in the newest release, too, have no types.
 			if command, ok := def.(*schema.Command); ok && !command.Gen && m.newestCommand(c).Gen && len(c.args) > 0 {
 				w.below(inPlaceKey(name), c.args, func(key string) { w.free[key] = w.free[key].with(i) })
 				key := w.resolve(inPlaceKey(name), c.args).key
@@ -109,7 +110,7 @@ func (w *wire) descend(r resolved, c comp) {
 	for r.elem != nil {
 		a, ok := c.typ.(*schema.Array)
 		if !ok {
-			return // decided otherwise
+			return // the table decides otherwise
 		}
 		r, c.typ = *r.elem, a.Elem
 	}
@@ -118,8 +119,8 @@ func (w *wire) descend(r resolved, c comp) {
 	}
 }
 
-// visit notes which parts of a node a type of a release has, and visits the types of these
-// parts.
+// visit records which parts of a node a type of a release has, and visits the types of
+// these parts.
 func (w *wire) visit(key string, c comp) {
 	if w.seen[pair{key, c}] {
 		return
@@ -131,8 +132,8 @@ func (w *wire) visit(key string, c comp) {
 	}
 }
 
-// parts notes which parts of a node a type of a release has. It returns those that have
-// types, with the type that each has here.
+// parts records which parts of a node a type of a release has. It returns the parts
+// that have types, with their types in this release.
 func (w *wire) parts(n *node, c comp) []place {
 	w.on[n.key] = w.on[n.key].with(c.release)
 	if _, ok := n.newest().(*schema.Enum); ok {
@@ -161,8 +162,8 @@ func (w *wire) parts(n *node, c comp) []place {
 	return found
 }
 
-// noteForm notes whether a release has an alternate at a place that is one in the outcome,
-// or one of its forms.
+// noteForm records whether a release has an alternate, or only one of its forms, at a
+// place that is an alternate in the result.
 func (w *wire) noteForm(key string, p place, c comp) {
 	r := w.resolve(p.at, p.comps)
 	for r.elem != nil {
@@ -172,10 +173,10 @@ func (w *wire) noteForm(key string, p place, c comp) {
 		}
 		r, c.typ = *r.elem, list.Elem
 	}
-	if r.key == "" || sortOf(w.nodes[r.key].newest()) != "alternate" {
+	if r.key == "" || classOf(w.nodes[r.key].newest()) != "alternate" {
 		return
 	}
-	if sortOf(c.typ) == "alternate" {
+	if classOf(c.typ) == "alternate" {
 		w.note(w.wide, key, p.name, c.release)
 		return
 	}
@@ -183,7 +184,7 @@ func (w *wire) noteForm(key string, p place, c comp) {
 	w.form[key+"."+p.name] = c.typ
 }
 
-// enumParts notes which values an enum has. Any string may be one.
+// enumParts records which values an enum has. If it is any string, all may exist.
 func (w *wire) enumParts(n *node, c comp) {
 	enum, listed := c.typ.(*schema.Enum)
 	if !listed {
@@ -222,7 +223,7 @@ func partTypes(n *node, t schema.Type) (parts map[string]schema.Type, tags map[s
 			parts["="+b.Name] = b.Type
 		}
 	default:
-		if a, ok := n.newest().(*schema.Alternate); ok { // it is one of its forms
+		if a, ok := n.newest().(*schema.Alternate); ok { // the type is one of the alternate's forms
 			for _, b := range a.Branches {
 				if schema.KindOf(b.Type) == schema.KindOf(t) {
 					parts["="+b.Name] = t
@@ -268,7 +269,7 @@ func (m *merger) values(n *node) []*schema.EnumValue {
 	return values
 }
 
-// below calls f for each node that a place leads to.
+// below calls f for each node that can be reached from a place.
 func (w *wire) below(at string, comps []comp, f func(key string)) {
 	seen := map[string]bool{}
 	var visit func(at string, comps []comp)

@@ -1,6 +1,6 @@
-// Package qemu holds the QAPI schemas of QEMU releases, as facts: names,
-// types, conditions, features and the releases that brought them. QEMU's own
-// text is not in it.
+// Package qemu holds the QAPI schemas of QEMU releases, as facts: names, types,
+// conditions, features and the releases that introduced them. QEMU's own text is not in
+// it.
 //
 // Each release is a folder:
 //
@@ -9,11 +9,11 @@
 //	qga/qapi-schema.json    the root of the guest agent's interface
 //	devices.txt             the devices of its binaries; some releases have none
 //
-// The files are the modules of QEMU's schema, written by schema.Format. The
-// interface of the storage daemon is a part of QMP's and has no files.
+// The files are the modules of QEMU's schema, written by schema.Format. The interface
+// of the storage daemon is a part of QMP, and has no files of its own.
 //
-// The schemas and lists of devices that the functions return are made once, and everybody gets the
-// same: they must not be changed.
+// The schemas and lists of devices that the functions return are made once and shared by all
+// callers: they must not be changed.
 package qemu
 
 import (
@@ -38,7 +38,7 @@ var files embed.FS
 
 var known = releases.New(files)
 
-// Releases lists the releases there are, such as "11.1", the oldest first.
+// Releases returns the releases in this package, such as "11.1", the oldest first.
 func Releases() []string { return known.Releases() }
 
 // Compare orders versions by their numbers: "5.2" is before "10.0". It returns
@@ -48,22 +48,22 @@ func Compare(a, b string) int { return versions.Compare(a, b) }
 // FS returns the files of a release.
 func FS(release string) (fs.FS, error) { return known.FS(release) }
 
-// LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
+// LoadAll loads the schemas of all releases, the oldest first; root is QMP or QGA.
 func LoadAll(root string) ([]merge.Release, error) { return known.LoadAll(root) }
 
-// Merge loads a schema of all releases, and makes one of them.
+// Merge loads the schemas of all releases, and merges them into one.
 func Merge(root string) (*merge.Merged, error) { return known.Merge(root) }
 
-// Load loads a schema of a release; root is QMP or QGA.
+// Load loads the schema of a release; root is QMP or QGA.
 func Load(release, root string) (*schema.Schema, error) { return known.Load(release, root) }
 
-// CheckPath returns an error for a path, such as "blockdev-add/driver=qcow2", that no
-// release has, since it is misspelt. The error names the part, and a similar name. root is
-// QMP or QGA.
+// CheckPath returns an error for a path that no release has, for example because it is
+// misspelt. A path is a text such as "blockdev-add/driver=qcow2". The error names the part
+// that is missing, and a similar name. root is QMP or QGA.
 func CheckPath(root, path string) error { return known.CheckPath(root, path) }
 
 // DeviceReleases lists the releases whose devices are known, such as "11.1", the oldest first.
 func DeviceReleases() []string { return known.DeviceReleases() }
 
-// Devices returns what the binaries of a release, one of [DeviceReleases], say of their devices.
+// Devices returns the facts about the devices of a release, which is one of [DeviceReleases].
 func Devices(release string) (*devices.List, error) { return known.Devices(release) }

@@ -20,7 +20,7 @@ func TestReleases(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(string(version), name+"."), "%s: %s", name, version)
 		require.Equal(t, 2, strings.Count(string(version), "\n"))
-		// No sentence of QEMU's may get into the module: every comment is one of
+		// No sentence of QEMU's may get into the module: every comment must have one of
 		// a few forms.
 		require.NoError(t, fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || path == "VERSION" || path == "devices.txt" {
@@ -73,8 +73,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestMerge holds that the releases can be one, and that the exceptions to the rules are
-// needed.
+// TestMerge checks that the releases can be merged, and that all exceptions to the rules
+// are needed.
 func TestMerge(t *testing.T) {
 	for _, root := range []string{QMP, QGA} {
 		m, err := Merge(root)

@@ -13,9 +13,10 @@ type group struct {
 // reason.
 var curated = []group{
 	{"storage", "disks", []string{
-		// Disks for guests with virtio drivers; the ccw ones are those of s390x, the device ones sit on virtio-mmio (microvm, virt).
+		// Disks for guests with virtio drivers; names with ccw are for s390x, those with device are
+		// for virtio-mmio (microvm, virt).
 		"virtio-blk-pci", "virtio-blk-ccw", "virtio-blk-device", "vhost-user-blk-pci",
-		// SCSI controllers, and what sits on them
+		// SCSI controllers, and the devices on their buses
 		"virtio-scsi-pci", "virtio-scsi-ccw", "virtio-scsi-device", "vhost-scsi-pci", "vhost-scsi-ccw",
 		"vhost-user-scsi-pci", "scsi-hd", "scsi-cd", "scsi-block", "scsi-generic",
 		// Controllers of real hardware, for guests without virtio drivers and for tests of drivers

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// allLists are those of all releases, the oldest first.
+// allLists returns the lists of all releases, the oldest first.
 func allLists(t testing.TB) []*devices.List {
 	t.Helper()
 	var lists []*devices.List
@@ -29,7 +29,7 @@ func TestCurated(t *testing.T) {
 	here := map[string]bool{}
 	for _, g := range curated {
 		for _, name := range g.names {
-			assert.False(t, here[name], "%s is there twice", name)
+			assert.False(t, here[name], "%s is curated twice", name)
 			here[name] = true
 		}
 	}
@@ -63,7 +63,7 @@ func TestCurated(t *testing.T) {
 	}
 }
 
-// TestUseless checks that each property that is left out would be there otherwise.
+// TestUseless checks that each row of the table leaves a property out.
 func TestUseless(t *testing.T) {
 	lists := allLists(t)
 	for name := range useless {

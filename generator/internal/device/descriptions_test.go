@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// own are our descriptions.
+// own returns our descriptions.
 func own(t *testing.T) (devices, properties descriptions.Descriptions) {
 	t.Helper()
 	devices, properties, err := descriptions.LoadDevices(os.DirFS("../../descriptions/device"))
@@ -27,7 +27,7 @@ func own(t *testing.T) (devices, properties descriptions.Descriptions) {
 	return devices, properties
 }
 
-// build plans the package as it is.
+// build plans the package as it is generated.
 func build(t *testing.T) *Package {
 	t.Helper()
 	qmp, err := qemu.Merge(qemu.QMP)
@@ -60,8 +60,8 @@ func TestCoverage(t *testing.T) {
 	t.Logf("%d devices, %d properties", devices, fields)
 }
 
-// TestDescriptionsAreUsed fails for a description of what is not there, and for one in the wrong
-// file.
+// TestDescriptionsAreUsed fails for a description of something that does not exist, or in the
+// wrong file.
 func TestDescriptionsAreUsed(t *testing.T) {
 	files := map[string]string{}           // by device
 	has := map[string]map[string]bool{}    // properties by device
@@ -93,7 +93,7 @@ func TestDescriptionsAreUsed(t *testing.T) {
 	}
 }
 
-// run is how many words in a row must not be the same as in QEMU's text.
+// run is the number of words in a row that must not be the same as QEMU's.
 const run = 7
 
 var word = regexp.MustCompile(`[a-z0-9]+`)
@@ -135,7 +135,7 @@ func TestOwnWords(t *testing.T) {
 	}
 }
 
-// descriptionsOf returns QEMU's texts in a file that has what a binary says of its devices.
+// descriptionsOf returns QEMU's texts in a file with what a binary reports about its devices.
 func descriptionsOf(t *testing.T, path string) []string {
 	t.Helper()
 	file, err := os.Open(path)

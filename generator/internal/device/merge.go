@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// merged has what all releases together say about a device.
+// merged has the facts of all releases about a device.
 type merged struct {
 	newest *devices.Type // as in the newest release that has the device
 	in     places
@@ -24,8 +24,8 @@ type prop struct {
 	generation int
 }
 
-// merge combines what the lists, the oldest first, say about a device. It returns nil if users
-// cannot create the device in any of them.
+// merge combines the facts of the lists, the oldest first, about a device. It returns nil if
+// users cannot create the device in any of them.
 func merge(lists []*devices.List, name string) *merged {
 	m := &merged{in: places{}}
 	props := map[string]*prop{}
@@ -47,7 +47,7 @@ func merge(lists []*devices.List, name string) *merged {
 				known = &prop{in: places{}}
 				props[p.Name] = known
 			}
-			if _, again := known.in.releases(r); !again { // otherwise it is that of another target
+			if _, again := known.in.releases(r); !again { // otherwise another target of the same release has it
 				known.Prop, known.generation = p, generation(l, t, p.Name)
 			}
 			for _, target := range l.TargetsOf(t) {
@@ -64,9 +64,9 @@ func merge(lists []*devices.List, name string) *merged {
 	return m
 }
 
-// generation returns how many levels above a type its highest parent with a property is; 0 is
-// the type itself. A parent whose name begins with that of the type, such as
-// virtio-blk-pci-base of virtio-blk-pci, counts as the type itself.
+// generation returns how many levels above a type the highest parent is that has a property;
+// 0 is the type itself. A parent whose name begins with the type's name, such as
+// virtio-blk-pci-base for virtio-blk-pci, counts as the type itself.
 func generation(l *devices.List, t *devices.Type, prop string) int {
 	n, at := 0, 0
 	for a := range l.Ancestry(t) {

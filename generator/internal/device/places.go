@@ -9,8 +9,8 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// places has, by target, the releases that have something. A release is a number: its index in
-// the order of all releases.
+// places says where something exists: for each target, in which releases. A release is a
+// number, its index in the order of all releases.
 type places map[string]set
 
 // A set is a set of releases.
@@ -20,7 +20,8 @@ func (s set) has(r int) bool { return s&(1<<r) != 0 }
 
 func (p places) add(target string, release int) { p[target] |= 1 << release }
 
-// releases returns the releases that have it on any target; has reports whether r is one of them.
+// releases returns the releases that have the thing on any target; has reports whether r is one of
+// them.
 func (p places) releases(r int) (all set, has bool) {
 	for _, s := range p {
 		all |= s
@@ -28,22 +29,22 @@ func (p places) releases(r int) (all set, has bool) {
 	return all, all.has(r)
 }
 
-// A scale is the releases and targets that are known, in their order.
-type scale struct {
+// axes has the known releases and targets, each in their order.
+type axes struct {
 	releases []string
 	targets  []string
 }
 
-// describe returns text for people about something that is in the places in, and that could be in
-// the places of: where says in which of these it is, "" if in all; gone says which releases no
-// longer have it.
-func (s scale) describe(in, of places) (where, gone string) {
+// describe returns text for people about something that exists in the places in, and that could
+// exist in the places of. where says in which of these it exists, "" if in all; gone says which
+// releases no longer have it.
+func (s axes) describe(in, of places) (where, gone string) {
 	gone = s.gone(in, of)
-	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // then gone says everything
+	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // gone is enough
 		return "", gone
 	}
 	var parts, with, without []string
-	spans := map[string][]string{} // targets, by the text about the releases that have it
+	spans := map[string][]string{} // targets, by the text about their releases
 	var order []string
 	for _, target := range s.targets {
 		switch have, could := in[target], of[target]; {
@@ -91,7 +92,7 @@ func (of places) before(p places) places {
 
 // span returns, for people, which releases have something and which do not, such as "in QEMU 10.0
 // and newer, not in 7.2". Nothing is known about releases that are in neither set.
-func (s scale) span(have, lack set) string {
+func (s axes) span(have, lack set) string {
 	if lack == 0 {
 		return ""
 	}
@@ -128,7 +129,7 @@ func (s scale) span(have, lack set) string {
 	return "in QEMU " + s.releases[first] + " and newer, not in " + s.releases[before]
 }
 
-func (s scale) names(in set) []string {
+func (s axes) names(in set) []string {
 	var names []string
 	for r, name := range s.releases {
 		if in.has(r) {
@@ -140,7 +141,7 @@ func (s scale) names(in set) []string {
 
 // gone returns, for people, the releases in which something no longer exists; "" if the newest
 // release in which it could exist has it.
-func (s scale) gone(in, of places) string {
+func (s axes) gone(in, of places) string {
 	have, _ := in.releases(0)
 	could, _ := of.releases(0)
 	for r := range slices.Backward(s.releases) {
@@ -171,9 +172,9 @@ func list(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// scaleOf returns the scale of lists, and all places that are in them.
-func scaleOf(lists []*devices.List) (scale, places) {
-	s, all := scale{}, places{}
+// axesOf returns the axes of lists, and all places that are in them.
+func axesOf(lists []*devices.List) (axes, places) {
+	s, all := axes{}, places{}
 	for r, l := range lists {
 		s.releases = append(s.releases, l.Release)
 		for _, target := range l.Targets() {

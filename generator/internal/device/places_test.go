@@ -18,7 +18,7 @@ func where(x86, arm, s390 string) places {
 }
 
 func TestPlaces(t *testing.T) {
-	s := scale{[]string{"5.2", "7.2", "10.0", "11.1"}, []string{"x86_64", "aarch64", "s390x"}}
+	s := axes{[]string{"5.2", "7.2", "10.0", "11.1"}, []string{"x86_64", "aarch64", "s390x"}}
 	all := where("0123", "0123", "0123")
 	for _, c := range []struct {
 		in, of      places

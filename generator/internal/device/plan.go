@@ -31,22 +31,22 @@ type Options struct {
 // A Package is the plan of a package of devices.
 type Package struct {
 	Name, Path string
-	Source     string // where the facts come from, for the comments at the top of the files
+	Source     string // the source of the facts, for the first line of the files
 	Files      []*File
 }
 
 // A File is one Go file.
 type File struct {
 	Name    string // such as storage_gen.go
-	What    string // what the devices in it are
+	What    string // what kind of devices it has
 	Devices []*Device
 }
 
 // A Device is a struct.
 type Device struct {
 	QEMU, Name string
-	Alias      string // another name that QEMU takes
-	Bus        string // the type of the bus that it is plugged into; empty if it has none
+	Alias      string // another name that QEMU accepts
+	Bus        string // the type of the bus that it is plugged into; empty if there is none
 	Text       string // our description: it completes a sentence that begins with Name
 	Where      string // the releases and targets that have it; empty if all have
 	Gone       string // which releases no longer have it
@@ -58,22 +58,22 @@ type Field struct {
 	QEMU, Name  string
 	Type        Type
 	Text        string // our description
-	Where, Gone string // as of a Device
+	Where, Gone string // as in Device
 }
 
-// Build plans a package from what releases, the oldest first, say about their devices. qapi is
-// the schema that has the enums of their properties.
+// Build plans a package from lists of devices, the oldest release first. qapi is the schema
+// that has the enums of their properties.
 func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, error) {
 	if len(lists) == 0 {
 		return nil, errors.New("there is no list of devices")
 	}
 	b := &builder{lists: lists, qapi: qapi, opts: opts, taken: map[string]string{}}
-	b.scale, b.all = scaleOf(lists)
+	b.axes, b.all = axesOf(lists)
 	for _, name := range reserved {
 		b.taken[strings.ToLower(name)] = "a part of the package"
 	}
 	b.link()
-	p := &Package{Name: opts.Package, Path: opts.Path, Source: source(b.scale.releases)}
+	p := &Package{Name: opts.Package, Path: opts.Path, Source: source(b.axes.releases)}
 	for _, g := range b.groups() {
 		file := &File{Name: g.file + "_gen.go", What: g.what}
 		for _, name := range g.names {
@@ -99,9 +99,9 @@ type builder struct {
 	lists []*devices.List
 	qapi  *schema.Schema
 	opts  Options
-	scale scale
+	axes  axes
 	all   places
-	taken map[string]string // what uses a name, by the name in small letters
+	taken map[string]string // what has a name, by the name in lower case
 	errs  []error
 }
 
@@ -157,7 +157,7 @@ func isCPU(name string) bool { return strings.HasSuffix(name, "-cpu") }
 func (b *builder) device(m *merged) *Device {
 	t := m.newest
 	d := &Device{QEMU: t.Name, Name: goName(t.Name), Alias: t.Alias, Bus: t.Bus}
-	d.Where, d.Gone = b.scale.describe(m.in, b.all)
+	d.Where, d.Gone = b.axes.describe(m.in, b.all)
 	if by := b.taken[strings.ToLower(d.Name)]; by != "" {
 		b.errorf("%s becomes %s in Go, and so does %s", d.QEMU, d.Name, by)
 	}
@@ -210,7 +210,7 @@ func (b *builder) fields(m *merged, said *descriptions.Description) []*Field {
 			b.errorf("%s: %w", m.newest.Name, err)
 		}
 		f := take(&Field{QEMU: p.Name, Name: goName(p.Name), Type: t})
-		f.Where, f.Gone = b.scale.describe(p.in, m.in)
+		f.Where, f.Gone = b.axes.describe(p.in, m.in)
 		fields = append(fields, f)
 	}
 	for _, f := range fields {
@@ -229,12 +229,12 @@ func (b *builder) property(name, device string) string {
 	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless lists properties that cannot be set, although QEMU does not list them as read-only,
-// with the reason.
+// useless lists, with the reason, properties that cannot be set although QEMU does not list
+// them as read-only.
 var useless = map[string]string{
 	"reserved-regions": "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
-	"attached":         "USB devices say that it is not writable",
+	"attached":         "USB devices report that it is not writable",
 }
 
-// others are the names that each struct has in addition to its properties.
+// others has the names that each struct has in addition to its properties.
 var others = []string{"Props", "DeviceDriver"}

@@ -14,7 +14,7 @@ import (
 // A Type is a Go type.
 type Type struct {
 	Name    string
-	Package string // the path of the package that has it; empty for Go's own
+	Package string // the import path of its package; empty for Go's built-in types
 	List    bool
 	Pointer bool
 }
@@ -60,9 +60,9 @@ var kinds = map[devices.Kind]Type{
 	devices.KindUint32List: {Name: "uint32", List: true},
 }
 
-// emptyMeans lists the text properties for which empty text differs from no value.
+// emptyMeans lists the text properties for which an empty text is not the same as no value.
 var emptyMeans = []string{
-	"romfile", // no option ROM, rather than that of the device
+	"romfile", // empty: no option ROM; no value: the device's own
 }
 
 // typeOf returns the Go type of a property.
@@ -86,7 +86,7 @@ func (b *builder) typeOf(p *prop) (Type, error) {
 	case *schema.Struct, *schema.Union:
 		return Type{Name: names.Exported(element), Package: pkgQAPI, List: isList, Pointer: !isList}, nil
 	}
-	return Type{}, fmt.Errorf("property %s has the type %s, of which the Go type is not known", p.Name, p.Type)
+	return Type{}, fmt.Errorf("property %s has the type %s, for which no Go type is known", p.Name, p.Type)
 }
 
 // unsettable are types of properties that users do not set: they show a part of a device, or
@@ -104,7 +104,7 @@ func settable(p devices.Prop) bool {
 }
 
 // isOldArray reports whether a property is that of an array before QEMU 10.0: its length, or an
-// element. These cannot be given as JSON, and a great length makes QEMU hang.
+// element. These cannot be given as JSON, and a large length makes QEMU hang.
 func isOldArray(name string) bool {
 	return strings.HasPrefix(name, "len-") || strings.ContainsRune(name, '[')
 }

@@ -33,7 +33,7 @@ func (g *group) alternate(a *plan.Alternate) {
 	)
 }
 
-// branch writes the decoding of one form of an alternate into the interface.
+// branch writes code that decodes one form of an alternate into the interface.
 func branch(b *plan.Branch) []jen.Code {
 	return []jen.Code{
 		jen.Var().Id("v").Id(b.Type.Name),

@@ -22,7 +22,7 @@ func (g *group) command(c *plan.Command) {
 		notes = append(notes, "A server that succeeds sends no reply: the method returns nil when the server goes away, and an error when it refuses or ctx ends.")
 	}
 	if c.Maybe {
-		notes = append(notes, "The arguments can be left out; more than one are an error.")
+		notes = append(notes, "The arguments are optional; more than one value is an error.")
 	}
 	if c.OOB {
 		notes = append(notes, "It can be executed out of band.")
@@ -93,8 +93,8 @@ func (g *group) open(c *plan.Command) {
 		"//",
 		"// Properties that are not set must not be in the JSON: tag such fields with omitzero. A",
 		"// null, an id that is empty or not a string, and properties that only the server itself",
-		"// may set, are errors before anything is sent; so are lists for QEMU before 9.2, which would",
-		"// drop them and succeed.")
+		"// may set, are errors before anything is sent. So are lists if the server is a QEMU before",
+		"// 9.2, which would ignore them and report success.")
 	g.Type().Id(of).Interface(
 		jen.Comment("// "+method+" returns the type of the device, such as virtio-blk-pci."),
 		jen.Id(method).Params().String(),
@@ -136,7 +136,7 @@ func (g *group) event(e *plan.Event) {
 		jen.Return(decode),
 	)
 
-	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop",
+	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands. For stop, see [qmp.Conn.OnEvent]",
 		plan.Facts{Deprecated: e.Deprecated, Gone: e.Gone, Instead: e.Instead, Unstable: e.Unstable, In: e.In}, "")...)
 	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
 		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).

@@ -84,9 +84,8 @@ func availability(f plan.Facts) string {
 	return strings.Join(parts, " ")
 }
 
-// aside returns the comment of a member or a value; none if there is nothing to say in
-// addition to its name.
-func aside(f plan.Facts) []string {
+// memberComment returns the comment of a member or a value; nil if its name says everything.
+func memberComment(f plan.Facts) []string {
 	var lines []string
 	text := availability(f)
 	switch {
@@ -110,7 +109,7 @@ func aside(f plan.Facts) []string {
 	return lines
 }
 
-// eitherOf writes words as people do: a, b or c.
+// eitherOf joins words for people: a, b or c.
 func eitherOf(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -121,7 +120,7 @@ func eitherOf(words []string) string {
 
 // deprecation returns the paragraph by which tools recognise what should not be used.
 func deprecation(f plan.Facts) string {
-	text := "Deprecated: QEMU means to remove it"
+	text := "Deprecated: QEMU plans to remove it"
 	if f.Gone != "" {
 		text = "Deprecated: QEMU removed it " + f.Gone
 	}
@@ -150,7 +149,7 @@ func wrap(text string) []string {
 }
 
 // plain returns a text without what Go does not allow in a comment, and without invisible
-// characters: some of them change the order in which a text is shown.
+// characters, some of which change the order in which a text is shown.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\t", "        ")
 	return strings.Map(func(r rune) rune {

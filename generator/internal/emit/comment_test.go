@@ -12,8 +12,9 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// FuzzComment makes any text a comment, as QEMU's documentation and as a
-// description, and nothing more: no directive, and nothing for gofmt to do.
+// FuzzComment makes a comment of any text, as QEMU's documentation and as a
+// description, and checks that it is only a comment: not a directive, and already as
+// gofmt formats it.
 func FuzzComment(f *testing.F) {
 	for _, text := range []string{
 		"+build ignore", "//go:build ignore", "go:generate rm", "*/ func f() {", "/*", "a\x00b\ufeffc\rd\x1be\xff",
@@ -39,7 +40,7 @@ func FuzzComment(f *testing.F) {
 	})
 }
 
-// visible drops what can be seen, and what Go source is laid out with.
+// visible drops visible characters and those that lay out Go source.
 func visible(r rune) rune {
 	if unicode.IsPrint(r) || r == '\n' || r == '\t' {
 		return -1

@@ -9,18 +9,18 @@ import (
 // The generated decoders: a method decode that reads a value and, for types whose members
 // are in the object of a union, a method member that reads the value of one member.
 
-// decoder is what they read from, and its declaration as a parameter.
+// decoder is the variable that they read from; decoderParam declares it as a parameter.
 func decoder() *jen.Statement { return jen.Id("d") }
 
 func decoderParam() *jen.Statement { return decoder().Op("*").Qual(pkgCodec, "Decoder") }
 
-// name is the name of the member that is next, and its declaration as a parameter.
+// name is the variable with the name of the next member; nameParam declares it as a parameter.
 func name() *jen.Statement { return jen.Id("name") }
 
 func nameParam() *jen.Statement { return name().Index().Byte() }
 
-// memberMethod writes the method that reads the value of the member with a name, if the type
-// has that member.
+// memberMethod writes the method that is given a member's name, and reads its value if the
+// type has that member.
 func (g *group) memberMethod(typ string, list []*plan.Field, props string) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(typ)).Id("member").Params(decoderParam(), nameParam()).Bool().BlockFunc(func(body *jen.Group) {
@@ -39,7 +39,7 @@ func (g *group) memberMethod(typ string, list []*plan.Field, props string) {
 	})
 }
 
-// decodeFields reads the value of the member that is next into its field.
+// decodeFields reads the value of the next member into its field.
 func decodeFields(list []*plan.Field, unknown jen.Code) jen.Code {
 	return jen.Switch(jen.String().Call(name())).BlockFunc(func(cases *jen.Group) {
 		for _, f := range list {
@@ -59,19 +59,20 @@ func (g *group) decodeMethod(typ string, body ...jen.Code) {
 	g.Func().Params(jen.Id("x").Op("*").Id(typ)).Id("decode").Params(decoderParam()).Block(body...)
 }
 
-// forMembers is a loop over the members of an object, the first of which an expression returns.
+// forMembers is a loop over the members of an object. The expressions first and next return the
+// name of a member.
 func forMembers(first, next jen.Code, body ...jen.Code) jen.Code {
 	return jen.For(name().Op(":=").Add(first), name().Op("!=").Nil(), name().Op("=").Add(next)).Block(body...)
 }
 
 func unknownMember() *jen.Statement { return decoder().Dot("Unknown").Call() }
 
-// isMember reads the value of the member that is next, if the value x has that member.
+// isMember reads the value of the next member, if the value x has that member.
 func isMember(x *jen.Statement) *jen.Statement {
 	return x.Clone().Dot("member").Call(decoder(), name())
 }
 
-// decodeStruct writes that method for a struct.
+// decodeStruct writes the method decode of a struct.
 func (g *group) decodeStruct(s *plan.Struct) {
 	var member jen.Code
 	switch {
@@ -86,8 +87,8 @@ func (g *group) decodeStruct(s *plan.Struct) {
 		decoder().Dot("Object").Call(jen.Lit(s.Name)), decoder().Dot("Member").Call(), member))
 }
 
-// decodeInto writes code that reads a value of type t into a field or a variable: as a
-// pointer, if it is optional.
+// decodeInto writes code that reads a value of type t into a field or a variable; an
+// optional one is a pointer.
 func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 	to := jen.Op("&").Add(place.Clone())
 	over := func(typ string) *jen.Statement {
@@ -132,8 +133,8 @@ func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 	return read("Value", to)
 }
 
-// scalarMethod returns the method of the decoder that reads a value of type t, and with Opt before
-// its name an optional one; empty if there is none.
+// scalarMethod returns the decoder's method that reads a value of type t; with Opt before its
+// name, it reads an optional one. It returns "" if there is none.
 func scalarMethod(t plan.Type) string {
 	switch {
 	case t.Kind == plan.List:

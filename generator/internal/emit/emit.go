@@ -28,7 +28,8 @@ type File struct {
 	Text []byte
 }
 
-// Files prints a package: a file for each module, and two or three for what they share.
+// Files prints a package: a file for each module, and two or three files for what the modules
+// share.
 func Files(p *plan.Package) ([]File, error) {
 	var files []File
 	holders, err := holders(p)
@@ -72,7 +73,7 @@ func Files(p *plan.Package) ([]File, error) {
 type group struct {
 	*jen.File
 	pkg     *plan.Package
-	module  string          // that the file is for; empty for the shared files
+	module  string          // the module of the file; empty for the shared files
 	holders map[string]bool // the types that can hold a secret
 }
 
@@ -96,10 +97,10 @@ func newGroup(p *plan.Package, module string, holders map[string]bool) *group {
 	return g
 }
 
-// licenceNotice heads files that carry QEMU's own documentation.
+// licenceNotice is at the beginning of files that contain QEMU's own documentation.
 var licenceNotice = []string{
 	"//",
-	"// The comments hold QEMU's own documentation, which is under the GNU General",
+	"// The comments contain QEMU's own documentation, which is under the GNU General",
 	"// Public License, version 2 or later; so is this file with them.",
 	"//",
 	"// SPDX-License-Identifier: GPL-2.0-or-later",
@@ -108,7 +109,7 @@ var licenceNotice = []string{
 func (g *group) render(name string) (File, error) {
 	var b bytes.Buffer
 	if err := g.Render(&b); err != nil {
-		what, _, _ := strings.Cut(err.Error(), "\n") // the whole source follows
+		what, _, _ := strings.Cut(err.Error(), "\n") // without the source, which follows
 		return File{}, fmt.Errorf("%s is not valid Go: %s", name, strings.TrimSuffix(what, " while formatting source:"))
 	}
 	return File{name, b.Bytes()}, nil

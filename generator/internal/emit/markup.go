@@ -46,12 +46,12 @@ func (m *marker) line(line string) {
 		m.begin(false)
 		m.add("  " + bullet.ReplaceAllString(line, "- "))
 	case indent > 0 && len(m.out) > 0 && strings.HasPrefix(m.out[len(m.out)-1], "//   "):
-		m.add("    " + line[indent:]) // a list's item goes on
+		m.add("    " + line[indent:]) // the item of a list continues
 	default:
 		literal := strings.HasSuffix(line, "::")
 		m.begin(literal)
 		switch {
-		case line[indent:] == "::": // it only says that an example follows
+		case line[indent:] == "::": // the line only announces an example
 			line = line[:indent]
 		case literal:
 			line = strings.TrimSuffix(line, ":")
@@ -67,7 +67,7 @@ func (m *marker) add(line string) {
 // begin begins an example, or other text.
 func (m *marker) begin(code bool) { m.code, m.margin = code, -1 }
 
-// example adds a line of an example, without the margin that all of it has.
+// example adds a line of an example, without the indentation of the whole example.
 func (m *marker) example(line string, indent int) {
 	if m.margin < 0 {
 		m.margin = indent
@@ -93,13 +93,14 @@ func directiveTitle(name, rest string) string {
 	return rest
 }
 
-// tidy removes empty lines at the ends and after another empty line, puts
-// one before and after examples, and ends lines that gofmt would format as headings.
+// tidy removes empty lines at the beginning, at the end and after another empty line,
+// puts one before and after examples, and adds a full stop to lines that gofmt would
+// format as headings.
 func tidy(lines []string) []string {
 	var out []string
 	for i, line := range lines {
-		alone := (i == 0 || lines[i-1] == "//") && (i == len(lines)-1 || lines[i+1] == "//")
-		if alone && sentence.MatchString(line) {
+		lone := (i == 0 || lines[i-1] == "//") && (i == len(lines)-1 || lines[i+1] == "//")
+		if lone && sentence.MatchString(line) {
 			line += "."
 		}
 		if len(out) > 0 && line != "//" && out[len(out)-1] != "//" && isCode(line) != isCode(out[len(out)-1]) {

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// encodeMembers writes the method that writes a struct's members into an
-// object that may hold others as well.
+// encodeMembers writes the method that writes a struct's members into an object that
+// may have other members as well.
 func (g *group) encodeMembers(name string, body ...jen.Code) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("encodeMembers").
@@ -63,7 +63,7 @@ func encodeCall(f *plan.Field, field *jen.Statement) jen.Code {
 	return jen.Id("e").Dot("Value").Call(name, jen.Op("&").Add(field))
 }
 
-// aboutProps is the comment on the field for the members that the schema does not know.
+// aboutProps returns the comment of the field for the members that the schema does not list.
 func aboutProps(s *plan.Struct) []string {
 	lines := []string{s.Props + " are further members, merged into the object; nil ones are left out."}
 	if len(s.Refused) > 0 {
@@ -72,7 +72,7 @@ func aboutProps(s *plan.Struct) []string {
 	return lines
 }
 
-// encodeProps writes the members that the schema does not know.
+// encodeProps writes the members that the schema does not list.
 func encodeProps(s *plan.Struct) []jen.Code {
 	call := func(method string, lits ...string) jen.Code {
 		return jen.Id("e").Dot(method).CallFunc(func(args *jen.Group) {

@@ -11,10 +11,10 @@ import (
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
-// holders returns the names of the types that can hold a secret: in a member of their own,
-// in one that can hold anything, or in another such type. All unions are among them, because
-// of variants that are not known. A member of such a type must not have the Go name of one
-// of the methods that print it.
+// holders returns the names of the types that can hold a secret: in a member that is one, in
+// a member that can hold anything, or in another such type. All unions are included, because
+// of unknown variants. A member of such a type must not have the Go name of one of the
+// methods that print the type.
 func holders(p *plan.Package) (map[string]bool, error) {
 	h := holding{holds: map[string]bool{}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
 	for _, file := range p.Files {
@@ -49,7 +49,7 @@ func holders(p *plan.Package) (map[string]bool, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.clashes)) {
 		if f := h.clashes[name]; h.holds[name] {
-			return nil, fmt.Errorf("%s can hold a secret and so has a method %s, but its member '%s' has that name, too", name, f.Name, f.QAPI)
+			return nil, fmt.Errorf("%s can hold a secret and therefore has a method %s, but its member '%s' also has that name", name, f.Name, f.QAPI)
 		}
 	}
 	return h.holds, nil
@@ -58,7 +58,7 @@ func holders(p *plan.Package) (map[string]bool, error) {
 // holding is the state of holders.
 type holding struct {
 	holds   map[string]bool
-	within  map[string][]string    // the types that hold one of a name
+	within  map[string][]string    // by the name of a type: the types that contain it
 	clashes map[string]*plan.Field // members with the name of a method
 }
 
@@ -83,15 +83,15 @@ func (h *holding) union(u *plan.Union) {
 
 // structure looks at the members of a struct, which may be those of a variant.
 func (h *holding) structure(name string, s *plan.Struct, v *plan.Variant) {
-	beside := map[string]string{}
+	neighbours := map[string]string{}
 	for _, f := range s.Fields {
-		beside[f.QAPI] = ""
+		neighbours[f.QAPI] = ""
 	}
 	if v != nil && !v.Wrapped {
 		for _, f := range v.Union.Fields {
-			beside[f.QAPI] = ""
+			neighbours[f.QAPI] = ""
 		}
-		beside[v.Union.Discriminator.QAPI] = v.Value.QAPI
+		neighbours[v.Union.Discriminator.QAPI] = v.Value.QAPI
 	}
 	if s.Props != "" {
 		h.holds[name] = true
@@ -100,7 +100,7 @@ func (h *holding) structure(name string, s *plan.Struct, v *plan.Variant) {
 		if slices.Contains(plan.PrintMethods, f.Name) {
 			h.clashes[name] = f
 		}
-		if redact.Holds(f.QAPI, isText(f.Type), beside) {
+		if redact.Holds(f.QAPI, isText(f.Type), neighbours) {
 			h.holds[name] = true
 		}
 		h.part(name, f.Type)
@@ -115,7 +115,7 @@ func isText(t plan.Type) bool {
 	return t.Kind == plan.String || t.Kind == plan.Bytes
 }
 
-// part notes that the type with a name has a part of type t.
+// part records that the type with a name contains a t.
 func (h *holding) part(name string, t plan.Type) {
 	for t.Kind == plan.List {
 		t = *t.Elem
@@ -128,7 +128,7 @@ func (h *holding) part(name string, t plan.Type) {
 	}
 }
 
-// spread notes that a type can hold a secret if a type in it can.
+// spread records that all types that contain the type with a name can hold a secret.
 func (h *holding) spread(name string) {
 	for _, outer := range h.within[name] {
 		if !h.holds[outer] {

@@ -9,7 +9,8 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// A type holds a secret if it has one or anything that does, however far and round about.
+// A type can hold a secret if it has one, or contains a type that can hold one, at any depth and in
+// circles.
 func TestHolders(t *testing.T) {
 	str := plan.Type{Kind: plan.String, Name: "string"}
 	object := func(name string) plan.Type { return plan.Type{Kind: plan.Object, Name: name} }
@@ -50,7 +51,7 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-// Only a type that prints itself cannot have a member of that name.
+// Only a type with methods that print it cannot have a member of that name.
 func TestPrintMethodsAreTaken(t *testing.T) {
 	st := &plan.Struct{Name: "S", Fields: []*plan.Field{
 		{Facts: plan.Facts{QAPI: "string"}, Name: "String", Type: plan.Type{Kind: plan.String, Name: "string"}},
@@ -60,5 +61,5 @@ func TestPrintMethodsAreTaken(t *testing.T) {
 	require.NoError(t, err)
 	st.Props = "Props"
 	_, err = Files(p)
-	assert.EqualError(t, err, "S can hold a secret and so has a method String, but its member 'string' has that name, too")
+	assert.EqualError(t, err, "S can hold a secret and therefore has a method String, but its member 'string' also has that name")
 }

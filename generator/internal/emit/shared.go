@@ -54,7 +54,7 @@ func (g *group) events() {
 	g.Type().Id("Event").Interface(
 		jen.Comment("// EventName is the event's name in the schema."),
 		jen.Id("EventName").Params().String(),
-		jen.Comment("// EventTime is when the event happened, by the server's clock; zero when the server does not know."),
+		jen.Comment("// EventTime is when the event happened, by the server's clock; zero if the server does not know the time."),
 		jen.Id("EventTime").Params().Qual("time", "Time"),
 	)
 	g.comment("// eventPointer is a pointer to an event of this package.")
@@ -83,7 +83,7 @@ func (g *group) events() {
 
 	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
 		"// order in which the server sent them. events holds a value of each type, whose fields do not matter.",
-		"// Without any, the stream has all events; those that these bindings do not know",
+		"// If it is empty, the stream has all events; those that these bindings do not know",
 		"// are [UnknownEvent].")
 	g.Func().Id("SubscribeEvents").Params(jen.Id("c").Op("*").Id("Client"),
 		jen.Id("events").Index().Id("Event"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
@@ -146,7 +146,7 @@ func (g *group) values() {
 		} else {
 			g.Type().Id(w.Name).Id(w.Over)
 		}
-		g.seals(w.Name, w.Alternates)
+		g.sealMethods(w.Name, w.Alternates)
 	}
 
 	g.comment("// Unknown is a variant of a union, or a form of an alternate, that these bindings",
@@ -174,7 +174,7 @@ func (g *group) values() {
 		g.Func().Params(jen.Id("x").Id("Unknown")).Id(sealMethod(u)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(
 			jen.Id("e").Dot("Members").Call(jen.Id("x").Dot("JSON")))
 	}
-	g.seals("Unknown", g.pkg.Alternates)
+	g.sealMethods("Unknown", g.pkg.Alternates)
 
 	g.comment("// oneOf reports whether value is one of several. It is not inlined: there are hundreds of calls.", "//", "//go:noinline")
 	g.Func().Id("oneOf").Types(jen.Id("E").Op("~").String()).Params(

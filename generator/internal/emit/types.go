@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// lines are the options for arguments of a call that have a line each.
+// lines has the options for a call whose arguments have a line each.
 var lines = jen.Options{Open: "(", Close: ")", Separator: ",", Multi: true}
 
 func (g *group) enum(e *plan.Enum) {
@@ -18,14 +18,14 @@ func (g *group) enum(e *plan.Enum) {
 		g.comment("// The values of " + e.Name + ".")
 		g.Const().DefsFunc(func(defs *jen.Group) {
 			for _, v := range e.Values {
-				for _, line := range aside(v.Facts) {
+				for _, line := range memberComment(v.Facts) {
 					defs.Comment(line)
 				}
 				defs.Id(v.Name).Id(e.Name).Op("=").Lit(v.QAPI)
 			}
 		})
 	}
-	g.comment("// Known reports whether the value is one of those above. A server may send others.")
+	g.comment("// Known reports whether the value is one of the constants above. A server may send others.")
 	g.Func().Params(jen.Id("e").Id(e.Name)).Id("Known").Params().Bool().Block(
 		jen.Return(jen.Id("oneOf").CustomFunc(lines, func(args *jen.Group) {
 			args.Id("e")
@@ -34,11 +34,11 @@ func (g *group) enum(e *plan.Enum) {
 			}
 		})),
 	)
-	g.seals(e.Name, e.Alternates)
+	g.sealMethods(e.Name, e.Alternates)
 }
 
-// seals writes the methods that make a type a branch of alternates.
-func (g *group) seals(name string, alternates []*plan.Alternate) {
+// sealMethods writes the methods that make a type a branch of alternates.
+func (g *group) sealMethods(name string, alternates []*plan.Alternate) {
 	for _, a := range alternates {
 		g.Line()
 		g.Func().Params(jen.Id(name)).Id("is" + a.Name).Params().Block()
@@ -61,7 +61,7 @@ func (g *group) structure(s *plan.Struct) {
 	} else {
 		g.printing(s.Name, jen.Id("x"))
 	}
-	g.seals(s.Name, s.Alternates)
+	g.sealMethods(s.Name, s.Alternates)
 }
 
 // structType writes the type and, if it needs any, its code.
@@ -110,7 +110,7 @@ func sent(s *plan.Struct) []*plan.Field {
 
 func fields(body *jen.Group, list []*plan.Field) {
 	for _, f := range list {
-		for _, line := range aside(f.Facts) {
+		for _, line := range memberComment(f.Facts) {
 			body.Comment(line)
 		}
 		tag := f.QAPI
@@ -126,8 +126,8 @@ func fields(body *jen.Group, list []*plan.Field) {
 }
 
 // codecMethods writes the four methods of a type that encodes and decodes itself. A type needs all
-// four: if it has only some of them, the JSON module could call these forever. decode is a function
-// for a codec.Decoder.
+// four: if it had only some of them, they and the JSON module could call each other forever. decode
+// is a function for a codec.Decoder.
 func (g *group) codecMethods(name string, encode, decode jen.Code) {
 	g.jsonMethods(name, encode,
 		jen.Qual(pkgCodec, "UnmarshalFrom").Call(jen.Id("dec"), decode),

@@ -22,7 +22,7 @@ func (g *group) union(u *plan.Union) {
 		jen.Id("x").Dot("decode"))
 	g.unionDecoder(u)
 	g.printing(u.Name, jen.Id("x"))
-	g.seals(u.Name, u.Alternates)
+	g.sealMethods(u.Name, u.Alternates)
 	for _, v := range u.Variants {
 		if v.Form != plan.Itself {
 			g.variantType(v)
@@ -41,7 +41,7 @@ func commonFields(u *plan.Union) []*plan.Field {
 	return fields
 }
 
-// tagMethod and sealMethod name the methods that make a type a variant.
+// tagMethod and sealMethod return the names of the methods that make a type a variant.
 func tagMethod(u *plan.Union) string { return u.Enum.TagMethod }
 
 func sealMethod(u *plan.Union) string {
@@ -53,7 +53,7 @@ func sealMethod(u *plan.Union) string {
 
 // sum writes the interface of the variants.
 func (g *group) sum(u *plan.Union) {
-	g.comment(wrap(u.Sum + " is what " + u.Name + "." + u.Discriminator.Name + " can hold: the types that [" + u.Name + "] lists.")...)
+	g.comment(wrap(u.Sum + " is what " + u.Name + "." + u.Discriminator.Name + " can hold: the types that the comment of [" + u.Name + "] lists.")...)
 	g.Type().Id(u.Sum).Interface(
 		jen.Comment("// "+tagMethod(u)+" returns the tag of the variant."),
 		jen.Id(tagMethod(u)).Params().Id(u.Enum.Name),
@@ -149,11 +149,11 @@ func pointerTo(v *plan.Variant) *jen.Statement {
 // variantType writes a variant that is not a struct of the schema.
 func (g *group) variantType(v *plan.Variant) {
 	origin := "is the variant of [" + v.Union.Name + "] for " + v.QAPI
-	if v.Behind != "" {
-		origin += ", the " + kindOf(v) + " " + v.Behind
+	if v.Schema != "" {
+		origin += ", the " + kindOf(v) + " " + v.Schema
 	}
 	value := v.Facts
-	value.Text = "" // it describes the enum's value
+	value.Text = "" // that text describes the enum's value
 	g.comment(about(v.Name, origin, value, "", v.Text, v.Note)...)
 	if v.Form == plan.Empty {
 		g.Type().Id(v.Name).Struct()
@@ -178,7 +178,7 @@ func kindOf(v *plan.Variant) string {
 	return "type"
 }
 
-// delegate writes the JSON methods of a type that is defined over a type with such methods.
+// delegate writes the JSON methods of a type whose underlying type has such methods.
 func (g *group) delegate(v *plan.Variant) {
 	over := jen.Parens(jen.Op("*").Id(v.Over.Name))
 	g.codecMethods(v.Name,

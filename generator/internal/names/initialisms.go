@@ -2,10 +2,10 @@ package names
 
 import "strings"
 
-// initialisms are the words that Go names write in capitals, with their
-// spelling; they may have a plural s. Each occurs in a schema of the project:
-// TestInitialismsAreUsed fails for one that does not. Words that are usually
-// written in small letters (iscsi, vdpa, qcow2) are not here.
+// initialisms are the words that Go names write in capitals, with their spelling; they
+// may have a plural s. Each occurs in a schema of the project: TestInitialismsAreUsed
+// fails if one does not. Words that are usually written in lower case (iscsi, vdpa,
+// qcow2) are not here.
 var initialisms = table(
 	// The initialisms of Go's own linters.
 	"API", "CPU", "DNS", "EOF", "FTP", "GUID", "HTTP", "HTTPS", "ID", "IP", "JSON",
@@ -30,7 +30,7 @@ var initialisms = table(
 	"SHA384", "SHA512",
 )
 
-// table keys the spellings by the word in small letters.
+// table returns the spellings, by the word in lower case.
 func table(spellings ...string) map[string]string {
 	m := make(map[string]string, len(spellings))
 	for _, s := range spellings {

@@ -34,8 +34,9 @@ func Suffix(name string) string {
 func Event(name string) string { return Exported(strings.ToLower(name)) }
 
 // File returns the name of the Go file for a module, such as qapi/block-core.json. It has
-// only letters, digits, '_' and '.', which every system and the go command accept. Because
-// of its suffix, Go does not read an s390x at the end as an architecture.
+// only letters, digits, '_' and '.', which every system and the go command accept. With
+// the suffix _gen, Go does not take an s390x at the end of the module's name for an
+// architecture.
 func File(module string) string {
 	base := strings.TrimSuffix(module[strings.LastIndexByte(module, '/')+1:], ".json")
 	return strings.Map(func(r rune) rune {
@@ -80,8 +81,8 @@ func words(name string) []part {
 	return parts
 }
 
-// wordBegins reports whether the capital at i begins a word: it follows a
-// small letter or a digit, or ends a run of capitals before a small letter.
+// wordBegins reports whether the capital at i begins a word: it follows a lower-case
+// letter or a digit, or is the last of several capitals before a lower-case letter.
 func wordBegins(runes []rune, i int) bool {
 	if !unicode.IsUpper(runes[i-1]) {
 		return true

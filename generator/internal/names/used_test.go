@@ -11,8 +11,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestInitialismsAreUsed fails for a row of the table that no name of any
-// known release needs.
+// TestInitialismsAreUsed fails for a row of the table that no name of a known release
+// needs.
 func TestInitialismsAreUsed(t *testing.T) {
 	unused := map[string]bool{}
 	for word := range initialisms {

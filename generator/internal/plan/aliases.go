@@ -37,7 +37,7 @@ func aliasName(a merge.Alias) string {
 	return names.Exported(a.Old)
 }
 
-// hadType reports whether a struct had a Go type of its own name: a struct that only a union
+// hadType reports whether a struct had a Go type with its own name: one that only a union
 // used did not.
 func hadType(a merge.Alias) bool {
 	st := a.Was.(*schema.Struct)
@@ -47,7 +47,7 @@ func hadType(a merge.Alias) bool {
 
 func (b *builder) alias(old, name, now string) *Alias {
 	if name == now {
-		return nil // its name was written in another case
+		return nil // the old name differs only in case
 	}
 	if err := b.names.take(name, "the older name of "+now); err != nil {
 		b.errorf(schema.Pos{}, "%v", err)

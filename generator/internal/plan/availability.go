@@ -10,9 +10,9 @@ import (
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
-// Availability returns what comments say about releases, by QAPI names. It has the
-// definitions on the wire, and the parts of these, that some releases lack or that are
-// deprecated; and the types that have another name in older releases.
+// Availability returns what comments say about releases, by QAPI names. It lists the
+// definitions on the wire, and their parts, that some releases lack or that are
+// deprecated, and the types that have another name in older releases.
 func Availability(m *merge.Merged) descriptions.Releases {
 	all := descriptions.Releases{}
 	h := history{m}

@@ -3,9 +3,9 @@ package plan
 import "github.com/goqapi/goqapi/schema"
 
 // base64Members are the members of the guest agent's schema that are strings with bytes in
-// base64: their Go type is []byte, which is base64 in JSON. Each has a reason, since
-// the schema does not show it. QMP has such members, too, but there another member, or the
-// user, chooses the encoding.
+// base64, each with the reason, since the schema does not show it. Their Go type is
+// []byte, which is base64 in JSON. QMP has similar members, but there another member, or
+// the user, chooses the encoding.
 var base64Members = map[memberOf]string{
 	{"GuestFileRead", "buf-b64"}:            "a piece of a file, which need not be text",
 	{"guest-file-write", "buf-b64"}:         "a piece of a file, which need not be text",
@@ -15,7 +15,7 @@ var base64Members = map[memberOf]string{
 	{"guest-set-user-password", "password"}: "a password is in the guest's encoding, or is its hash",
 }
 
-// A memberOf is a member of a definition, or of its arguments in place.
+// A memberOf is a member of a definition, or of its inline arguments.
 type memberOf struct{ definition, member string }
 
 // isBase64 reports whether a member holds bytes in base64.

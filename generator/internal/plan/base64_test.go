@@ -9,8 +9,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestBase64 fails for a row of the table that no release has a member
-// for, and for a member of bytes that is none in Go.
+// TestBase64 fails for a row of the table without a member in any release, and for such
+// a member that is not []byte in Go.
 func TestBase64(t *testing.T) {
 	m := merged(t, qemu.QGA)
 	p, err := Build(m, Options{Package: "p", Agent: true})
@@ -43,12 +43,12 @@ func TestBase64(t *testing.T) {
 	assert.Len(t, found, len(base64Members))
 }
 
-// TestBase64OfAgent holds that QMP's members of such names are as they are.
+// TestBase64OfAgent checks that QMP's members with such names stay strings.
 func TestBase64OfAgent(t *testing.T) {
 	const text = `{ 'command': 'guest-file-write', 'data': { 'buf-b64': 'str' } }`
 	p := build(t, text)
 	assert.Equal(t, String, p.Commands[0].Own.Fields[0].Type.Kind)
-	p, err := Build(alone(load(t, text)), Options{Package: "p", Agent: true})
+	p, err := Build(single(load(t, text)), Options{Package: "p", Agent: true})
 	require.NoError(t, err)
 	assert.Equal(t, Type{Kind: Bytes, Name: "[]byte"}, p.Commands[0].Own.Fields[0].Type)
 }

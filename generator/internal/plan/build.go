@@ -62,8 +62,8 @@ func Build(m *merge.Merged, opts Options) (*Package, error) {
 	return b.pkg, nil
 }
 
-// A builder plans in two steps, since definitions refer to each other: every
-// type gets its name first, and its parts when all have one.
+// A builder plans in two steps, since definitions refer to each other: first every type
+// gets its name, and then its parts.
 type builder struct {
 	schema       *schema.Schema
 	descriptions descriptions.Descriptions
@@ -73,7 +73,7 @@ type builder struct {
 	pkg          *Package
 	names        *namespace
 	errs         schema.ErrorList
-	places       map[Decl]schema.Pos // the place in the schema of the definition of a declaration
+	places       map[Decl]schema.Pos // the definition's place in the schema, by declaration
 
 	enums      map[*schema.Enum]*Enum
 	structs    map[*schema.Struct]*Struct // those that have a Go type
@@ -87,7 +87,7 @@ func (b *builder) errorf(pos schema.Pos, format string, args ...any) {
 	b.errs = append(b.errs, &schema.Error{Pos: pos, Msg: fmt.Sprintf(format, args...)})
 }
 
-// declare takes a name of the package for what a definition becomes.
+// declare reserves a name of the package for the Go declaration of a definition.
 func (b *builder) declare(name string, of schema.Definition) string {
 	if err := b.names.take(name, quoted(of)); err != nil {
 		b.errorf(of.Def().Pos, "%v", err)
@@ -124,8 +124,8 @@ func (b *builder) declareTypes() {
 	}
 }
 
-// completeTypes fills in what the types hold: enums first, since unions ask
-// for their values.
+// completeTypes fills in the parts of the types: enums first, since unions ask for
+// their values.
 func (b *builder) completeTypes() {
 	for _, def := range b.schema.Definitions() {
 		switch d := def.(type) {
@@ -173,7 +173,7 @@ func (b *builder) completeEnum(d *schema.Enum, by schema.Definition) {
 }
 
 // fields returns the members of a struct, those of its bases first, as fields of the owner:
-// the struct itself, or the command or event whose arguments or data it has.
+// the struct itself, or the command or event whose arguments or data it is.
 func (b *builder) fields(owner schema.Definition, st *schema.Struct, received bool) []*Field {
 	var fields []*Field
 	for _, m := range st.AllMembers() {
@@ -355,7 +355,7 @@ var refusedProps = map[string][]string{
 	"device_add": {"hotplugged", "parent_bus", "realized", "type"},
 }
 
-// openInterfaces are, by command, the interface of its possible arguments, and the
+// openInterfaces has, by command, the interface of its possible arguments, and the
 // member that identifies them.
 var openInterfaces = map[string]struct{ name, tag string }{
 	"device_add": {"Device", "driver"},
@@ -403,7 +403,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	}
 	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}
 	e.Own = []*Field{{
-		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it did not know."},
+		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the event happened, by the server's clock; zero if the server does not know the time."},
 		Name:     "Timestamp",
 		Type:     Type{Kind: Time, Name: "Time"},
 		Optional: true,
@@ -415,7 +415,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	default:
 		t := b.typeOf(data, true, d.Pos)
 		e.Data = &t
-		e.Own = append(e.Own, &Field{Facts: Facts{QAPI: "data", Text: "Data is what the event carries."}, Name: "Data", Type: t})
+		e.Own = append(e.Own, &Field{Facts: Facts{QAPI: "data", Text: "Data is the data of the event."}, Name: "Data", Type: t})
 	}
 	return e
 }

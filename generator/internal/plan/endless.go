@@ -13,11 +13,11 @@ func (b *builder) checkEndless() {
 	}
 }
 
-// A way holds the types on the way from a type that may contain itself, each with the member
-// that leads to the next.
+// A way is a path from a type that may contain itself: the types on the path, each with the
+// member that leads to the next one.
 type way map[schema.Type]*schema.Member
 
-// endless looks for the types on the way, and t, in what t holds.
+// endless follows the mandatory members of t, and reports a type that is on the way already.
 func (b *builder) endless(t schema.Type, way way, done map[schema.Type]bool) {
 	if m := way[t]; m != nil {
 		b.errorf(m.Pos, "%s has no finite value: its mandatory member '%s' contains another '%s'",
@@ -35,7 +35,8 @@ func (b *builder) endless(t schema.Type, way way, done map[schema.Type]bool) {
 	done[t] = true
 }
 
-// mustHold returns the members that are part of a value of a type's Go type, not behind a pointer or in a list.
+// mustHold returns the mandatory members, whose values are a part of the Go value itself, not
+// behind a pointer or in a list.
 func mustHold(t schema.Type) []*schema.Member {
 	var all, must []*schema.Member
 	switch t := t.(type) {

@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
-// A history describes which of the merged releases have something.
+// A history describes, for people, which of the merged releases have something.
 type history struct{ *merge.Merged }
 
 // known reports whether more than one release was merged.
@@ -16,9 +16,9 @@ func (h history) known() bool { return len(h.Releases) > 1 }
 
 func (h history) all() merge.Set { return 1<<len(h.Releases) - 1 }
 
-// say adds to facts the releases that have something, and when it was removed, if that
-// differs from its owner. The owner of a definition is in all releases. If no release has
-// it, say adds nothing.
+// say adds to facts which releases have something, and when it was removed, if that
+// differs from what the facts of its owner say. The owner of a definition is in all
+// releases. If no release has it, say adds nothing.
 func (h history) say(f *Facts, in, owner merge.Set) {
 	if !h.known() || in == 0 {
 		return
@@ -32,8 +32,9 @@ func (h history) say(f *Facts, in, owner merge.Set) {
 	}
 }
 
-// began returns the release that the schema names as the first, if that agrees with the
-// merged releases: it must come after the last one that lacks the thing.
+// began returns the release that the schema names as the first one, if that agrees with
+// the merged releases: it must be newer than the last release before the first that has
+// the thing.
 func (h history) began(in merge.Set, since string) string {
 	first := in.First()
 	if first == 0 || since == "" || versions.Compare(since, h.Releases[first]) > 0 ||
@@ -75,8 +76,8 @@ func (h history) describe(in merge.Set, since string) string {
 	return text
 }
 
-// gone returns when QEMU removed something whose last release is known: in the release after
-// that, if it is known.
+// gone returns when QEMU removed something, from the last release that has it: in the next
+// release, if that one is known.
 func (h history) gone(last int) string {
 	if next := h.Releases[last+1]; follows(next, h.Releases[last]) {
 		return "in " + next
@@ -84,8 +85,8 @@ func (h history) gone(last int) string {
 	return "after " + h.Releases[last]
 }
 
-// follows reports whether QEMU released one version right after another: three a year,
-// such as 10.0, 10.1 and 10.2, and then 11.0.
+// follows reports whether one version of QEMU is the next one after another. There are
+// three a year, such as 10.0, 10.1 and 10.2, and then 11.0.
 func follows(next, last string) bool {
 	major, minor, _ := strings.Cut(last, ".")
 	m, err := strconv.Atoi(major)

@@ -31,7 +31,7 @@ func TestDescribeReleases(t *testing.T) {
 	}
 }
 
-// Upstream's word on when a thing came counts between the releases that are known.
+// The release that QEMU's schema names as the first counts if it lies between two known releases.
 func TestBegan(t *testing.T) {
 	for since, want := range map[string]string{
 		"11.0": "11.0", "11.1": "11.1", "10.2": "", "10.3": "10.3", "11.2": "", "0.14": "", "": "",
@@ -54,7 +54,7 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestAvailability looks at things whose history is known.
+// TestAvailability checks some things whose history is known.
 func TestAvailability(t *testing.T) {
 	m := merged(t, qemu.QMP)
 	p, err := Build(m, Options{Package: "qapi"})
@@ -78,7 +78,7 @@ func TestAvailability(t *testing.T) {
 		fields[f.QAPI] = f
 	}
 	assert.Equal(t, "QEMU 9.2 and later", fields["qom-path"].In)
-	assert.Empty(t, fields["device"].In, "as long as the event itself")
+	assert.Empty(t, fields["device"].In, "in the same releases as the event")
 	for _, f := range find[*Struct](t, p, "ChardevBackendSocket").Fields {
 		fields[f.QAPI] = f
 	}
@@ -94,6 +94,6 @@ func TestAvailability(t *testing.T) {
 
 	p, err = Build(merge.One(merge.Release{Name: "11.1", Schema: m.Newest}), Options{Package: "qapi"})
 	require.NoError(t, err)
-	assert.Empty(t, find[*Command](t, p, "QueryStats").In, "nothing is known of others")
+	assert.Empty(t, find[*Command](t, p, "QueryStats").In, "nothing else is listed")
 	assert.Equal(t, "7.1", find[*Command](t, p, "QueryStats").Since)
 }

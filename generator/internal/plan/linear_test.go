@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/internal/growth"
 )
 
-// TestLinear plans schemas with much of one kind.
+// TestLinear plans schemas with many definitions of one kind.
 func TestLinear(t *testing.T) {
 	list := func(n int, format string) string {
 		var b strings.Builder
@@ -35,7 +35,7 @@ func TestLinear(t *testing.T) {
 			growth.Linear(t, c.n, func(n int) func() {
 				s := load(t, c.text(n))
 				return func() {
-					_, err := Build(alone(s), Options{Package: "p", Schema: "a test"})
+					_, err := Build(single(s), Options{Package: "p", Schema: "a test"})
 					require.NoError(t, err)
 				}
 			})

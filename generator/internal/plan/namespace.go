@@ -9,7 +9,7 @@ import (
 )
 
 // A namespace holds the names that a package declares. It refuses equal names, and
-// names that differ only in case, which readers mix up.
+// names that differ only in case, which readers would confuse.
 type namespace struct {
 	idents, methods map[string]taken // by name in lower case
 }
@@ -50,15 +50,15 @@ var reservedMethods = map[string]string{
 func (n *namespace) take(name, by string) error       { return take(n.idents, name, by) }
 func (n *namespace) takeMethod(name, by string) error { return take(n.methods, name, by) }
 
-// caseAlone are the names that differ from another one only in case, with the reason why
-// there are both.
-var caseAlone = map[string]string{
+// differInCase has names that differ from another one only in case, with the reason why
+// both exist.
+var differInCase = map[string]string{
 	"SGXEPCSection": "QEMU 10.1 wrote this type's name in another case",
 }
 
 func take(names map[string]taken, name, by string) error {
 	key := strings.ToLower(name)
-	if other, ok := names[key]; ok && (other.name == name || caseAlone[name] == "") {
+	if other, ok := names[key]; ok && (other.name == name || differInCase[name] == "") {
 		return fmt.Errorf("%s becomes %s in Go, and so does %s (as %s)", by, name, other.by, other.name)
 	}
 	names[key] = taken{name, by}
@@ -103,8 +103,9 @@ var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "Un
 // unknownFields are the fields of the variant that the bindings do not know.
 var unknownFields = []string{"Tag", "JSON"}
 
-// nameTagMethods names the method of each discriminator's enum that returns the tag: it has
-// the name of the enum, unless a variant has a field or another method of that name.
+// nameTagMethods chooses, for each discriminator's enum, the name of the variants' method
+// that returns the tag: the enum's name, unless a variant has a field or another method of
+// that name.
 func (b *builder) nameTagMethods() {
 	methods := map[string]bool{}
 	for _, name := range slices.Concat(unknownFields, codecMethods, PrintMethods) {

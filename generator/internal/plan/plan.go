@@ -51,14 +51,14 @@ type Facts struct {
 	Kind       string // its kind in the schema, such as "command"; empty for parts
 	Since      string // the first release according to the schema, such as "2.12"
 	In         string // the releases that have it, such as "QEMU 7.1 and later"; empty if all have
-	Only       string // the one form that some releases take, such as "[Str] in QEMU 5.2 to 7.0"
+	Only       string // the only form that some releases accept, such as "[Str] in QEMU 5.2 to 7.0"
 	Gone       string // when QEMU removed it, such as "in 9.1"; empty if it was not removed
 	If         string
 	Deprecated bool
-	Instead    string // what to use in place of what is deprecated
+	Instead    string // what to use instead, if it is deprecated or removed
 	Unstable   bool
 	Features   []string // other features
-	Link       string   // into QEMU's manual
+	Link       string   // the anchor in QEMU's manual
 	// Text is our own description. That of a definition completes a sentence
 	// that begins with its Go name.
 	Text string
@@ -83,7 +83,7 @@ const (
 	Raw                   // json.RawMessage
 	Null                  // the wrapper for null
 	Time                  // time.Time
-	Object                // a struct, a union among them
+	Object                // a struct; also a union, which is one in Go
 	Interface             // an alternate
 	List                  // a slice
 )
@@ -91,7 +91,7 @@ const (
 // A Type is the Go type of a member, an argument or a result.
 type Type struct {
 	Kind Kind
-	Name string // as Go writes it; for a List that of Elem
+	Name string // as Go writes it; for a List, the name of Elem
 	Elem *Type  // of a List
 
 	Struct *Struct // of an Object that is not a union
@@ -106,8 +106,8 @@ type Field struct {
 	Optional bool
 }
 
-// Pointer reports whether the field's Go type is a pointer: it is optional,
-// and nothing of its own type can stand for its absence.
+// Pointer reports whether the field's Go type is a pointer: it is optional, and no
+// value of its own type can mean that it is absent.
 func (f *Field) Pointer() bool {
 	switch f.Type.Kind {
 	case Any, Raw, Bytes, Interface, List, Time:
@@ -124,7 +124,7 @@ type Enum struct {
 	// TagMethod is the method of a union's variants that returns the tag, if
 	// the enum is that of a discriminator.
 	TagMethod string
-	// Alternates are those that have the enum as a branch.
+	// Alternates are the alternates that have the enum as a branch.
 	Alternates []*Alternate
 }
 
@@ -147,20 +147,20 @@ type Struct struct {
 	// Variant is set if the struct is a union's variant itself.
 	Variant *Variant
 	// Members is true if the struct writes its members one by one, because they are in the
-	// object of a union or because it holds alternates.
+	// object of a union, or because it contains alternates.
 	Members bool
 	// Spread is true if the struct's members are in the object of a union, next to the union's own members.
 	Spread bool
 	// Codec is true if the struct has JSON methods of its own.
 	Codec bool
 	// Loop is true if the struct is decoded member by member although it has no JSON
-	// methods of its own, because a server sends it: faster than by reflection.
+	// methods of its own: a server sends it, and this is faster than reflection.
 	Loop bool
-	// Alternates are those that have the struct as a branch.
+	// Alternates are the alternates that have the struct as a branch.
 	Alternates []*Alternate
 }
 
-// A Union is a struct with the members that all variants have, and a sum.
+// A Union is a struct with the members that all variants have, and an interface for the variant.
 type Union struct {
 	Facts
 	Name   string
@@ -170,7 +170,7 @@ type Union struct {
 	Sum           string // the interface of the variants
 	Enum          *Enum  // the discriminator's type in the schema
 	Variants      []*Variant
-	// Alternates are those that have the union as a branch.
+	// Alternates are the alternates that have the union as a branch.
 	Alternates []*Alternate
 }
 
@@ -180,9 +180,9 @@ type Form int
 // The forms.
 const (
 	Itself Form = iota // a struct of the schema that is the variant
-	Over               // a type of its own over something else
-	Empty              // nothing
-	Nested             // a type of its own over a union, whose tag is in the same object as this one
+	Over               // a type of its own whose underlying type is something else
+	Empty              // a type without members
+	Nested             // a type of its own whose underlying type is a union; both tags are in the same object
 )
 
 // A Variant is one value of a union's discriminator and what it adds.
@@ -194,12 +194,13 @@ type Variant struct {
 	Form  Form
 	// Wrapped is true if the variant is in the member data on the wire.
 	Wrapped bool
-	// Struct is the variant itself if Form is Itself; if Form is Over, it is the struct below, if that is one.
+	// Struct is the variant if Form is Itself; if Form is Over, it is the underlying struct, if
+	// there is one.
 	Struct *Struct
-	// Over is the type below an Over or a Nested variant.
+	// Over is the underlying type of an Over or a Nested variant.
 	Over Type
-	// Behind is the name of the struct in the schema, empty if there is none.
-	Behind string
+	// Schema is the name of its type in the schema, empty if there is none.
+	Schema string
 	// Note is the union's description of variants without members.
 	Note string
 }
@@ -221,14 +222,14 @@ type Branch struct {
 type Wrapper struct {
 	Name       string
 	Over       string // the Go type; empty for Null
-	JSON       string // what it is, in words
+	JSON       string // what the JSON value is, in words
 	Alternates []*Alternate
 }
 
 // An Alias is an older name of a type.
 type Alias struct {
 	QAPI   string // the older name in the schema; empty if it had none
-	Newer  bool   // the name is QEMU's newest, and the type keeps its older one
+	Newer  bool   // it is QEMU's newest name, and the Go type keeps the older one
 	Name   string
 	Of     string
 	Values []AliasValue // of an enum
@@ -243,7 +244,7 @@ type Command struct {
 	Name    string
 	Args    *Type   // nil if there are none
 	Maybe   bool    // the arguments can be left out, since all are optional
-	Own     *Struct // the struct made for the arguments, if they are in place
+	Own     *Struct // the struct made for the arguments, if they are inline
 	Result  *Type   // nil if there is none
 	Open    *Open   // other possible arguments, if the schema does not list all of them
 	NoReply bool    // the only reply is an error
@@ -254,7 +255,7 @@ type Command struct {
 // the schema lists: the command's own struct, and types of other packages.
 type Open struct {
 	Interface string
-	Method    string // of the interface, which returns what the member Tag has
+	Method    string // the interface's method, which returns the member Tag
 	Tag       *Field
 }
 
@@ -263,13 +264,13 @@ type Event struct {
 	Facts
 	Name   string  // BlockIOError
 	Struct *Struct // BlockIOErrorEvent
-	// Own are the fields that the struct has before those of the event's data.
+	// Own has the fields that come before those of the event's data.
 	Own []*Field
-	// Data is the union that the event carries, if it does; a field holds it.
+	// Data is the type of the event's data if that is a union; a field holds it.
 	Data *Type
 }
 
-// kinds of the built-in types.
+// kinds has the kinds of the built-in types.
 var builtins = map[schema.Builtin]Type{
 	schema.Str:    {Kind: String, Name: "string"},
 	schema.QType:  {Kind: String, Name: "string"},
@@ -292,5 +293,5 @@ var builtins = map[schema.Builtin]Type{
 const (
 	ClientFile  = "client_gen.go"
 	ValuesFile  = "values_gen.go"
-	AliasesFile = "aliases_gen.go" // where there are any
+	AliasesFile = "aliases_gen.go" // only if there are any
 )

@@ -26,12 +26,12 @@ func load(t *testing.T, text string) *schema.Schema {
 
 func build(t *testing.T, text string) *Package {
 	t.Helper()
-	p, err := Build(alone(load(t, text)), Options{Package: "p", Schema: "a test"})
+	p, err := Build(single(load(t, text)), Options{Package: "p", Schema: "a test"})
 	require.NoError(t, err)
 	return p
 }
 
-// merged is what all releases have.
+// merged returns the merged schema of all releases.
 func merged(t *testing.T, root string) *merge.Merged {
 	t.Helper()
 	m, err := qemu.Merge(root)
@@ -39,8 +39,8 @@ func merged(t *testing.T, root string) *merge.Merged {
 	return m
 }
 
-// alone returns a single schema, without others to compare it with.
-func alone(s *schema.Schema) *merge.Merged { return merge.One(merge.Release{Schema: s}) }
+// single returns a single schema, without other releases.
+func single(s *schema.Schema) *merge.Merged { return merge.One(merge.Release{Schema: s}) }
 
 // find returns the declaration of a Go name.
 func find[T Decl](t *testing.T, p *Package, name string) T {
@@ -99,7 +99,7 @@ const shapes = `
 { 'command': 'go', 'data': { 'uni': 'Uni', 'three': 'UniTHREE', 'inner': 'Inner' } }
 `
 
-// TestVariants are the rules for what a variant's type is.
+// TestVariants has the rules for the type of a variant.
 func TestVariants(t *testing.T) {
 	p := build(t, shapes)
 	u := find[*Union](t, p, "Uni")
@@ -114,7 +114,7 @@ func TestVariants(t *testing.T) {
 		got = append(got, variant{v.Name, v.Form, v.Wrapped, v.Over.Name})
 	}
 	assert.Equal(t, []variant{
-		{"UniOne", Itself, false, ""},      // serves one tag and nothing else
+		{"UniOne", Itself, false, ""},      // the struct is used for this tag only
 		{"UniTwo", Over, false, "Shared"},  // two tags share the struct
 		{"UniThree", Itself, false, ""},    // its name differs from the variant's only in case
 		{"UniFour", Over, true, "Shared"},  // a wrapper is looked through
@@ -128,10 +128,10 @@ func TestVariants(t *testing.T) {
 	assert.Equal(t, "Kind", u.Discriminator.Name)
 }
 
-// TestNotes gives what is said of a union's variants without members to those.
+// TestNotes checks that the description of variants without members reaches those variants.
 func TestNotes(t *testing.T) {
 	said := descriptions.Descriptions{"Uni": {Members: map[string]string{descriptions.Empty: "Refused."}}}
-	p, err := Build(alone(load(t, shapes)), Options{Package: "p", Schema: "a test", Descriptions: said})
+	p, err := Build(single(load(t, shapes)), Options{Package: "p", Schema: "a test", Descriptions: said})
 	require.NoError(t, err)
 	notes := map[string]string{}
 	for _, v := range find[*Union](t, p, "Uni").Variants {
@@ -158,7 +158,7 @@ func TestOptional(t *testing.T) {
 	assert.Equal(t, []string{"I", "E", "S"}, pointers)
 }
 
-// TestAny keeps what a server sends as it came, and lets callers pass anything.
+// TestAny keeps what a server sends unchanged, and lets callers pass anything.
 func TestAny(t *testing.T) {
 	p := build(t, `
 { 'struct': 'Sent', 'data': { 'v': 'any' } }
@@ -179,8 +179,8 @@ func TestBytes(t *testing.T) {
 	assert.Equal(t, "uint16", find[*Command](t, p, "C").Own.Fields[0].Type.Elem.Name)
 }
 
-// TestClashes are schemas whose names would become one in Go, or differ in
-// only in case. The errors name both and the place.
+// TestClashes has schemas with two names that would be the same in Go, or would differ
+// only in case. The errors contain both names and the place.
 func TestClashes(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"types": {`{ 'struct': 'VncInfo', 'data': {} }
@@ -205,15 +205,15 @@ func TestClashes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the language forbids it already: %v", err)
 			}
-			_, err = Build(alone(s), Options{Package: "p"})
+			_, err = Build(single(s), Options{Package: "p"})
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)
 		})
 	}
 }
 
-// TestFileClashes are modules whose files would take each other's place, or
-// would be left out of the package.
+// TestFileClashes has modules whose files would overwrite each other, or would not be a
+// part of the package.
 func TestFileClashes(t *testing.T) {
 	for module, want := range map[string]string{
 		"client.json":   "qapi/client.json: the module becomes the file client_gen.go, and so does what all modules share",
@@ -228,12 +228,12 @@ func TestFileClashes(t *testing.T) {
 			"qapi/" + module: {Data: []byte("{ 'command': 'two' }")},
 		}, "qapi/main.json")
 		require.NoError(t, err)
-		_, err = Build(alone(s), Options{Package: "p"})
+		_, err = Build(single(s), Options{Package: "p"})
 		assert.EqualError(t, err, want)
 	}
 }
 
-// TestEndless refuses types of which no value ends.
+// TestEndless refuses types without a finite value.
 func TestEndless(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"direct": {`{ 'struct': 'Aa', 'data': { 'a': 'Aa' } }
@@ -249,7 +249,7 @@ func TestEndless(t *testing.T) {
 { 'union': 'Uu', 'base': { 'k': 'Kind', 'uu': 'Uu' }, 'discriminator': 'k', 'data': {} }
 { 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' has no finite value: its mandatory member 'uu' contains another 'Uu'"},
 	} {
-		_, err := Build(alone(load(t, c.schema)), Options{Package: "p"})
+		_, err := Build(single(load(t, c.schema)), Options{Package: "p"})
 		assert.EqualError(t, err, c.want, name)
 	}
 	build(t, `
@@ -268,7 +268,7 @@ func TestReleases(t *testing.T) {
 			require.NoError(t, err)
 			s, err := schema.Load(fsys, target+"/qapi-schema.json")
 			require.NoError(t, err)
-			_, err = Build(alone(s), Options{Package: target, Agent: target == "qga"})
+			_, err = Build(single(s), Options{Package: target, Agent: target == "qga"})
 			assert.NoError(t, err, "%s %s", target, release)
 		}
 	}
@@ -282,7 +282,7 @@ func TestVariantNames(t *testing.T) {
 	require.NoError(t, err)
 	s, err := schema.Load(fsys, "qapi/qapi-schema.json")
 	require.NoError(t, err)
-	p, err := Build(alone(s), Options{Package: "qapi"})
+	p, err := Build(single(s), Options{Package: "qapi"})
 	require.NoError(t, err)
 	got := map[string]bool{}
 	for _, u := range p.Unions {
@@ -303,7 +303,7 @@ func TestVariantNames(t *testing.T) {
 	}
 }
 
-// TestLinks lead to a place that QEMU's manual has.
+// TestLinks checks that links lead to a place that QEMU's manual has.
 func TestLinks(t *testing.T) {
 	anchors := map[string]bool{}
 	for _, line := range strings.Fields(corpus.Read(t, "schema", "11.1", "manual-anchors.txt")) {

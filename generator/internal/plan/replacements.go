@@ -7,10 +7,10 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// replacements are what to use instead of what QEMU has deprecated or removed, by the
-// name of the definition, or of the definition and its part. Names of commands, events and
-// parts become Go names. A text after "; " describes an alternative that is not a
-// replacement. TestReplacements fails for a row that is missing or no longer needed.
+// replacements has what to use instead of something that QEMU has deprecated or removed,
+// by the name of the definition, or of the definition and its part. Names of commands,
+// events and parts become Go names. A text after "; " describes an alternative that is not
+// a replacement. TestReplacements fails for a row that is missing or no longer needed.
 var replacements = map[string]string{
 	// Deprecated.
 	"query-kvm":                          "query-accelerators",
@@ -43,18 +43,18 @@ var replacements = map[string]string{
 	"query-migrate-cache-size":               "query-migrate-parameters",
 	"query-cpus":                             "query-cpus-fast",
 	"query-events":                           "query-qmp-schema",
-	"query-migrationthreads":                 "; there is nothing in its place",
+	"query-migrationthreads":                 "; there is no replacement",
 	"x-blockdev-reopen":                      "blockdev-reopen",
-	"x-query-opcount":                        "; there is nothing in its place",
-	"x-query-profile":                        "; there is nothing in its place",
-	"x-query-rdma":                           "; there is nothing in its place",
+	"x-query-opcount":                        "; there is no replacement",
+	"x-query-profile":                        "; there is no replacement",
+	"x-query-rdma":                           "; there is no replacement",
 	"MEM_UNPLUG_ERROR":                       "DEVICE_UNPLUG_GUEST_ERROR",
-	"RDMA_GID_STATUS_CHANGED":                "; there is nothing in its place",
+	"RDMA_GID_STATUS_CHANGED":                "; there is no replacement",
 	"migrate/blk":                            "blockdev-mirror",
 	"migrate/inc":                            "blockdev-mirror",
 	"migrate/detach":                         "; it has no effect",
-	"trace-event-get-state/vcpu":             "; there is nothing in its place",
-	"trace-event-set-state/vcpu":             "; there is nothing in its place",
+	"trace-event-get-state/vcpu":             "; there is no replacement",
+	"trace-event-set-state/vcpu":             "; there is no replacement",
 	"BlockDeviceInfo/encryption_key_missing": "; it is always false",
 	"BlockDirtyInfo/status":                  "Recording, Busy and Inconsistent",
 	"BlockInfo/dirty-bitmaps":                "those of Inserted",
@@ -75,7 +75,7 @@ var replacements = map[string]string{
 	"SecretKeyringProperties/loaded":         "; it has no effect",
 	"SecretCommonProperties/loaded":          "; it has no effect",
 	"SgxInfo/section-size":                   "sections",
-	"StatusInfo/singlestep":                  "; the accelerator's property one-insn-per-tb has taken its place",
+	"StatusInfo/singlestep":                  "; the accelerator's property one-insn-per-tb replaces it",
 	"TlsCredsAnonProperties/loaded":          "; it has no effect",
 	"TlsCredsPskProperties/loaded":           "; it has no effect",
 	"TlsCredsX509Properties/loaded":          "; it has no effect",

@@ -11,9 +11,9 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReplacements holds that the table has a row for each thing that the newest release
-// deprecates, and for each command, event and argument that QEMU has removed, and rows for
-// nothing that is not one of the two.
+// TestReplacements checks that the table has a row for each thing that the newest release
+// deprecates, and for each command, event and argument that QEMU has removed, and that each row is
+// for something deprecated or removed.
 func TestReplacements(t *testing.T) {
 	used := map[string]bool{}
 	for _, root := range []string{qemu.QMP, qemu.QGA} {
@@ -70,14 +70,14 @@ func TestReplacements(t *testing.T) {
 	}
 }
 
-// TestCaseAlone fails for a row of the table that no name needs.
-func TestCaseAlone(t *testing.T) {
+// TestDifferInCase fails for a row of the table that no name needs.
+func TestDifferInCase(t *testing.T) {
 	m := merged(t, qemu.QMP)
-	for name, reason := range caseAlone {
+	for name, reason := range differInCase {
 		assert.NotEmpty(t, reason)
-		delete(caseAlone, name)
+		delete(differInCase, name)
 		_, err := Build(m, Options{Package: "p"})
 		assert.ErrorContains(t, err, name)
-		caseAlone[name] = reason
+		differInCase[name] = reason
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// variantNames finds the structs that are variants themselves, and their Go
-// names as variants: a struct that is used for one tag only, and one whose name differs
-// from that of the variant only in case.
+// variantNames finds the structs that are variants themselves, and their Go names as
+// variants. These are structs that are used for one tag only, and those whose name
+// differs from that of the variant only in case.
 func (b *builder) variantNames() map[*schema.Struct]string {
 	found := map[*schema.Struct]string{}
 	for _, def := range b.schema.Definitions() {
@@ -20,7 +20,7 @@ func (b *builder) variantNames() map[*schema.Struct]string {
 			continue
 		}
 		for _, branch := range union.Branches {
-			st := structBehind(branch)
+			st := branchStruct(branch)
 			if st == nil {
 				continue
 			}
@@ -34,9 +34,9 @@ func (b *builder) variantNames() map[*schema.Struct]string {
 	return found
 }
 
-// structBehind returns the struct with a branch's members, that in the wrapper
-// if it has one; nil if the branch is not a struct.
-func structBehind(branch *schema.Branch) *schema.Struct {
+// branchStruct returns the struct with a branch's members, without a wrapper; nil if
+// the branch is not a struct.
+func branchStruct(branch *schema.Branch) *schema.Struct {
 	t := branch.Type
 	if inner, ok := unwrap(t); ok {
 		t = inner
@@ -99,7 +99,7 @@ func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
 	if inner, ok := unwrap(t); ok {
 		t, v.Wrapped = inner, true
 	}
-	v.Behind = t.TypeName()
+	v.Schema = t.TypeName()
 	v.Form = Over
 	switch t := t.(type) {
 	case *schema.Struct:
@@ -149,7 +149,7 @@ func (b *builder) completeAlternate(d *schema.Alternate) {
 	}
 }
 
-// wrapperOf returns the wrapper for a bare JSON value of type t.
+// wrapperOf returns the wrapper for a plain JSON value of type t.
 func (b *builder) wrapperOf(t Type, pos schema.Pos) *Wrapper {
 	switch t.Kind {
 	case Null:

@@ -2,15 +2,15 @@ package plan
 
 import "github.com/goqapi/goqapi/schema"
 
-// uses record for what each object type of a schema is used.
+// uses records what each object type of a schema is used for.
 type uses struct {
 	// data holds the types that are the type of a member, an argument, a
 	// result or an alternate's branch.
 	data map[schema.Type]bool
 	// branches are the union branches that each type serves.
 	branches map[schema.Type][]*schema.Branch
-	// bases holds the structs that are used only as bases, and
-	// wrappers those that only wrap a branch in a member data.
+	// bases holds the structs that are used only as bases. wrappers holds the structs
+	// that only wrap a branch in a member data.
 	bases, wrappers map[*schema.Struct]bool
 	// received holds the types that a server can send.
 	received map[schema.Type]bool
@@ -88,7 +88,7 @@ func (u *uses) definition(def schema.Definition) {
 	}
 }
 
-// object notes what a struct's own members use, and its base.
+// object records what a struct's own members use, and its base.
 func (u *uses) object(st *schema.Struct) {
 	if st.Base != nil {
 		u.bases[st.Base] = true
@@ -120,7 +120,7 @@ func (u *uses) branch(b *schema.Branch) {
 	u.branches[b.Type] = append(u.branches[b.Type], b)
 }
 
-// unwrap returns T if t is a struct with the one member data: T, and a
+// unwrap returns T if t is a struct whose only member is data, of type T, and if a
 // variant can be a type over T.
 func unwrap(t schema.Type) (schema.Type, bool) {
 	st, ok := t.(*schema.Struct)
@@ -131,8 +131,9 @@ func unwrap(t schema.Type) (schema.Type, bool) {
 	return m.Type, m.Name == "data" && !m.Optional && canBeUnder(m.Type)
 }
 
-// canBeUnder reports whether a type over t's Go type can have methods and keeps
-// how t is encoded: no interface can, and a json.RawMessage or a Null does not.
+// canBeUnder reports whether t's Go type can be the underlying type of a type with
+// methods that is encoded as t is. An interface cannot have methods, and a
+// json.RawMessage or a Null would be encoded in another way.
 func canBeUnder(t schema.Type) bool {
 	switch t := t.(type) {
 	case *schema.Array:
@@ -143,7 +144,7 @@ func canBeUnder(t schema.Type) bool {
 	return t != schema.Type(schema.Any) && t != schema.Type(schema.Null)
 }
 
-// receive notes that a server sends t and all types in it.
+// receive records that a server sends t and all types in it.
 func (u *uses) receive(t schema.Type) {
 	if u.received[t] {
 		return

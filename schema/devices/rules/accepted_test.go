@@ -16,7 +16,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// accepted is what device_add of a release did with values of properties, one of each kind.
+// accepted has what device_add of a release did with values of properties, of one property of each
+// kind.
 type accepted struct {
 	Release    string
 	Values     []string
@@ -34,7 +35,7 @@ func readAccepted(t *testing.T, release string) accepted {
 	return a
 }
 
-// there lists what existed in the QEMU that was asked.
+// there lists the things that existed in the QEMU that was asked.
 var there = map[string]string{
 	"rng0": "link<rng-backend>", "/objects/rng0": "link<rng-backend>", "io0": "link<iothread>", "mem0": "link<memory-backend>",
 	"n0": "netdev", "disk0": "drive", "c0": "chardev", "au0": "audiodev",
@@ -55,7 +56,7 @@ var everyDevice = []devices.Prop{
 var unpredicted = map[string]struct{ values, reason string }{
 	"7.2 e1000 id":                     {"all", "it is not a property: the machine looks at it"},
 	"7.2 e1000 realized":               {"all", "true ends QEMU; users of this module are kept from it"},
-	"7.2 rocker len-ports":             {"all", "it is not listed; great numbers make QEMU hang"},
+	"7.2 rocker len-ports":             {"all", "it is not listed; large numbers make QEMU hang"},
 	"7.2 vhost-user-input-pci chardev": {`""`, "a property of its own, which takes no empty name; later it became one of the common kind"},
 	"11.1 e1000 id":                    {"all", "it is not a property: the machine looks at it"},
 	"11.1 e1000 bus":                   {"all", "it is not a property: the machine looks at it"},
@@ -83,7 +84,7 @@ func fitsSchema(t *testing.T, release string) func(typ string, value []byte) (st
 	}
 }
 
-// fitsMembers looks at the names of members only.
+// fitsMembers looks only at the names of members.
 func fitsMembers(value []byte, list bool, members []*schema.Member) string {
 	var objects []map[string]any
 	if !list {
@@ -107,7 +108,8 @@ func fitsMembers(value []byte, list bool, members []*schema.Member) string {
 	return ""
 }
 
-// TestAccepted checks that the rules predict what QEMU takes: each of some 50 properties, with each of 70 values.
+// TestAccepted checks that the rules predict what QEMU accepts: each of some 50 properties, with
+// each of 70 values.
 func TestAccepted(t *testing.T) {
 	used := map[string]bool{}
 	for _, release := range []string{"7.2", "11.1"} {
@@ -141,7 +143,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// predict says whether device_add goes on after it has seen the value.
+// predict returns whether device_add continues after it has read the value.
 func predict(r Rules, release string, typ *devices.Type, props []devices.Prop, name, value string) bool {
 	if !Hotplugs(typ.Name) || !BusHotplugs(typ.Bus, release) {
 		return false

@@ -28,7 +28,7 @@ func (r Rules) integer(p devices.Prop, n number, text string, base int) (any, *R
 		return v, nil
 	}
 	v, err := strconv.ParseUint(text, base, 64)
-	if strings.HasPrefix(text, "-") { // QEMU takes -1 for the greatest number, and so on
+	if strings.HasPrefix(text, "-") { // QEMU reads -1 as the greatest number, -2 as the one below it, and so on
 		var negative int64
 		negative, err = strconv.ParseInt(text, base, 64)
 		v = uint64(negative)
@@ -42,13 +42,13 @@ func (r Rules) integer(p devices.Prop, n number, text string, base int) (any, *R
 	return inRange(p, v)
 }
 
-// ownLimits has the greatest values of signed properties that accept less than their type does;
-// the least is 0.
+// ownLimits has the greatest values of signed properties that accept fewer numbers than their
+// type; the least is 0.
 var ownLimits = map[string]int64{
 	"guest-stats-polling-interval": math.MaxUint32,
 }
 
-// The limits of a block size. 0 is allowed, too: it stands for the block size of the drive.
+// The limits of a block size. 0 is allowed, too: it means the block size of the drive.
 const (
 	minBlockSize = 512
 	maxBlockSize = 2 << 20
@@ -92,7 +92,7 @@ func (r Rules) parseSize(s string) (uint64, bool) {
 	}
 	f, err := strconv.ParseFloat("0."+fraction, 64)
 	if err != nil || shift == 0 {
-		return 0, false // there are no parts of a byte
+		return 0, false // a part of a byte does not exist
 	}
 	return v + uint64(f*float64(uint64(1)<<shift)), true
 }

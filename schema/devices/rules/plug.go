@@ -3,7 +3,8 @@ package rules
 import "github.com/goqapi/goqapi/internal/versions"
 
 // fixed are the devices that cannot be plugged in while the machine runs, although their bus could
-// take them. 5.2, 7.2, 10.0 and 11.1 agree about them, except that not all of them have all names.
+// take them. 5.2, 7.2, 10.0 and 11.1 agree about them, except that not every release has every
+// device.
 var fixed = setOf(
 	"VGA", "acpi-erst", "amd-iommu", "ati-vga", "cirrus-vga", "cxl-rp", "guest-loader", "hv-syndbg",
 	"ich9-usb-ehci1", "ich9-usb-ehci2", "ich9-usb-uhci1", "ich9-usb-uhci2", "ich9-usb-uhci3", "ich9-usb-uhci4",

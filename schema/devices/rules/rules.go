@@ -21,12 +21,12 @@ type Rules struct {
 	Lenient bool
 	// Old rules are those of QEMU 5.2, which reads fewer of these texts.
 	Old bool
-	// Fits checks a value of a type of QAPI's, such as an enum or a struct: must is "" if it fits, and
+	// Fits checks a value of a QAPI type, such as an enum or a struct: must is "" if it fits, and
 	// otherwise what it must be. known is false if there is no such type; then the value is not
 	// checked.
 	Fits func(typ string, value []byte) (must string, known bool)
-	// Exists reports whether the thing that a property names exists, such as a block node or an object;
-	// which, the kind or the type of the property says. If Exists is nil, everything exists.
+	// Exists reports whether the thing that a property names exists. The kind or the type of the
+	// property says what it is, such as a block node or an object. If Exists is nil, everything exists.
 	Exists func(p devices.Prop, name string) bool
 }
 
@@ -35,7 +35,7 @@ func Of(release string) Rules {
 	return Rules{Lenient: versions.Compare(release, "9.2") < 0, Old: versions.Compare(release, "6.0") < 0}
 }
 
-// A Refusal says why a value is not taken.
+// A Refusal says why a value is not accepted.
 type Refusal struct {
 	Why  Why
 	Must string // what the value must be, such as "a boolean" or "uint32_t"
@@ -53,9 +53,9 @@ const (
 	ReadOnly                  // the property cannot be set
 )
 
-// Take returns what a property is set to by a JSON value: a bool, an int64, a uint64, a
-// string, or a json.RawMessage for lists and objects. If taken is false without a refusal,
-// the value is dropped.
+// Take returns the value that a property gets from a JSON value: a bool, an int64, a
+// uint64, a string, or a json.RawMessage for lists and objects. If taken is false without
+// a refusal, the value is dropped.
 func (r Rules) Take(p devices.Prop, value []byte) (v any, taken bool, refusal *Refusal) {
 	if r.Lenient && strings.IndexByte("n[{", value[0]) >= 0 {
 		return nil, false, nil
@@ -75,8 +75,8 @@ func (r Rules) Take(p devices.Prop, value []byte) (v any, taken bool, refusal *R
 	return v, true, nil
 }
 
-// typeOf returns the type as which a property is read. QEMU prints some types under other names, and
-// older releases use other names for some.
+// typeOf returns the type by which a property's value is read. QEMU prints some types under other
+// names, and older releases use other names for some.
 func typeOf(p devices.Prop) string {
 	switch p.Type {
 	case "string":
@@ -190,7 +190,7 @@ func (r Rules) fromText(p devices.Prop, s string) (any, *Refusal) {
 // spdmTransports are the values of an enum that QAPI does not have.
 var spdmTransports = []string{"doe", "nvme", "mctp", "scsi", "unspecified"}
 
-// fits reads a value of a type of QAPI's.
+// fits reads a value of a QAPI type.
 func (r Rules) fits(p devices.Prop, value []byte) (any, *Refusal) {
 	if p.Type == "SpdmTransportType" && !slices.Contains(spdmTransports, stringOf(value)) {
 		return nil, &Refusal{BadValue, "one of " + strings.Join(spdmTransports, ", ")}
@@ -208,7 +208,7 @@ func (r Rules) fits(p devices.Prop, value []byte) (any, *Refusal) {
 
 // stringOf returns the string of a JSON value, "" if it is not a string.
 func stringOf(value []byte) (s string) {
-	_ = json.Unmarshal(value, &s) // then it is ""
+	_ = json.Unmarshal(value, &s) // it stays ""
 	return s
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// forms are what texts of some kinds look like.
+// forms has the patterns of the texts of some kinds.
 var forms = map[devices.Kind]struct {
 	pattern *regexp.Regexp
 	must    string
@@ -28,7 +28,7 @@ func (r Rules) text(p devices.Prop, s string) (any, *Refusal) {
 	case devices.KindPCIAddr:
 		return pciText(s)
 	case devices.KindUUID, devices.KindNGUID:
-		if s == "auto" && p.Type == "str" { // a made-up one
+		if s == "auto" && p.Type == "str" { // QEMU generates one
 			return s, nil
 		}
 	}
@@ -44,8 +44,8 @@ func (r Rules) text(p devices.Prop, s string) (any, *Refusal) {
 	return s, nil
 }
 
-// Names reports whether a property names something that has to be there: a drive, another backend, or
-// an object.
+// Names reports whether a property names something that must exist: a drive, another backend, or an
+// object.
 func Names(p devices.Prop) bool {
 	switch p.Kind {
 	case devices.KindDrive, devices.KindNetdev, devices.KindChardev, devices.KindAudiodev, devices.KindTPMDev:
@@ -54,15 +54,15 @@ func Names(p devices.Prop) bool {
 	return strings.HasPrefix(p.Type, "link<")
 }
 
-// mayBeNone reports whether "" stands for nothing.
+// mayBeNone reports whether "" is allowed, and names nothing.
 func mayBeNone(p devices.Prop) bool {
 	return p.Kind == devices.KindDrive || p.Kind == devices.KindChardev || strings.HasPrefix(p.Type, "link<")
 }
 
 var pciAddress = regexp.MustCompile(`(?i)^(?:0x)?([0-9a-f]+)(?:\.(?:0x)?([0-9a-f]+))?$`)
 
-// pciText reads a PCI address as a text: slot and function in hexadecimal digits. Its value is a number, which
-// is how QEMU gives it back.
+// pciText reads a PCI address as a text: slot and function in hexadecimal digits. Its value is a number, as
+// QEMU returns it.
 func pciText(s string) (any, *Refusal) {
 	m := pciAddress.FindStringSubmatch(s)
 	if m == nil {

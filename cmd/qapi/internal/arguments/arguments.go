@@ -17,38 +17,38 @@ import (
 
 // Help describes arguments, for the help of commands.
 const Help = `ARG is one of
-  name=value        by the type that the schema has for it: text, 10M for a size, on or off
+  name=value        a value of the type in the schema: text, 10M for a size, on or off
   a.b=value         a member of a member; numbers are places in a list: addrs.0.host=…
   name:=JSON        JSON, as it is
   name=@FILE        what a file has, without the last line end
   name=-            what standard input has
 Only one ARG can be the whole object: {JSON}, @FILE, or - for standard input.`
 
-// Sources are what words can refer to.
+// Sources are the files and the input that words can refer to.
 type Sources struct {
 	ReadFile     func(path string) ([]byte, error) // nil: os.ReadFile
 	Stdin        io.Reader
-	AllowSecrets bool // the words are not on a command line, which other users can see
+	AllowSecrets bool // set if the words are not on a command line, which other users can see
 }
 
-// Words are the words of a command that were read, but are not typed yet.
+// Words are the words of a command that were read, but do not have types yet.
 type Words struct {
 	command string
 	whole   []byte // if not nil, the whole object
 	root    *node
 }
 
-// A node is a value as the words give it: a leaf, or the members of an object or list.
+// A node is a value as given by the words: a leaf, or the members of an object or list.
 type node struct {
-	word    string // the first one that it is from
+	word    string // the first word that it comes from
 	json    []byte // a leaf that is JSON
 	text    string // a leaf that is text
-	private bool   // it is not from the command line
+	private bool   // set if it is not from the command line
 	names   []string
 	members map[string]*node // nil: a leaf
 }
 
-// Read reads words. Its errors are those of wrong usage.
+// Read reads words. Its errors mean wrong usage.
 func Read(command string, words []string, from Sources) (*Words, error) {
 	if from.ReadFile == nil {
 		from.ReadFile = os.ReadFile
@@ -61,7 +61,7 @@ func Read(command string, words []string, from Sources) (*Words, error) {
 		isWhole := word == "-" || strings.HasPrefix(word, "@") || strings.HasPrefix(word, "{")
 		switch {
 		case isWhole && len(words) > 1:
-			return nil, fmt.Errorf("%s is the whole of the arguments: there cannot be others", start(word))
+			return nil, fmt.Errorf("%s is the whole object: there cannot be other arguments", start(word))
 		case isWhole:
 			return w, w.setWhole(word, &from)
 		}
@@ -75,7 +75,8 @@ func Read(command string, words []string, from Sources) (*Words, error) {
 	return w, w.refuseSecrets()
 }
 
-// checkName returns an error for what cannot be the name of a command, not even of a fork's.
+// checkName returns an error for a text that cannot be the name of a command, not even in a fork of
+// QEMU.
 func checkName(command string) error {
 	if strings.HasPrefix(command, "{") {
 		return errors.New("the command is JSON: give its name, and then its arguments, such as name=value")
@@ -89,7 +90,7 @@ func checkName(command string) error {
 	return nil
 }
 
-// start returns the beginning of a word, for an error. What is in JSON may be secret.
+// start returns the beginning of a word, for an error. Values in JSON may be secret.
 func start(word string) string {
 	const limit = 40
 	if strings.HasPrefix(word, "{") {
@@ -119,7 +120,7 @@ func (w *Words) setWhole(word string, from *Sources) (err error) {
 	return w.refuseSecrets()
 }
 
-// read returns what a reference, "-" or "@FILE", stands for.
+// read returns the text that a reference, "-" or "@FILE", stands for.
 func (from *Sources) read(reference string) (text []byte, err error) {
 	if path, ok := strings.CutPrefix(reference, "@"); ok {
 		return from.ReadFile(path)

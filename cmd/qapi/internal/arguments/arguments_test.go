@@ -21,7 +21,7 @@ func words(line string) (command string, args []string) {
 	return all[0], all[1:]
 }
 
-// files are those that words can name.
+// files are the files that words can name.
 var files = map[string]string{"pw": "geheim\n", "object": `{"id": "x"}`, "crlf": "a\r\n", "text": "no JSON"}
 
 func readFile(path string) ([]byte, error) {
@@ -76,7 +76,7 @@ func TestParse(t *testing.T) {
 		// Devices have properties that the schema does not list.
 		"device_add driver=virtio-blk-pci id=7 bootindex=1 drive=1 addr=5 share-rw=on write-cache=off logical_block_size=4K": `{"driver":"virtio-blk-pci","id":"7","bootindex":1,"drive":"1","addr":"5","share-rw":true,"write-cache":"off","logical_block_size":4096}`,
 		"device_add driver=made-up bootindex=1 x:=1": `{"driver":"made-up","bootindex":"1","x":1}`,
-		// What the schema does not know goes through.
+		// What the schema does not know is sent as it is.
 		"vendor-do a=1 b:=2 c.d=e l.0=x": `{"a":"1","b":2,"c":{"d":"e"},"l":["x"]}`,
 		"eject id=a vendor:=[1]":         `{"id":"a","vendor":[1]}`,
 		// Sources.
@@ -127,7 +127,7 @@ func TestMistakes(t *testing.T) {
 		"eject id=a id.b=c":                                "id.b is given twice",
 		"eject id..a=c":                                    "id..a: a name is empty",
 		"eject id:=x":                                      `id: what follows := is not JSON; text needs quotes: id:='"…"', or id=…`,
-		"eject {} id=a":                                    "{… is the whole of the arguments: there cannot be others",
+		"eject {} id=a":                                    "{… is the whole object: there cannot be other arguments",
 		"eject @text":                                      "@text is not a JSON object",
 		"eject {1}":                                        "{… is not a JSON object",
 		`set_password {"password":"hunter2"`:               "{… is not a JSON object",
@@ -176,7 +176,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// Each member of each command can be given, and what is refused is refused with an error.
+// Any words are read without a panic, and only valid JSON is made of them.
 func FuzzParse(f *testing.F) {
 	s, list := load(f)
 	for _, line := range []string{"blockdev-add driver=qcow2 file.driver=file file.0=1", "eject {}", "device_add driver=e1000 a.b=c", "x a:=1", "qom-set value=-"} {

@@ -12,9 +12,9 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// Encode makes the arguments, as a JSON object, by the types of a command. Nil for the
-// command means that the schema does not know it: then text is a string. The types of a
-// device's properties are those of list, which may be nil.
+// Encode makes the arguments, as a JSON object, with the types of a command. A nil
+// command means that the schema does not know it: then text becomes a string. The types
+// of a device's properties are those of list, which may be nil.
 func (w *Words) Encode(c *schema.Command, list *devices.List) ([]byte, error) {
 	if w.whole != nil {
 		return w.whole, nil
@@ -27,7 +27,7 @@ func (w *Words) Encode(c *schema.Command, list *devices.List) ([]byte, error) {
 		return nil, fmt.Errorf("%s has no arguments", c.Name)
 	case c.Args == nil:
 		return []byte("{}"), nil
-	case !c.Gen: // it has more members than the schema lists
+	case !c.Gen: // the command accepts more members than the schema lists
 		e.device(w.root, c, list)
 	default:
 		e.object(w.root, c.Args, c.Name)
@@ -67,7 +67,7 @@ func (e *encoder) text(s string) {
 	e.out = append(e.out, quoted...)
 }
 
-// members writes an object, each of whose members write writes.
+// members writes an object; write writes each of its members.
 func (e *encoder) members(n *node, write func(name string, m *node)) {
 	e.out = append(e.out, '{')
 	for i, name := range n.names {
@@ -115,7 +115,8 @@ func (e *encoder) whole(n *node, kind byte, complaint string) {
 	e.out = append(e.out, text...)
 }
 
-// example returns the name of a member that an object of a type must have, or any.
+// example returns the name of a member that an object of a type must have, or otherwise of any
+// member.
 func example(t schema.Type) string {
 	list := membersOf(t, nil)
 	for _, m := range list {
@@ -157,7 +158,7 @@ func valuesOf(t *schema.Enum) []string {
 	return names
 }
 
-// oneOf returns the end of an error about a name that is not one of some.
+// oneOf returns the end of an error about a name that is not one of the allowed names.
 func oneOf(name string, names []string) string {
 	if near := Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
@@ -214,8 +215,8 @@ func (e *encoder) elements(n *node, write func(*node)) {
 	e.out = append(e.out, ']')
 }
 
-// alternate writes a value of one of several forms, by the form of the words: members are an
-// object or a list, and text is text where that is possible.
+// alternate writes a value of one of several forms. The words decide: members become an
+// object or a list, and text becomes a string if that is possible.
 func (e *encoder) alternate(n *node, t *schema.Alternate) {
 	var forms []schema.Type
 	for _, b := range t.Branches {
@@ -240,7 +241,7 @@ func (e *encoder) alternate(n *node, t *schema.Alternate) {
 			return
 		}
 	}
-	for _, form := range forms { // the first one that the text is right for
+	for _, form := range forms { // the first form that the text fits
 		try := &encoder{}
 		if try.value(n, form); try.err == nil {
 			e.out = append(e.out, try.out...)
@@ -250,7 +251,7 @@ func (e *encoder) alternate(n *node, t *schema.Alternate) {
 	e.fail("%s=%s is not a value of %s: write it as JSON, %s:=…", n.word, start(n.text), t.Name, n.word)
 }
 
-// untyped writes a value that the schema does not know.
+// untyped writes a value whose type the schema does not know.
 func (e *encoder) untyped(n *node) {
 	switch {
 	case n.json != nil:

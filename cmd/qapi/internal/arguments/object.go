@@ -17,7 +17,7 @@ func (e *encoder) object(n *node, t schema.Type, where string) {
 		switch {
 		case at >= 0:
 			e.value(m, known[at].Type)
-		case m.json != nil: // a fork may have it
+		case m.json != nil: // a fork of QEMU may have it
 			e.out = append(e.out, m.json...)
 		default:
 			e.unknownMember(m, t, n, where, name)
@@ -25,8 +25,8 @@ func (e *encoder) object(n *node, t schema.Type, where string) {
 	})
 }
 
-// mergeDotted makes one name of several where a member's name has dots, as those of
-// downstream releases do: __com.example_name.
+// mergeDotted joins names if a member's name itself has dots, as in downstream
+// releases: __com.example_name.
 func (n *node) mergeDotted(known []*schema.Member) {
 	for _, m := range known {
 		parts := strings.Split(m.Name, ".")
@@ -79,11 +79,11 @@ func describe(values []string) string {
 // unknownMember fails for a member that an object of a type does not have.
 func (e *encoder) unknownMember(m *node, t schema.Type, n *node, where, name string) {
 	tag, values := openTag(t, n)
-	if tag != "" { // it may be a member of one of the variants
+	if tag != "" { // a member of a variant may have this name
 		if n.word != "" {
 			tag = n.word + "." + tag
 		}
-		e.fail("%s: say %s first; %s", m.word, tag, describe(values))
+		e.fail("%s: give %s first; %s", m.word, tag, describe(values))
 		return
 	}
 	var names []string
@@ -93,7 +93,7 @@ func (e *encoder) unknownMember(m *node, t schema.Type, n *node, where, name str
 	e.unknown(m, where, name, names)
 }
 
-// unknown fails for a name that is not one of those that there are.
+// unknown fails for a name that does not exist.
 func (e *encoder) unknown(m *node, where, name string, names []string) {
 	switch near := Nearest(name, names); {
 	case near != "":

@@ -27,7 +27,7 @@ var integers = map[schema.Builtin]bounds{
 
 func isInteger(t schema.Builtin) bool { return integers[t].high != "" }
 
-// builtin writes a value of a type of the language itself.
+// builtin writes a value of a built-in type.
 func (e *encoder) builtin(n *node, t schema.Builtin) {
 	if t == schema.Any {
 		e.any(n)
@@ -69,7 +69,7 @@ func (e *encoder) any(n *node) {
 		e.fail("%s can be of any type: write %s:=%s, or for text %s:='%s'", n.word, n.word, start(n.text), n.word, quoted)
 		return
 	}
-	e.out = append(e.out, quoted...) // what is not JSON can only be text
+	e.out = append(e.out, quoted...) // it is not JSON, so it can only be text
 }
 
 func (e *encoder) bool(n *node) {
@@ -104,7 +104,7 @@ func (e *encoder) integer(n *node, t schema.Builtin) {
 }
 
 func parseInteger(text string) (*big.Int, error) {
-	const most = 30 // digits; more cannot be right
+	const most = 30 // digits; a number with more is too large
 	shift, digits := uint(0), text
 	if at := len(text) - 1; at > 0 && !strings.HasPrefix(text, "0x") {
 		if i := strings.IndexByte(suffixes, text[at]&^0x20); i >= 0 {

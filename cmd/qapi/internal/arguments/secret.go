@@ -17,14 +17,14 @@ func (e *SecretError) Error() string {
 	return fmt.Sprintf("%s is a secret, and other users can see arguments: use %s=@FILE or %s=-", e.Name, e.Name, e.Name)
 }
 
-// notSecret are members that logs leave out, since they often have a secret in them, although
-// they are not made for one: command lines, what is typed into a guest, and data for it.
+// notSecret are members that logs leave out because they often contain a secret, although
+// that is not their purpose: command lines, what is typed into a guest, and data for it.
 var notSecret = []string{
 	"command-line", "arg", "args", "env", "cpr-exec-command", "guestfwd",
 	"keys", "key", "input-data", "out-data", "err-data", "buf-b64",
 }
 
-// refuseSecrets returns an error if what the command line gives has a secret.
+// refuseSecrets returns an error if the part from the command line contains a secret.
 func (w *Words) refuseSecrets() error {
 	var arguments any
 	if w.whole != nil {
@@ -52,8 +52,8 @@ func unmarshal(text []byte, into any) error {
 	return dec.Decode(into)
 }
 
-// visible returns what other users can see of a node on the command line, as a value for
-// encoding/json. Text stays text, since a secret is one by its name.
+// visible returns the part of a node that other users can see on the command line, as a
+// value for encoding/json. Text stays text, since secrets are recognised by their names.
 func (n *node) visible() any {
 	switch {
 	case n.members != nil:

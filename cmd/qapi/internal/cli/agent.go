@@ -61,8 +61,8 @@ func (a *app) agentCommand() *cobra.Command {
 	return cmd
 }
 
-// afterFlags parses flags that stand between the address and a program, and returns the
-// program with its arguments, which may look like flags.
+// afterFlags parses flags between the address and a program, and returns the program
+// with its arguments, which may look like flags.
 func afterFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	if err := cmd.Flags().Parse(args); err != nil {
 		return nil, exit.With(exit.Usage, err)
@@ -97,7 +97,7 @@ guest, can see its arguments: give secrets on standard input, with --stdin.`,
   qapi agent web01 run sh -c 'uptime; free'`,
 		Args: count(2, -1),
 	}
-	cmd.Flags().SetInterspersed(false) // what follows the program is its own
+	cmd.Flags().SetInterspersed(false) // what follows the program are its own arguments
 	stdin := cmd.Flags().Bool("stdin", false, "pass standard input to the program")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -164,7 +164,7 @@ func (a *app) agentPutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put ADDR FILE PATH",
 		Short: "Copy a file into the guest",
-		Long:  "Copies a file of this host, or standard input if FILE is -, to a path in the guest. A file that is there is replaced.",
+		Long:  "Copies a file of this host, or standard input if FILE is -, to a path in the guest. An existing file is replaced.",
 		Args:  count(3, 3),
 	}
 	timeout := timeoutFlag(cmd)
@@ -260,7 +260,7 @@ func (a *app) agentInfo(ctx context.Context, g *qga.Client) error {
 func (a *app) agentFreezeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "freeze ADDR [COMMAND [ARG...]]",
-		Short: "Freeze the guest's file systems while a command of this host runs",
+		Short: "Freeze the guest's file systems while a command runs on this host",
 		Long: `Freezes the guest's file systems, runs a command on this host, such as one that takes a
 snapshot, and thaws them, whatever happens. Without a command, it thaws them when you press Enter or
 Ctrl-C, or at the end of standard input.`,
@@ -301,12 +301,12 @@ func (a *app) whileFrozen(ctx context.Context, command []string) error {
 func (a *app) agentCallCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "call ADDR COMMAND [ARG...]",
-		Short:   "Have the agent execute one command",
-		Long:    "Has the agent execute one command, and prints its result as JSON.\n\n" + arguments.Help,
+		Short:   "Execute one command with the agent",
+		Long:    "Executes one command with the guest agent, and prints its result as JSON.\n\n" + arguments.Help,
 		Example: `  qapi agent web01 call guest-get-fsinfo --jq '.[].mountpoint'`,
 		Args:    count(2, -1),
 	}
-	jq := cmd.Flags().String("jq", "", "a jq `expression` that chooses what is printed of the result")
+	jq := cmd.Flags().String("jq", "", "a jq `expression` that selects the part of the result to print")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, r, s, err := a.agentRequest(cmd.Context(), args[1], args[2:], *jq)

@@ -27,7 +27,7 @@ func TestAgentOrder(t *testing.T) {
 	}
 }
 
-// ran has the agent's next program end with a code and an output.
+// ran makes the agent's next program end with a code and an output.
 func (w *world) ran(code int, out, errs string) {
 	w.agent.Reply("guest-exec", map[string]any{"pid": 7})
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -84,7 +84,7 @@ func TestAgentFreeze(t *testing.T) {
 	assert.Equal(t, exit.OK, code, errs)
 }
 
-// TestQEMUAgent drives real agents.
+// TestQEMUAgent works with real agents.
 func TestQEMUAgent(t *testing.T) {
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
 		w := newWorld(t)

@@ -21,7 +21,7 @@ import (
 
 // Limits on a release archive, far above what QEMU's have.
 const (
-	maxArchive     = 4 << 30  // bytes when it is unpacked; QEMU's have 0.9 GB
+	maxArchive     = 4 << 30  // unpacked bytes; QEMU's have 0.9 GB
 	maxSchemaFiles = 1000     // QEMU has 80
 	maxSchemaText  = 32 << 20 // bytes of all of them; QEMU's have 0.9 MB
 )
@@ -48,7 +48,7 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 	return d, nil
 }
 
-// A downloaded file is what curl writes.
+// A downloaded file is read from the output of curl.
 type downloaded struct {
 	address  string
 	cmd      *exec.Cmd
@@ -79,9 +79,9 @@ func (d *downloaded) Close() error {
 	return nil
 }
 
-// extract reads a release archive, and returns its schema files. It finds the format by
-// the first bytes: a tar file, uncompressed or compressed by xz, gzip or bzip2. It writes
-// nothing to disk.
+// extract reads a release archive, and returns its schema files. It recognises the format
+// by the first bytes: a tar file, uncompressed or compressed by xz, gzip or bzip2. It
+// writes nothing to disk.
 func extract(ctx context.Context, r io.Reader) (fs.FS, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	magic, err := in.Peek(6)
@@ -117,7 +117,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "xz", "--decompress", "--stdout", "--quiet")
-	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=--memlimit-decompress=512MiB") // which other xz programs do not know as an option
+	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=--memlimit-decompress=512MiB") // set in the environment, since other xz programs do not have the option
 	cmd.Stdin = r
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
@@ -132,7 +132,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 		return err
 	}
 	err = use(out)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // at ErrUnexpectedEOF xz has ended, and may have printed why
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // after ErrUnexpectedEOF xz has ended, and may have printed the reason
 		cancel()
 		_ = cmd.Wait() // it was killed
 		return err
@@ -147,7 +147,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 	return err
 }
 
-// An unpacker takes the schema files out of a tar file.
+// An unpacker reads the schema files from a tar file.
 type unpacker struct {
 	ctx   context.Context
 	tar   io.Reader
@@ -175,7 +175,7 @@ func (u *unpacker) untar(r io.Reader) error {
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if err == io.EOF {
-			// Read what follows, to see that all of it is there.
+			// Read the rest, to check that it is complete.
 			_, err = io.Copy(io.Discard, u)
 			return err
 		}

@@ -22,12 +22,12 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A call is a command that a user gives, with its flags.
+// A call is a command of the user, with its flags.
 type call struct {
 	command string
 	words   *arguments.Words
-	wait    *matcher // nil: no event
-	filter  *filter  // nil: the result as it is
+	wait    *matcher // the event to wait for; nil: none
+	filter  *filter  // nil: print the whole result
 	files   []passedFile
 	oob     bool
 	several bool // machines: each line has the machine's name
@@ -41,14 +41,14 @@ type callFlags struct {
 	timeout           *time.Duration
 }
 
-// callCommand has machines execute one command.
+// callCommand executes one command on machines.
 func (a *app) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call ADDR COMMAND [ARG...]",
-		Short: "Have a QEMU execute one command",
-		Long: `Has a QEMU execute a command of QMP, and prints its result as JSON. Mistakes in the
-arguments are found before anything is sent; commands that qapi does not know are sent
-as they are. If ADDR names several machines, each line has the name of its machine.
+		Short: "Execute one command on a QEMU",
+		Long: `Executes a QMP command on a QEMU, and prints its result as JSON. Mistakes in the arguments
+are found before anything is sent; commands that qapi does not know are sent as they are.
+If ADDR names several machines, each line has the name of its machine.
 
 ` + target.Help + "\n\n" + arguments.Help,
 		Example: `  qapi call web01 query-status
@@ -62,10 +62,10 @@ as they are. If ADDR names several machines, each line has the name of its machi
 	var flags callFlags
 	f := cmd.Flags()
 	f.StringVar(&flags.wait, "wait", "", "after the command, wait for an `event`, EVENT[:MEMBER=VALUE,...], and print it")
-	f.StringVar(&flags.jq, "jq", "", "a jq `expression` that chooses what is printed of the result")
+	f.StringVar(&flags.jq, "jq", "", "a jq `expression` that selects the part of the result to print")
 	f.StringArrayVar(&flags.files, "file", nil, "pass a file, `NAME=PATH`, to which arguments can refer by its name")
-	f.BoolVar(&flags.oob, "oob", false, "execute the command out of band: it overtakes those that wait")
-	f.BoolVar(&flags.dryRun, "dry-run", false, "print what would be sent, and connect to nothing")
+	f.BoolVar(&flags.oob, "oob", false, "execute the command out of band, before those that are waiting")
+	f.BoolVar(&flags.dryRun, "dry-run", false, "print what would be sent, without connecting")
 	f.StringVarP(&flags.release, "release", "r", "", "with --dry-run: the `release` of QEMU, such as 7.2 (default: the newest)")
 	flags.timeout = timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -76,7 +76,7 @@ as they are. If ADDR names several machines, each line has the name of its machi
 
 func (a *app) call(ctx context.Context, addr, command string, words []string, flags callFlags) (err error) {
 	if flags.release != "" && !flags.dryRun {
-		return exit.Usagef("--release is for --dry-run: a server has its own release")
+		return exit.Usagef("--release needs --dry-run: a server has its own release")
 	}
 	c := call{command: command, oob: flags.oob, several: strings.HasPrefix(addr, "@")}
 	if c.words, err = arguments.Read(command, words, a.sources(ctx)); err != nil {
@@ -126,7 +126,7 @@ func (a *app) dryRun(ctx context.Context, c *call, release string) error {
 	return err
 }
 
-// A request is a command with its arguments, as it is sent.
+// A request is a command with its arguments, as sent.
 type request struct {
 	command   string
 	arguments json.RawMessage // nil: none
@@ -189,7 +189,7 @@ func outOfBand(s *schema.Schema) []string {
 	return names
 }
 
-// callOne has one machine execute the command, and prints what it says.
+// callOne executes the command on one machine, and prints the result.
 func (a *app) callOne(ctx context.Context, m target.Machine, c *call) error {
 	var opts []qmp.Option
 	if c.oob {
@@ -316,8 +316,8 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.error }
 
-// guessCommand adds to the error of a command that the server does not know which releases know it, or a
-// similar command.
+// guessCommand adds a hint to the error of a command that the server does not know: which releases know
+// it, or a similar command.
 func guessCommand(err error, s *schema.Schema) error {
 	e, refused := errors.AsType[*qmp.Error](err)
 	if !refused || e.Class != qmp.ClassCommandNotFound {

@@ -51,8 +51,8 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// The event is waited for from before the command is sent; others, and those of the same name
-// with other data, are not it.
+// The tool waits for the event from before the command is sent. Other events, and events of
+// the same name with other data, do not count.
 func TestCallWait(t *testing.T) {
 	w := newWorld(t)
 	w.vm.Handle("device_del", func(ctx ctx, r *qmptest.Request) (any, error) {
@@ -83,14 +83,14 @@ func TestCallFile(t *testing.T) {
 	code, _, errs := w.run("", words("call web01 getfd fdname=mine --file mine="+path)...)
 	require.Equal(t, exit.OK, code, errs)
 	assert.Equal(t, 1, w.vm.Count("getfd"))
-	// Another command finds it by its name.
+	// Another command can refer to the file by its name.
 	code, _, errs = w.run("", words("call web01 closefd fdname=other --file other="+path)...)
 	require.Equal(t, exit.OK, code, errs)
 	assert.Equal(t, 2, w.vm.Count("getfd"))
 }
 
-// TestSecrets has secrets in each place where they may be given, and in those where QEMU
-// quotes them, and looks for them in what is printed.
+// TestSecrets has secrets in each place where they may be given, and in each place where
+// QEMU quotes them, and checks that they are not printed.
 func TestSecrets(t *testing.T) {
 	const secret = "Geheim123"
 	w := newWorld(t)
@@ -126,7 +126,7 @@ func TestSecrets(t *testing.T) {
 	assert.NotContains(t, out+errs, secret)
 }
 
-// TestQEMUCall drives real QEMUs.
+// TestQEMUCall calls commands of real QEMUs.
 func TestQEMUCall(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		name := "call-" + q.Release

@@ -20,8 +20,8 @@ the newest first. What breaks Go code breaks that of users who generate bindings
 a single release, and move to the next.
 `
 
-// TestChanges compares schema/qemu/CHANGES.md with what the tool reports of the releases
-// that are there. UPDATE=1 writes it again.
+// TestChanges compares schema/qemu/CHANGES.md with what the tool reports about the
+// releases in schema/qemu. UPDATE=1 writes it again.
 func TestChanges(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it compares all releases")

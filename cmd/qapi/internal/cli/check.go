@@ -15,12 +15,12 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check WHAT...",
 		Short: "Report what is wrong with schemas",
-		Long:  "Reads schemas and reports what is wrong with them, or else what they hold.\n\n" + whatHelp,
+		Long:  "Reads schemas and reports what is wrong with them, or otherwise what they contain.\n\n" + whatHelp,
 		Args:  count(1, -1),
 	}
 	root := cmd.Flags().String("root", "", "the `folder` that a file's includes may reach (default: that of the QEMU source tree, or the file's own)")
 	layout := cmd.Flags().Bool("layout", false, "check the layout of documentation comments, too, as QEMU does since 10.2")
-	quiet := cmd.Flags().BoolP("quiet", "q", false, "say nothing of schemas that are right")
+	quiet := cmd.Flags().BoolP("quiet", "q", false, "print nothing about schemas without errors")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		var opts []schema.Option
 		if *layout {

@@ -16,7 +16,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// TestExitCodes has each kind of failure end with its code, and a text that says what was wrong.
+// TestExitCodes checks that each kind of failure ends with its code, and with a text that says what
+// was wrong.
 func TestExitCodes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -27,7 +28,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"success", nil, "call web01 query-status", exit.OK, `"status":`},
 		{"success of several", nil, "call @web* query-status", exit.OK, `{"vm":"web02","return":`},
-		{"help", nil, "call --help", exit.OK, "Has a QEMU execute a command"},
+		{"help", nil, "call --help", exit.OK, "Executes a QMP command"},
 
 		{"QEMU refuses", nil, "call web01 eject id=nope", exit.Failed, "qapi: eject: Device 'nope' not found"},
 		{"one of several refuses", func(w *world) { w.old.Fail("stop", "GenericError", "no") }, "call @web* stop", exit.Failed, `{"vm":"web02","error":"stop: no"}`},
@@ -51,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 		{"a misspelt command for an agent", nil, "agent web01 frezee", exit.Usage, `unknown command "frezee" of qapi agent; did you mean freeze?`},
 		{"and before the machine", nil, "agent frezee web01", exit.Usage, `unknown command "frezee" of qapi agent; did you mean freeze?`},
 		{"an unknown command without a machine", nil, "agent frob", exit.Usage, `unknown command "frob" of qapi agent; it has call, `},
-		{"a release of a server", nil, "call web01 query-status -r 7.2", exit.Usage, "--release is for --dry-run: a server has its own release"},
+		{"a release of a server", nil, "call web01 query-status -r 7.2", exit.Usage, "--release needs --dry-run: a server has its own release"},
 		{"a member that an event does not have", nil, "call web01 stop --wait STOP:foo=1", exit.Usage, "qapi: STOP has no member \"foo\"\n"},
 		{"JSON for a command", nil, `call web01 {"execute":"stop"}`, exit.Usage, "the command is JSON: give its name"},
 		{"JSON for the agent's command", nil, `agent web01 call {"execute":"guest-ping"}`, exit.Usage, "the command is JSON: give its name"},
@@ -95,7 +96,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// The socket of a machine's agent is not its monitor: nobody waits for a greeting there.
+// The socket of a machine's agent is not its monitor: the tool does not wait for a greeting there.
 func TestAgentIsNotAMonitor(t *testing.T) {
 	w := newWorld(t)
 	code, _, errs := w.run("", "call", w.found[0].Agent, "stop")
@@ -105,7 +106,7 @@ func TestAgentIsNotAMonitor(t *testing.T) {
 	assert.Equal(t, exit.OK, code, errs)
 }
 
-// An interrupt ends a command that reads from a pipe which nobody closes.
+// An interrupt ends a command that reads from a pipe that is never closed.
 func TestInterruptedAtAPipe(t *testing.T) {
 	for _, args := range [][]string{
 		{"call", "web01", "set_password", "protocol=vnc", "password=-"},
@@ -130,7 +131,7 @@ func TestInterruptedAtAPipe(t *testing.T) {
 	}
 }
 
-// overCtx is a context whose time is over when a test says so, however fast the machine is.
+// overCtx is a context whose deadline passes when a test says so, however fast the machine is.
 type overCtx struct {
 	ctx
 	done chan struct{}
@@ -155,13 +156,13 @@ func (o *overCtx) Err() error {
 	}
 }
 
-// Write makes what is printed end the time.
+// Write ends the time as soon as something is printed.
 func (o *overCtx) Write(text []byte) (int, error) {
 	o.end()
 	return len(text), nil
 }
 
-// TestTimeOver has the time end while different things are waited for.
+// TestTimeOver lets the time limit pass while the tool waits for different things.
 func TestTimeOver(t *testing.T) {
 	for line, c := range map[string]struct {
 		during, text string // a command; "": when the result is printed
@@ -188,12 +189,12 @@ func TestTimeOver(t *testing.T) {
 		assert.Equal(t, exit.Timeout, code, "%s: %s", line, errs.String())
 		assert.Contains(t, errs.String(), c.text)
 	}
-	// The flag is such a time.
+	// The flag --timeout sets such a limit.
 	code, _, errs := newWorld(t).run("", words("events web01 --timeout 1ms")...)
 	assert.Equal(t, exit.Timeout, code, errs)
 }
 
-// A filter without end ends with its context, and not with the memory of the host.
+// An endless filter ends with its context, before it uses up the memory of the host.
 func TestEndlessFilter(t *testing.T) {
 	f, err := parseFilter("repeat(1)")
 	require.NoError(t, err)
@@ -221,7 +222,7 @@ func slowJob(w *world) {
 	}
 }
 
-// An interrupt leaves a job running, and says so.
+// After an interrupt a job continues, and a message says so.
 func TestInterruptedJobWait(t *testing.T) {
 	w := newWorld(t)
 	slowJob(w)
@@ -237,7 +238,7 @@ func TestInterruptedJobWait(t *testing.T) {
 	assert.Zero(t, w.vm.Count("job-cancel")+w.vm.Count("block-job-cancel"))
 }
 
-// TestInterrupted ends what waits.
+// TestInterrupted interrupts commands that wait.
 func TestInterrupted(t *testing.T) {
 	for _, line := range []string{"events web01", "call web01 stop --wait SHUTDOWN", "job watch web01"} {
 		w := newWorld(t)

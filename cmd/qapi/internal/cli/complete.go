@@ -17,11 +17,11 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// A completer returns what can stand in the place of last; args are the arguments before it.
+// A completer returns the words that can replace last; args are the arguments before it.
 type completer func(c *completion, args []string, last string) []complete.Candidate
 
-// completers has the completers of each command's arguments; the last one is that of all further
-// arguments. Where there is none, the shell completes the names of files.
+// completers has the completers of each command's arguments; the last one is also for all
+// further arguments. If there is none, the shell completes the names of files.
 var completers = map[string][]completer{
 	"call":         {(*completion).addresses, (*completion).command},
 	"events":       {(*completion).addresses, (*completion).events},
@@ -62,7 +62,7 @@ var flagCompleters = map[string]completer{
 	"release": (*completion).versions,
 }
 
-// addCompletion has the shell complete what the commands below root take.
+// addCompletion makes the shell complete the arguments of the commands below root.
 func (a *app) addCompletion(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		a.addCompletion(cmd)
@@ -78,12 +78,12 @@ func (a *app) addCompletion(root *cobra.Command) {
 			}
 			_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, args []string, last string) ([]string, cobra.ShellCompDirective) {
 				return a.complete(cmd.Context(), f, args, last)
-			}) // the flag is there
+			}) // the flag exists
 		}
 	}
 }
 
-// complete runs a completer, within the time that who types has patience for.
+// complete runs a completer, within the time that a user who types will wait.
 func (a *app) complete(ctx context.Context, f completer, args []string, last string) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(ctx, live.Limit)
 	defer cancel()
@@ -94,7 +94,7 @@ func (a *app) complete(ctx context.Context, f completer, args []string, last str
 	for _, candidate := range f(c, args, last) {
 		word := candidate.Word
 		if strings.ContainsAny(word, "\t\n") {
-			continue // it cannot be told to a shell
+			continue // a shell cannot show it
 		}
 		if candidate.Help != "" {
 			word += "\t" + candidate.Help
@@ -107,7 +107,8 @@ func (a *app) complete(ctx context.Context, f completer, args []string, last str
 	return words, directive
 }
 
-// A completion is one run of a completer. It connects to a machine only for names that it alone knows.
+// A completion is one run of a completer. It connects to a machine only for names that only the
+// machine knows.
 type completion struct {
 	app    *app
 	ctx    context.Context
@@ -187,8 +188,8 @@ func (c *completion) Names(ctx context.Context, kind complete.Kind, of string) [
 	return live.Of(c.client).Names(ctx, kind, of)
 }
 
-// connect connects to the machine if it is one of this host, which nobody else is connected to,
-// which libvirt does not own, and which does not wait for a client to begin.
+// connect connects to the machine if it is on this host, no other client is connected to it,
+// libvirt does not own it, and it does not wait for a client before it starts.
 func (c *completion) connect() bool {
 	if c.tried {
 		return c.client != nil
@@ -206,8 +207,8 @@ func (c *completion) connect() bool {
 	return err == nil
 }
 
-// command completes a command with its arguments. One that the newest release does not have may be
-// one of the machine's.
+// command completes a command with its arguments. A command that the newest release does not have
+// may be one of the machine's own.
 func (c *completion) command(args []string, last string) []complete.Candidate {
 	e := c.engine(args)
 	words := args[1:]

@@ -24,7 +24,7 @@ import (
 const (
 	// devicesFile is the file in a release's folder that lists the devices of its binaries.
 	devicesFile = "devices.txt"
-	// maxDevices is how many bytes it may have. One for four targets has 150 kB.
+	// maxDevices is how many bytes it may have. A file with four targets has 150 kB.
 	maxDevices = 16 << 20
 )
 
@@ -38,8 +38,7 @@ writes the facts to the file devices.txt in the folder of their release: binarie
 several targets go to one file. The devices of these targets are replaced in the file; those
 of other targets stay. No text of QEMU's is kept.
 
-An argument can also be a file whose name ends in .jsonl, with what a binary said on another
-host: a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
+An argument can also be a file whose name ends in .jsonl, with what a binary reported on another host: a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
 
 Packagers may have put devices into packages of their own, as Debian does with qxl
 and virtio-gpu-gl: a binary does not list what is not installed.`,
@@ -73,7 +72,7 @@ func askOrRead(ctx context.Context, what string) (*devices.List, deviceprobe.Rep
 	if filepath.Ext(what) != ".jsonl" {
 		list, report, err := deviceprobe.Ask(ctx, what)
 		if errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil {
-			err = exit.With(exit.NoConnection, err) // it was only asked: nothing is lost
+			err = exit.With(exit.NoConnection, err) // the QEMU was only asked: it may be killed
 		}
 		return list, report, err
 	}
@@ -92,11 +91,11 @@ func (a *app) reportDevices(what string, r deviceprobe.Report) {
 	}
 }
 
-// writeDevices writes the file of a release: what it has already, and the new answers.
+// writeDevices writes the file of a release: what it already has, and the new answers.
 func (a *app) writeDevices(dir string, said []*devices.List) error {
 	path := filepath.Join(dir, devicesFile)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: add the release with qapi import first, or say --out", dir)
+		return fmt.Errorf("there is no folder %s: add the release with \"qapi schema import\" first, or use --out", dir)
 	}
 	switch text, err := regular.ReadFile(os.DirFS(dir), devicesFile, maxDevices); {
 	case err == nil:
@@ -125,7 +124,7 @@ func replaceFile(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // fails, harmlessly, after success: then the file was renamed
+	defer func() { _ = os.Remove(tmp.Name()) }() // fails after success, which does no harm: the file was renamed
 	_, err = tmp.Write(text)
 	if e := tmp.Chmod(0o644); err == nil {
 		err = e

@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// said makes a file of what a binary said.
+// said makes a file with what a binary reported.
 func said(t *testing.T, target, version, devices string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), target+".jsonl")
@@ -27,7 +27,7 @@ func TestDevices(t *testing.T) {
 	nic := `{"name":"nic","parents":["device","object"],"bus":"PCI","props":[{"name":"mac","type":"str","description":"Ethernet 6-byte MAC"}]}`
 	code, _, stderr := run(t, "devices", "-out", out, said(t, "s390x", "1.2.3", nic))
 	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "there is no folder "+dir+": add the release with qapi import first, or say --out")
+	require.Contains(t, stderr, "there is no folder "+dir+": add the release with \"qapi schema import\" first, or use --out")
 
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	first := said(t, "s390x", "1.2.3", nic+"\n"+`{"name":"bad","parents":["device","object"],"crash":"it ended\u001b"}`)
@@ -53,12 +53,12 @@ nic < device
 	mac str/mac
 `, string(text))
 
-	// What is wrong changes nothing.
+	// After an error the file is unchanged.
 	for _, c := range []struct{ arg, err string }{
 		{said(t, "s390x", "1.2.4", "}"), "s390x.jsonl:2: invalid character"},
 		{"/no/such/file.jsonl", "open /no/such/file.jsonl: no such file or directory"},
 		{"/no/such/qemu", "ask /no/such/qemu for its devices: "},
-		{said(t, "s390x", "1.2.4", `{"name":"nic","parents":["device","object"],"bus":"ISA"}`), "type nic: what it is on target s390x is not what it is on x86_64"},
+		{said(t, "s390x", "1.2.4", `{"name":"nic","parents":["device","object"],"bus":"ISA"}`), "type nic: target s390x describes it differently than target x86_64"},
 	} {
 		code, _, stderr = run(t, "devices", "-out", out, c.arg)
 		require.Equal(t, exit.Failed, code)
@@ -79,11 +79,11 @@ nic < device
 	require.Contains(t, stderr, filepath.Join(dir, "devices.txt")+":1: there is no line that names the release")
 }
 
-// TestQEMUDevices holds that the command asks a binary.
+// TestQEMUDevices checks that the command asks a binary.
 func TestQEMUDevices(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		out := t.TempDir()
-		for _, release := range qemu.Releases() { // which one it is, it says itself
+		for _, release := range qemu.Releases() { // the binary reports itself which release it is
 			require.NoError(t, os.Mkdir(filepath.Join(out, release), 0o755))
 		}
 		code, stdout, stderr := run(t, "devices", "-out", out, q.Path)

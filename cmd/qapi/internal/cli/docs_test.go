@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocs compares cmd/qapi/docs, which has a file for each command, with what the commands say
-// of themselves. UPDATE=1 writes it again.
+// TestDocs compares cmd/qapi/docs, which has a file for each command, with the help of the
+// commands. UPDATE=1 writes it again.
 func TestDocs(t *testing.T) {
 	const dir = "../../docs"
 	root := newRoot(newWorld(t).app("", nil, nil))

@@ -26,7 +26,7 @@ func (a *app) showDump(ctx context.Context, conn *qmp.Conn) (end func()) {
 		defer bar.End()
 		c := qapi.NewClient(conn)
 		var meter progress.Meter
-		_ = poll.Until(ctx, func(ctx context.Context) (done bool, err error) { // its end is what is waited for anyway
+		_ = poll.Until(ctx, func(ctx context.Context) (done bool, err error) { // the caller waits for the end of the dump anyway
 			how, err := c.QueryDump(ctx)
 			if err != nil || how.Status != qapi.DumpStatusActive {
 				return true, err

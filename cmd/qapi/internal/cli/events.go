@@ -24,7 +24,7 @@ type eventsFlags struct {
 	timeout   *time.Duration
 }
 
-// A watch is what events are printed, and until when.
+// A watch says which events are printed, and until when.
 type watch struct {
 	names   []string
 	tests   []test
@@ -34,19 +34,19 @@ type watch struct {
 	several bool
 }
 
-// timeFormat is that of times in lines of JSON.
+// timeFormat is the format of times in lines of JSON.
 const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
 // errWatched ends a watch that has what it waited for.
-var errWatched = errors.New("all that was asked for is there")
+var errWatched = errors.New("all events that were asked for have come")
 
 // eventsCommand prints the events of machines.
 func (a *app) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events ADDR [NAME...]",
-		Short: "Print events as they come, a line of JSON each",
-		Long: `Prints the events of a QEMU as they come, a line of JSON each: all of them, or those with
-the names that are given. It ends when QEMU ends, or as the flags say.
+		Short: "Print events as they come, each as a line of JSON",
+		Long: `Prints the events of a QEMU as they come, each as a line of JSON: all of them, or those with
+the given names. It ends when QEMU ends, or as the flags say.
 
 ` + target.Help,
 		Example: `  qapi events web01
@@ -56,7 +56,7 @@ the names that are given. It ends when QEMU ends, or as the flags say.
 	}
 	var flags eventsFlags
 	f := cmd.Flags()
-	f.StringArrayVar(&flags.filter, "filter", nil, "only those in whose data `MEMBER=VALUE`; can be given several times")
+	f.StringArrayVar(&flags.filter, "filter", nil, "print only events with `MEMBER=VALUE` in their data; can be given several times")
 	f.StringVar(&flags.until, "until", "", "end after an `event`, EVENT[:MEMBER=VALUE,...]")
 	f.Int64Var(&flags.count, "count", 0, "end after `N` events")
 	f.BoolVar(&flags.reconnect, "reconnect", false, "connect again when the connection is lost")
@@ -99,7 +99,7 @@ func (a *app) events(ctx context.Context, addr string, names []string, flags eve
 	return a.each(machines, func(m target.Machine) error {
 		err := a.watch(ctx, m, w, flags.reconnect)
 		if w.isFull() {
-			cancel() // the others have nothing left to wait for
+			cancel() // the other machines need not be watched any more
 			return nil
 		}
 		return err

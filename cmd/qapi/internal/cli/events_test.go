@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// TestWatched chooses events, and knows the last one.
+// TestWatched checks which events are printed, and which one is the last.
 func TestWatched(t *testing.T) {
 	deleted := func(id string) event {
 		return event{Name: "DEVICE_DELETED", Data: json.RawMessage(`{"device":"` + id + `"}`), Timestamp: time.Unix(1764400000, 123456000).UTC()}
@@ -58,7 +58,7 @@ func TestEvents(t *testing.T) {
 			write.Close()
 			done <- code
 		}()
-		// Nobody says when it is connected, so the event is sent until it is seen.
+		// It is not known when the tool is connected, so the event is sent until it is seen.
 		seen := make(chan struct{})
 		go func() {
 			_, _ = bufio.NewReader(read).ReadString('\n')
@@ -78,7 +78,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// As many events as are asked for end the watch of all machines, also of those without events.
+// When enough events have come, the watch of all machines ends, also of those without events.
 func TestEventsOfSeveral(t *testing.T) {
 	w := newWorld(t)
 	done := make(chan int)
@@ -86,7 +86,7 @@ func TestEventsOfSeveral(t *testing.T) {
 		code, _, _ := w.run("", words("events @web* --count 1")...)
 		done <- code
 	}()
-	for { // nobody says when it is connected
+	for { // it is not known when the tool is connected
 		w.vm.Emit(qapi.StopEvent{})
 		select {
 		case code := <-done:

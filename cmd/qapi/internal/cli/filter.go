@@ -31,8 +31,8 @@ func parseFilter(expression string) (*filter, error) {
 	return &filter{code}, nil
 }
 
-// run returns what the expression makes of a value: strings as they are, and all other values
-// as JSON. Without end it runs until ctx ends.
+// run returns the results of the expression for a value: strings as they are, and all other
+// values as JSON. An endless expression runs until ctx ends.
 func (f *filter) run(ctx context.Context, value json.RawMessage) ([]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber() // integers have 64 bits

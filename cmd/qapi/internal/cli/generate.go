@@ -24,11 +24,11 @@ import (
 const (
 	library   = "github.com/goqapi/goqapi"
 	generator = library + "/generator"
-	oldestGo  = "go1.26" // that the generator can be compiled with
+	oldestGo  = "go1.26" // the oldest release of Go that can compile the generator
 )
 
-// generateCommand runs the generator with the go command: as a part of this program it would make
-// it larger by a quarter.
+// generateCommand runs the generator with the go command: as a part of this program, the
+// generator would make it a quarter larger.
 func (a *app) generateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "generate -schema FILE -package NAME -out DIR [flags]",
@@ -41,7 +41,7 @@ that requires goqapi this is the generator of that version, and otherwise the on
 this program's version.`,
 		Example: `  qapi generate -schema ~/qemu/qapi/qapi-schema.json -package qapi -out ./qapi
   qapi generate -known -target qga -package qga -out ./qga`,
-		DisableFlagParsing: true, // they are the generator's
+		DisableFlagParsing: true, // these are the generator's arguments
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && (args[0] == "-h" || args[0] == "--help") {
 				return cmd.Help()
@@ -101,8 +101,9 @@ func findGo(ctx context.Context) (goTool, error) {
 	return tool, nil
 }
 
-// generator returns how "go run" names the generator: that of the module here, if it has
-// one, otherwise that of a version of the library: the one of the module here, or own.
+// generator returns the argument of "go run" for the generator. If the module here has
+// the generator, it is that one. Otherwise it is that of a version of the library: the
+// version of the module here, or own.
 func (g goTool) generator(ctx context.Context, own string) (string, error) {
 	if _, err := g.output(ctx, "list", "-deps", generator); err == nil {
 		return generator, nil
@@ -143,7 +144,7 @@ func (g goTool) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // A statusFilter passes on what "go run" writes to its standard error, except a last line with the exit
-// status of the program, which "go run" itself does not exit with.
+// status of the program: "go run" itself exits with another one.
 type statusFilter struct {
 	to   io.Writer
 	last []byte // of the line that is being written, if it can be the status
@@ -162,7 +163,7 @@ func (f *statusFilter) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// end returns the status, or writes what is not one.
+// end returns the status, or writes the last line if it is not a status.
 func (f *statusFilter) end() int {
 	text, _ := strings.CutPrefix(string(f.last), statusLine)
 	status, err := strconv.Atoi(strings.TrimSuffix(text, "\n"))
@@ -185,7 +186,7 @@ func libraryVersion(info *debug.BuildInfo) string {
 // generatorFlags are the flags of the generator, for completion.
 var generatorFlags = []complete.Candidate{
 	{Word: "-schema", Help: "the root file of a schema"},
-	{Word: "-known", Help: "add the older releases of QEMU"},
+	{Word: "-known", Help: "use the older releases of QEMU as well"},
 	{Word: "-root", Help: "the folder that includes must stay below"},
 	{Word: "-target", Help: "qmp or qga"},
 	{Word: "-package", Help: "the name of the Go package"},

@@ -23,7 +23,7 @@ import (
 	"github.com/goqapi/goqapi/internal/gotool"
 )
 
-// fakeGo is a go command that writes down what it is to run; the variables say what it answers.
+// fakeGo is a go command that records its arguments; the variables say what it answers.
 const fakeGo = `#!/bin/sh
 echo "$@" >>"$FAKE_LOG"
 case "$*" in
@@ -122,7 +122,7 @@ func TestGenerateInterrupted(t *testing.T) {
 	assert.Equal(t, "qapi: it was interrupted\n", errs.String())
 }
 
-// A writer is called with what is written to it.
+// A writer is a function that is called with what is written.
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) {

@@ -14,20 +14,20 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// hmpCommand has a machine execute a line of the human monitor.
+// hmpCommand executes a line of a machine's human monitor.
 func (a *app) hmpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hmp ADDR LINE",
-		Short: "Have a QEMU execute a line of its human monitor",
-		Long: `Has a QEMU execute a line of its human monitor (HMP), and prints what the line prints. If
-LINE is -, it is read from standard input. The exit code is 1 if the output is a known error.
+		Short: "Execute a line of a QEMU's human monitor",
+		Long: `Executes a line of a QEMU's human monitor (HMP), and prints the output. If LINE is -, it is
+read from standard input. The exit code is 1 if the output is a known error.
 
 ` + target.Help,
 		Example: `  qapi hmp web01 info block -n
   qapi hmp --timeout 10s web01 info qtree`,
 		Args: count(2, -1),
 	}
-	cmd.Flags().SetInterspersed(false) // what follows the address is the line's own
+	cmd.Flags().SetInterspersed(false) // what follows the address belongs to the line
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := withTimeout(cmd.Context(), *timeout)
@@ -56,8 +56,8 @@ LINE is -, it is read from standard input. The exit code is 1 if the output is a
 	return cmd
 }
 
-// hmpLine returns the line that the words are; private reports that it was read from
-// standard input. In arguments a secret is refused.
+// hmpLine returns the line that the words form; private reports that it was read from
+// standard input. A secret in arguments is refused.
 func (a *app) hmpLine(ctx context.Context, words []string) (line string, private bool, err error) {
 	line = strings.Join(words, " ")
 	if line == "-" {

@@ -34,7 +34,7 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import WHAT",
 		Short: "Add the schemas of a QEMU release to this module",
 		Long: `Reads the schemas of a QEMU release, writes the facts in them to a folder of
-their own, and reports what has changed since the release before.
+their own, and reports what has changed since the previous release.
 
 WHAT is a QEMU source tree, a release archive (qemu-11.2.0.tar.xz; xz, gzip,
 bzip2 or none) or the https address of one. No text of QEMU's is kept.`,
@@ -51,7 +51,7 @@ bzip2 or none) or the https address of one. No text of QEMU's is kept.`,
 
 func (a *app) importRelease(ctx context.Context, what string, flags importFlags) error {
 	if info, err := os.Stat(flags.out); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or say --out", flags.out)
+		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or use --out", flags.out)
 	}
 	src, err := a.openImport(ctx, what)
 	if err != nil {
@@ -134,7 +134,7 @@ func readRelease(src *source, release string) (*imported, error) {
 	case errors.Is(err, fs.ErrNotExist) && release != "":
 		version = release
 	case err != nil:
-		return nil, fmt.Errorf("the version is not known: %w (say it with --release)", err)
+		return nil, fmt.Errorf("the version is not known: %w (use --release)", err)
 	}
 	m := versionPattern.FindStringSubmatch(version)
 	if m == nil {
@@ -194,7 +194,7 @@ func (r *imported) write(out, origin string) error {
 	dir := filepath.Join(out, r.release)
 	if origin == "" {
 		origin = defaultOrigin
-		// The source that was given to an earlier import of the same version is still right.
+		// The source that was given at an earlier import of the same version is still correct.
 		if version, rest, err := schemafile.Version(os.DirFS(dir)); err == nil && version == r.version && rest != "" {
 			origin = rest
 		}
@@ -237,7 +237,7 @@ func (r *imported) write(out, origin string) error {
 		return err
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		// As it was, if there was one.
+		// Restore the previous folder, if there was one.
 		if back := os.Rename(old, dir); back != nil && !errors.Is(back, fs.ErrNotExist) {
 			keep = true
 			return fmt.Errorf("%w; the previous folder is now %s", err, old)

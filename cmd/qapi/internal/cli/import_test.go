@@ -21,8 +21,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// archive makes a release archive of a release's facts, with more that is to be
-// left aside.
+// archive makes a release archive of a release's facts, with other files that must be
+// ignored.
 func archive(t *testing.T, release, version string) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -149,7 +149,7 @@ func TestImportAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "# The facts of a QAPI schema, written by goqapi. Do not edit.\n\n##\n# @a:\n#\n# Since: 1.0\n##\n{ 'command': 'a' }\n", string(text))
 
-	// The same again leaves all as it is, even where the facts are from.
+	// Importing the same again changes nothing, not even the source of the facts.
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", "stale"), nil, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", devicesFile), []byte("said by binaries"), 0o644))
 	code, stdout, stderr = run(t, "import", "-out", out, tree)
@@ -197,7 +197,7 @@ func TestImportErrors(t *testing.T) {
 		args []string
 		err  string
 	}{
-		{[]string{"-out", "/no/such/folder", noQGA}, "there is no folder /no/such/folder: run qapi in the module's root, or say --out"},
+		{[]string{"-out", "/no/such/folder", noQGA}, "there is no folder /no/such/folder: run qapi in the module's root, or use --out"},
 		{[]string{"-out", out, "/no/such/file"}, "import /no/such/file: open /no/such/file: no such file or directory"},
 		{[]string{"-out", out, t.TempDir()}, "contains no schema"},
 		{[]string{"-out", out, text}, "the file is not a tar archive"},
@@ -217,7 +217,7 @@ func TestImportErrors(t *testing.T) {
 	require.FileExists(t, filepath.Join(out, "3.1", "VERSION"))
 }
 
-// trust has curl accept the certificate of a server.
+// trust makes curl accept the certificate of a server.
 func trust(t *testing.T, srv *httptest.Server) {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {

@@ -18,7 +18,7 @@ func (a *app) sources(ctx context.Context) arguments.Sources {
 	return arguments.Sources{Stdin: a.private(ctx)}
 }
 
-// badWords returns the error of words that are wrong, or of a user who did not want to type one.
+// badWords returns the error for wrong words, or for a user who did not type a secret.
 func badWords(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -36,7 +36,7 @@ func (a *app) private(ctx context.Context) io.Reader {
 	return &hiddenLine{ctx: ctx, file: file, prompt: a.errOut}
 }
 
-// An endingReader reads until the context ends: who writes to a pipe may never close it.
+// An endingReader reads until the context ends: the writer of a pipe may never close it.
 type endingReader struct {
 	ctx  context.Context
 	from io.Reader
@@ -44,7 +44,7 @@ type endingReader struct {
 
 func (r *endingReader) Read(p []byte) (int, error) {
 	text, err := untilEnd(r.ctx, func() ([]byte, error) {
-		own := make([]byte, len(p)) // p is the caller's again when the context ends
+		own := make([]byte, len(p)) // not p itself, which belongs to the caller again when the context ends
 		n, err := r.from.Read(own)
 		return own[:n], err
 	})
@@ -70,7 +70,7 @@ func untilEnd(ctx context.Context, read func() ([]byte, error)) ([]byte, error) 
 	}
 }
 
-// A hiddenLine reads a line from a terminal, which does not show it.
+// A hiddenLine reads a line from a terminal without showing it.
 type hiddenLine struct {
 	ctx    context.Context
 	file   *os.File
@@ -98,7 +98,7 @@ func (h *hiddenLine) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// read reads the line until the context ends. The terminal is as before then: it shows what is typed.
+// read reads the line until the context ends. After that the terminal shows again what is typed.
 func (h *hiddenLine) read() ([]byte, error) {
 	fd := int(h.file.Fd())
 	before, err := xterm.GetState(fd)

@@ -24,9 +24,9 @@ func (a *app) jobCommand() *cobra.Command {
 	cmd.AddCommand(
 		a.jobListCommand(), a.jobWaitCommand(), a.jobWatchCommand(),
 		a.jobVerb("pause", "Pause jobs", (*job.Job).Pause),
-		a.jobVerb("resume", "Let paused jobs go on", (*job.Job).Resume),
-		a.jobVerb("complete", "Tell jobs that are ready to finish", (*job.Job).Complete),
-		a.jobVerb("cancel", "Tell jobs to stop", (*job.Job).Cancel),
+		a.jobVerb("resume", "Continue paused jobs", (*job.Job).Resume),
+		a.jobVerb("complete", "Complete jobs that are ready", (*job.Job).Complete),
+		a.jobVerb("cancel", "Cancel jobs", (*job.Job).Cancel),
 		a.jobDismissCommand(),
 	)
 	return cmd
@@ -35,7 +35,7 @@ func (a *app) jobCommand() *cobra.Command {
 // jobListCommand lists the jobs of a machine.
 func (a *app) jobListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "ls ADDR", Short: "List jobs", Args: count(1, 1)}
-	asJSON := cmd.Flags().Bool("json", false, "write a JSON object for each, a line each")
+	asJSON := cmd.Flags().Bool("json", false, "write each as a line with a JSON object")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], *timeout, func(ctx context.Context, c *qapi.Client) error {
@@ -95,7 +95,7 @@ func (a *app) jobVerb(name, short string, do func(*job.Job, context.Context) err
 }
 
 func (a *app) jobDismissCommand() *cobra.Command {
-	return a.jobsCommand("dismiss", "Have QEMU forget jobs that have ended", func(ctx context.Context, c *qapi.Client, id string) error {
+	return a.jobsCommand("dismiss", "Remove jobs that have ended from QEMU's list", func(ctx context.Context, c *qapi.Client, id string) error {
 		if err := c.JobDismiss(ctx, qapi.JobDismissArgs{ID: id}); err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
@@ -126,9 +126,9 @@ func (a *app) jobWaitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait ADDR [ID...]",
 		Short: "Wait until jobs have ended",
-		Long: `Waits until jobs have ended: those that are named, or all that there are. It only waits: an
-interrupt leaves the jobs running, and a mirror that is ready goes on until it is told to
-complete. The exit code is 1 if one has failed.`,
+		Long: `Waits until jobs have ended: the named ones, or all. It only waits: after an interrupt the
+jobs continue, and a mirror that is ready continues until "qapi job complete". The exit code
+is 1 if one has failed.`,
 		Args: count(1, -1),
 	}
 	ready := cmd.Flags().Bool("ready", false, "wait only until each job is ready to be completed")
@@ -159,9 +159,9 @@ func (a *app) waitForJobs(ctx context.Context, c *qapi.Client, addr string, ids 
 				fmt.Fprintf(a.errOut, "qapi: the job %s goes on: qapi job wait %s %s\n", printable.String(left), addr, printable.String(left))
 			}
 			if errors.Is(ctx.Err(), context.Canceled) {
-				return exit.Silent(exit.Interrupted) // whoever did it knows
+				return exit.Silent(exit.Interrupted) // whoever cancelled it knows
 			}
-			return ctx.Err() // what was being asked then does not matter
+			return ctx.Err() // the query that was interrupted does not matter
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -206,8 +206,8 @@ func (a *app) jobWatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch ADDR [ID...]",
 		Short: "Print how the states of jobs change",
-		Long: `Prints a line of JSON whenever the state of a job changes: of those that are named, until
-they have ended, or of all, until it is interrupted.`,
+		Long: `Prints a line of JSON whenever the state of a job changes: for the named jobs until they have
+ended, or for all jobs until it is interrupted.`,
 		Args: count(1, -1),
 	}
 	timeout := timeoutFlag(cmd)
@@ -219,7 +219,7 @@ they have ended, or of all, until it is interrupted.`,
 	return cmd
 }
 
-// A jobLine is what watch prints of a job.
+// A jobLine is what watch prints about a job.
 type jobLine struct {
 	Time  string `json:"time,omitempty"`
 	ID    string `json:"id"`

@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 )
 
-// bomb is an archive of files that are large, which could be compressed to nothing.
+// bomb is an archive of large files, which would be tiny if compressed.
 func bomb(t *testing.T, files int, name string, size int64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bomb.tar")
@@ -39,7 +39,7 @@ func bomb(t *testing.T, files int, name string, size int64) string {
 	return path
 }
 
-// TestImportBombs takes no more from an archive than a schema needs, and leaves nothing.
+// TestImportBombs reads no more from an archive than a schema needs, and leaves nothing on disk.
 func TestImportBombs(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -82,8 +82,8 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p) - len(p)%buf.Len(), nil
 }
 
-// TestImportWritesAtTheEnd has nothing on disk while an archive is read, so that nothing
-// can be left whatever ends the program.
+// TestImportWritesAtTheEnd checks that nothing is on disk while an archive is read, so
+// that nothing is left if the program is ended.
 func TestImportWritesAtTheEnd(t *testing.T) {
 	temp, out := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -113,7 +113,8 @@ func TestImportWritesAtTheEnd(t *testing.T) {
 	require.Equal(t, exit.OK, <-done)
 }
 
-// TestLinksOutOfTheTree: a schema that exists but leads elsewhere is not ignored.
+// TestLinksOutOfTheTree checks that a schema that is a link out of the tree is an error, and not
+// ignored.
 func TestLinksOutOfTheTree(t *testing.T) {
 	outside := writeFiles(t, map[string]string{"qapi-schema.json": "{ 'command': 'a' }"})
 	for name, link := range map[string]func(dir string) error{
@@ -136,7 +137,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 			}
 		})
 	}
-	// So for the file that says which release it is.
+	// The same is true for the file with the version of the release.
 	dir := writeFiles(t, map[string]string{"qapi/qapi-schema.json": "", "qga/qapi-schema.json": ""})
 	require.NoError(t, os.Symlink(filepath.Join(outside, "VERSION"), filepath.Join(dir, "VERSION")))
 	code, _, stderr := run(t, "import", "-out", t.TempDir(), "-release", "1.0", dir)

@@ -49,7 +49,7 @@ func (a *app) dial(ctx context.Context, addr string, opts ...qmp.Option) (*qapi.
 
 // timeoutFlag adds the flag --timeout.
 func timeoutFlag(cmd *cobra.Command) *time.Duration {
-	return cmd.Flags().Duration("timeout", 0, "the `time` for all of it, such as 10s; after it the exit code is 124")
+	return cmd.Flags().Duration("timeout", 0, "the `time` limit for everything, such as 10s; when it has passed, the exit code is 124")
 }
 
 // withTimeout limits ctx, unless the time is 0.
@@ -60,7 +60,7 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	return context.WithTimeout(ctx, d)
 }
 
-// atOnce is how many machines are worked with at a time.
+// atOnce is the number of machines that are worked with at the same time.
 const atOnce = 16
 
 // each calls f for each machine, for several at a time. The error is the worst one, by its exit
@@ -100,7 +100,7 @@ type errorLine struct {
 // printLine prints a value as a line of JSON. Lines of several goroutines do not mix.
 func (a *app) printLine(v any) {
 	text, err := json.Marshal(v)
-	if err != nil { // there is nothing that cannot be encoded
+	if err != nil { // everything in it can be encoded
 		text = fmt.Appendf(nil, "%q", err.Error())
 	}
 	a.write(append(term.JSON(text), '\n'))

@@ -99,8 +99,8 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "layout.json:2:7: two spaces are expected between sentences")
 
-	// The file of a source tree may include what is beside its folder; another
-	// may not, unless a flag allows it.
+	// A file of a source tree may include files next to its folder; another file may
+	// not, unless a flag allows it.
 	code, _, stderr = run(t, "check", file("qapi/qapi-schema.json"))
 	require.Equal(t, exit.OK, code, stderr)
 	code, stdout, stderr = run(t, "check", dir)
@@ -115,14 +115,14 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "is not below the folder")
 
-	// Nor do symbolic links lead out.
+	// Symbolic links do not lead out of the folder either.
 	require.NoError(t, os.Symlink(file("good.json"), file("sub/link.json")))
 	require.NoError(t, os.WriteFile(file("sub/follow.json"), []byte("{ 'include': 'link.json' }"), 0o644))
 	code, _, stderr = run(t, "check", file("sub/follow.json"))
 	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "the included file 'link.json' cannot be read")
 
-	// Where the user stands makes no difference but to the names in messages.
+	// The working folder only changes the names in messages.
 	t.Chdir(file("qapi"))
 	code, stdout, stderr = run(t, "check", "qapi-schema.json")
 	require.Equal(t, exit.OK, code, stderr)

@@ -14,7 +14,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A matcher says which events a user means, such as DEVICE_DELETED:device=disk0.
+// A matcher says which events a user asked for, such as DEVICE_DELETED:device=disk0.
 type matcher struct {
 	event string // "": any
 	tests []test
@@ -55,8 +55,8 @@ func parseTest(text string) (test, error) {
 	return test{strings.Split(path, "."), value}, nil
 }
 
-// check returns an error for an event or a member that seems to be misspelt. What is not
-// similar to anything may be a fork's.
+// check returns an error for an event or a member that seems to be misspelt. A name that
+// is not similar to a known one may be from a fork.
 func (m matcher) check(s *schema.Schema) error {
 	if _, ok := s.Lookup(m.event).(*schema.Event); !ok {
 		var names []string
@@ -77,7 +77,7 @@ func (m matcher) check(s *schema.Schema) error {
 	return nil
 }
 
-// matches reports whether an event is meant.
+// matches reports whether the user asked for an event.
 func (m matcher) matches(e qmp.Event) bool {
 	if m.event != "" && m.event != e.Name {
 		return false
@@ -121,7 +121,7 @@ func (m matcher) names() []string {
 	return []string{m.event}
 }
 
-// await returns the first event that is meant.
+// await returns the first event that matches.
 func (m matcher) await(ctx context.Context, events *qmp.Subscription) (qmp.Event, error) {
 	for {
 		e, err := events.Next(ctx)
@@ -129,7 +129,7 @@ func (m matcher) await(ctx context.Context, events *qmp.Subscription) (qmp.Event
 			continue // only events of this name are in the queue, and the next one may be the right one
 		}
 		if err != nil && ctx.Err() != nil {
-			err = ctx.Err() // without the name again
+			err = ctx.Err() // without repeating the name
 		}
 		if err != nil {
 			return e, fmt.Errorf("wait for %s: %w", m.event, err)

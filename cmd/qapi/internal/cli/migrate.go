@@ -35,13 +35,13 @@ func (a *app) migrateCommand() *cobra.Command {
 		Use:   "migrate ADDR URI",
 		Short: "Move a machine to where another QEMU waits for it, or into a file",
 		Long: `Moves a machine to where another QEMU waits for it, or into a file, and waits until it is
-there. At the destination, "qapi migrate --incoming ADDR URI" has a QEMU wait that was
+there. At the destination, "qapi migrate --incoming ADDR URI" makes a QEMU wait that was
 started with -incoming defer.
 
 URI is as QEMU writes it: tcp:HOST:PORT, unix:PATH, file:PATH, exec:COMMAND …
 
-An interrupt asks before it cancels the migration; without a terminal it cancels it.
-If the migration ends early, for whatever reason, the machine keeps running where it was.
+After an interrupt, qapi asks whether to cancel the migration; without a terminal it cancels
+it at once. If the migration ends early, for whatever reason, the machine keeps running where it was.
 
 ` + target.Help,
 		Example: `  qapi migrate web01 tcp:host2:4444
@@ -51,9 +51,9 @@ If the migration ends early, for whatever reason, the machine keeps running wher
 	var flags migrateFlags
 	f := cmd.Flags()
 	f.BoolVar(&flags.incoming, "incoming", false, "wait at URI for a machine")
-	f.StringVar(&flags.bandwidth, "bandwidth", "", "at most so many `bytes` a second, such as 100M")
-	f.DurationVar(&flags.downtime, "downtime", 0, "the `time` for which the guest may stand still, such as 300ms")
-	f.IntVar(&flags.multifd, "multifd", 0, "use `N` more connections; give it on both sides")
+	f.StringVar(&flags.bandwidth, "bandwidth", "", "send at most this many `bytes` a second, such as 100M")
+	f.DurationVar(&flags.downtime, "downtime", 0, "the longest `time` for which the guest may be paused, such as 300ms")
+	f.IntVar(&flags.multifd, "multifd", 0, "use `N` additional connections; needed on both sides")
 	flags.timeout = timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		at, err := migration.ParseURI(args[1])
@@ -103,13 +103,13 @@ func (a *app) migrate(ctx context.Context, c *qapi.Client, to migration.Address,
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.errOut, "qapi: the machine is there: %s in %v; the guest stood still for %v\n",
+	fmt.Fprintf(a.errOut, "qapi: the machine is there: %s in %v; the guest was paused for %v\n",
 		term.Size(float64(stats.Transferred)), stats.Time, stats.Downtime)
 	return nil
 }
 
-// A question is whether an interrupt is to cancel a migration. While it is open no progress
-// is shown.
+// A question asks the user whether an interrupt should cancel a migration. While it is
+// open, no progress is shown.
 type question struct {
 	app     *app
 	bar     *term.Bar
@@ -130,8 +130,8 @@ func (q *question) show(p migration.Progress) {
 	}
 }
 
-// onInterrupt has an interrupt ask the question, until restore is called. Without a terminal to
-// ask at, an interrupt cancels.
+// onInterrupt makes an interrupt ask the question, until restore is called. Without a terminal,
+// an interrupt cancels.
 func (q *question) onInterrupt() (restore func()) {
 	file, ok := q.app.in.(*os.File)
 	if !ok || !term.New(file, q.app.env).IsTerminal() {
@@ -171,7 +171,7 @@ func (a *app) incoming(ctx context.Context, c *qapi.Client, at migration.Address
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.errOut, "qapi: it waits for the machine; an interrupt leaves it waiting")
+	fmt.Fprintln(a.errOut, "qapi: QEMU waits for the machine, even after an interrupt")
 	state, err := arrival.Wait(ctx)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {

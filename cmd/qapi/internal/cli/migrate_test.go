@@ -32,7 +32,7 @@ func TestMigrate(t *testing.T) {
 	assert.Contains(t, errs, `--bandwidth: "lots" is not a number of bytes, such as 4096 or 100M`)
 }
 
-// TestQEMUMigrate saves a real machine in a file, and has another one read it.
+// TestQEMUMigrate saves a real machine in a file, and loads the file into another one.
 func TestQEMUMigrate(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		w := newWorld(t)

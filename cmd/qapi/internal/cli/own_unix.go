@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// ofItsOwn keeps Ctrl-C from a program that is started: it is ended in order.
+// ofItsOwn protects a program that is started from Ctrl-C: it is ended with quit instead.
 func ofItsOwn(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

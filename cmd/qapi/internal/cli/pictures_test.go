@@ -31,7 +31,7 @@ func TestTopOnce(t *testing.T) {
 
 	code, _, errs = w.run("", "top", "web01", "--interval", "1ms")
 	assert.Equal(t, exit.Usage, code)
-	assert.Contains(t, errs, "it is at least 100ms")
+	assert.Contains(t, errs, "it must be at least 100ms")
 }
 
 func TestDescribeCommand(t *testing.T) {

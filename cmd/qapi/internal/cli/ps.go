@@ -21,12 +21,12 @@ import (
 func (a *app) psCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ps",
-		Short: "List the QEMUs of this host, their addresses, and who holds them",
-		Long: `Lists the QEMUs of this host. It finds them in /proc; it connects only to monitors that
-are free, for a moment, to ask for the version.`,
+		Short: "List the QEMUs of this host, their addresses, and who uses them",
+		Long: `Lists the QEMUs of this host. It finds them in /proc; it connects only to monitors that no
+client uses, and only for a moment, to ask for the version.`,
 		Args: count(0, 0),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "write a JSON object for each, a line each")
+	asJSON := cmd.Flags().Bool("json", false, "write each as a line with a JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		machines, err := a.finder.Find(cmd.Context())
 		if err != nil {
@@ -67,13 +67,13 @@ func (a *app) ps(ctx context.Context, machines []target.Machine, asJSON bool) {
 	_ = w.Flush()
 }
 
-// numbers returns a version without the name of the distributor's package.
+// numbers returns a version without the name of the distribution's package.
 func numbers(version string) string {
 	version, _, _ = strings.Cut(version, " ")
 	return version
 }
 
-// state returns who holds a machine's monitor.
+// state returns who uses a machine's monitor.
 func state(m target.Machine) string {
 	switch {
 	case m.Libvirt:

@@ -17,11 +17,11 @@ import (
 func (a *app) recordCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "record LISTEN ADDR FILE",
-		Short: "Record what a program and a QEMU say to each other",
+		Short: "Record the messages between a program and a QEMU",
 		Long: `Records the session of another program with a QEMU, or a guest agent: waits for the
 program at LISTEN, such as unix:/tmp/qmp.sock or tcp:localhost:4444, connects it to the
-monitor at ADDR, and writes what they say to FILE, without passwords, until one of them
-leaves. Package qmp/qmptest/record replays the file in tests.
+monitor at ADDR, and writes their messages to FILE, without passwords, until one of them
+disconnects. Package qmp/qmptest/record replays the file in tests.
 
 ` + target.Help,
 		Args: count(3, 3),

@@ -22,8 +22,8 @@ func devicesOf(v qmp.Version) (*devices.List, error) {
 	return facts.Devices(nearestRelease(facts.DeviceReleases(), v))
 }
 
-// nearestRelease returns the newest of some releases that is not newer than a version; the
-// oldest if all are newer, and the newest if the version is not known. The oldest release
+// nearestRelease returns the newest release that is not newer than a version; the oldest
+// one if all are newer, and the newest one if the version is not known. The oldest release
 // comes first.
 func nearestRelease(releases []string, v qmp.Version) string {
 	if v.Major == 0 {

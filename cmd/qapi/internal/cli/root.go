@@ -30,7 +30,7 @@ import (
 type app struct {
 	in          io.Reader
 	out, errOut io.Writer
-	outMu       sync.Mutex // of several machines' lines
+	outMu       sync.Mutex // for the lines of several machines
 	env         func(string) string
 	finder      target.Finder
 	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
@@ -39,7 +39,7 @@ type app struct {
 	onInterrupt atomic.Pointer[func()] // what an interrupt does, if not nil; otherwise it ends the command
 }
 
-// interrupted does what an interrupt is to do, and reports whether there is such a thing.
+// interrupted does what an interrupt should do, and reports whether something was set for that.
 func (a *app) interrupted() bool {
 	f := a.onInterrupt.Load()
 	if f != nil {
@@ -71,7 +71,7 @@ func Main(args []string) int {
 			if s == os.Interrupt && a.interrupted() {
 				continue
 			}
-			signal.Stop(received) // the next one ends the program at once
+			signal.Stop(received) // the next interrupt ends the program at once
 			cancel()
 		}
 	}()
@@ -89,7 +89,7 @@ func embedded(_ context.Context, release string) (*schema.Schema, error) {
 // run runs a command, and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := newRoot(a)
-	started := false // what goes wrong before is wrong usage, also where cobra finds it
+	started := false // an error before that is wrong usage, also one that cobra finds
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(longFlags(root, verbFirst(args)))
 	err := root.ExecuteContext(ctx)
@@ -105,7 +105,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return exit.Code(err)
 }
 
-// printError prints an error, safely: what a server or a guest said can be part of it.
+// printError prints an error that may contain text of a server or a guest, safely for a terminal.
 func (a *app) printError(prefix string, err error) {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(a.errOut, "%s%s\n", prefix, printable.String(strings.TrimSuffix(line, "\n")))
@@ -150,7 +150,7 @@ func newRoot(a *app) *cobra.Command {
 		a.generateCommand(),
 		a.shellCommand(),
 	)
-	// The names that the schema commands had when the program had no others.
+	// The names of the schema commands from the time when the program had no others.
 	for _, cmd := range a.schemaCommands() {
 		cmd.Hidden = true
 		root.AddCommand(cmd)
@@ -159,7 +159,7 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// parent returns a command that only has others.
+// parent returns a command that only has subcommands.
 func parent(use, short, long string) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long,
@@ -187,7 +187,8 @@ func unknown(cmd *cobra.Command, word string) error {
 	return err
 }
 
-// similar returns the command of a parent that a word begins, or is similar to, or "".
+// similar returns the subcommand whose beginning a word is, or to which it is similar; otherwise
+// "".
 func similar(cmd *cobra.Command, word string) string {
 	names := subcommands(cmd)
 	i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, word) })
@@ -220,8 +221,8 @@ func count(low, high int) cobra.PositionalArgs {
 	}
 }
 
-// longFlags returns the arguments with a second dash before the flags of the commands that
-// took one dash when the program had no others.
+// longFlags returns the arguments with a second dash before the flags of the schema
+// commands, which took one dash when the program had no other commands.
 func longFlags(root *cobra.Command, args []string) []string {
 	cmd, _, err := root.Find(args)
 	if err != nil || !cmd.Hidden && cmd.Name() != "devices" {

@@ -7,7 +7,7 @@ const whatHelp = `A schema is given by its root file, by a folder that holds qap
 qga/qapi-schema.json (such as a QEMU source tree), or by a release that qapi knows, such
 as 11.1.`
 
-// schemaCommands returns the commands that work with schemas, made afresh.
+// schemaCommands makes the commands that work with schemas.
 func (a *app) schemaCommands() []*cobra.Command {
 	return []*cobra.Command{a.checkCommand(), a.dumpCommand(), a.diffCommand(), a.importCommand()}
 }

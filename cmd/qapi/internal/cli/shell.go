@@ -26,8 +26,8 @@ func (a *app) shellCommand() *cobra.Command {
 		Use:   "shell ADDR | shell -- QEMU [ARG...]",
 		Short: "Talk to a QEMU line by line, with completion",
 		Long: `Sends the commands that are typed to a QEMU, and shows its replies and, above the line that
-is being typed, its events. Tab completes commands, arguments, values, and the names of what
-the machine has. The arguments are those of "qapi call"; a line that is a JSON object is sent
+is being typed, its events. Tab completes commands, arguments, values, and names in
+the machine, such as those of its devices. The arguments are those of "qapi call"; a line that is a JSON object is sent
 as it is. :help lists the commands to the shell itself.
 
 After -- you can give a QEMU with its arguments: it is started for the session, and ended
@@ -59,7 +59,7 @@ set. Lines that have passwords are not kept.`,
 	return cmd
 }
 
-// shellAt has a session with the machine at an address.
+// shellAt runs a session with the machine at an address.
 func (a *app) shellAt(ctx context.Context, addr string) error {
 	m, err := a.one(ctx, addr)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *app) shellAt(ctx context.Context, addr string) error {
 	return a.session(ctx, c, cmp.Or(m.Name, "qemu"), nil)
 }
 
-// shellWith starts a QEMU, has a session with it, and ends it.
+// shellWith starts a QEMU, runs a session with it, and ends it.
 func (a *app) shellWith(ctx context.Context, command []string) (err error) {
 	notes := &shell.Notes{Name: filepath.Base(command[0])}
 	cmd := exec.Command(command[0], command[1:]...)
@@ -117,7 +117,7 @@ func describeTo(out *term.Output, name string) error {
 	return entry.Print(out)
 }
 
-// matching returns a function that reads which events are meant, by the names that are known.
+// matching returns a function that reads which events are asked for, with the known names.
 func matching(known *schema.Schema) func(text string) (func(qmp.Event) bool, error) {
 	return func(text string) (func(qmp.Event) bool, error) {
 		m, err := parseMatcher(text)

@@ -18,8 +18,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// shells are those that the scripts of qapi completion are for, each with how it is started so that it
-// reads one file only, and what this file has before and after the script.
+// shells are the shells for which qapi completion has scripts. For each: how it is started so that it
+// reads only one file, and what this file contains before and after the script.
 var shells = []struct {
 	name    string
 	command []string // FILE is the file; zsh finds it by its name
@@ -96,12 +96,12 @@ func TestShells(t *testing.T) {
 	}
 }
 
-// tab types a line and Tab, and returns the screen when the shell goes on.
+// tab types a line and Tab, and returns the screen when the shell continues.
 func tab(term *tmuxtest.Terminal, typed string) string {
 	return term.Press("C-u").Press("C-l").Type(typed).Press("Tab").Type("#").Wait("#").Screen()
 }
 
-// The names that only a machine knows are completed, unless somebody else is connected to it.
+// The names that only a machine knows are completed, unless another client is connected to it.
 func TestQEMUShells(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		if q.Release == "7.2" || q.Release == "10.0" {

@@ -21,7 +21,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// asProgram has the test's program be qapi itself.
+// asProgram makes the test's program run qapi itself.
 const asProgram = "QAPI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -31,10 +31,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestTerminated checks that a program which is asked to end removes what it has made.
+// TestTerminated checks that a program that is asked to end removes its files.
 func TestTerminated(t *testing.T) {
 	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as by nohup, whose programs inherit that, and go on
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup: the program inherits that SIGHUP is ignored, and continues
 		signals = append(signals, syscall.SIGHUP)
 	}
 	for _, sig := range signals {
@@ -56,7 +56,7 @@ func TestTerminated(t *testing.T) {
 	}
 }
 
-// TestClosedPipe has nobody read what import prints.
+// TestClosedPipe closes the pipe to which import prints.
 func TestClosedPipe(t *testing.T) {
 	temp, out := t.TempDir(), t.TempDir()
 	file := filepath.Join(t.TempDir(), "qemu.tar")
@@ -75,8 +75,8 @@ func TestClosedPipe(t *testing.T) {
 	requireImported(t, filepath.Join(out, "11.2"), "11.1", "11.2.0")
 }
 
-// TestPrivate checks that no other user can connect or read, also if the umask is 0 and the
-// file was there before.
+// TestPrivate checks that no other user can connect or read, even if the umask is 0 and the
+// file existed before.
 func TestPrivate(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	srv := qmptest.Start(t)
@@ -110,7 +110,7 @@ func TestPrivate(t *testing.T) {
 	assert.NotContains(t, string(text), "before")
 }
 
-// TestPipes does not wait for the other end of a named pipe.
+// TestPipes checks that the tool does not wait for the other end of a named pipe.
 func TestPipes(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"qapi/qapi-schema.json": "{ 'include': 'pipe.json' }", "qga/qapi-schema.json": ""})
 	pipe := filepath.Join(dir, "qapi", "pipe.json")

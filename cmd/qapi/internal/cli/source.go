@@ -27,13 +27,13 @@ var interfaces = []struct{ root, name string }{
 // A source is where schemas are. It must be closed.
 type source struct {
 	name   string             // as the user gave it
-	folder *schemafile.Folder // of the files; nil if they are embedded, or of an archive
+	folder *schemafile.Folder // the folder of the files; nil if they are embedded, or in an archive
 	fsys   fs.FS
 	roots  []string
 }
 
-// openSource finds schemas: a file, a folder or a release. If root is not
-// empty it is the folder that a file's includes may reach, and nothing beyond.
+// openSource finds schemas: a file, a folder or a release. If root is not empty, a
+// file's includes must stay below this folder.
 func openSource(what, root string) (*source, error) {
 	info, err := os.Stat(what)
 	switch {
@@ -81,8 +81,8 @@ func (s *source) findRoots() error {
 	return nil
 }
 
-// exists reports whether a file exists, or a broken link in its place or above it: a schema
-// that cannot be read must be an error, not an absent schema.
+// exists reports whether a file exists. It returns true for a broken link at its path or
+// above it: a schema that cannot be read must be an error, and not an absent schema.
 func exists(fsys fs.FS, name string) (bool, error) {
 	for at := name; at != "."; at = path.Dir(at) {
 		info, err := fs.Lstat(fsys, at)

@@ -19,12 +19,12 @@ func (a *app) supportsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "supports ADDR PATH...",
 		Short: "Ask a QEMU whether it has a command, an argument, a device …",
-		Long: `Asks a QEMU whether it has what each path names, and prints yes or no, with the part that
+		Long: `Asks a QEMU whether it has what each path names, and prints yes or no, and the part that
 is missing. The exit code is 1 if something is missing.
 
-A path names a command, and what is in it: blockdev-add/driver=nvme, query-block->inserted/ro,
+A path names a command, and can continue with its parts: blockdev-add/driver=nvme, query-block->inserted/ro,
 "event STOP/…", screendump/format/@unstable. It can also begin with "device NAME",
-"object NAME", "machine NAME" or "cpu NAME", and go on with a property.
+"object NAME", "machine NAME" or "cpu NAME", and continue with a property.
 
 ` + target.Help,
 		Example: `  qapi supports web01 blockdev-add/driver=nvme-io_uring "device virtio-blk-pci/iothread-vq-mapping"`,
@@ -81,7 +81,7 @@ func supportsPath(ctx context.Context, c *qapi.Client, path string) (has bool, m
 		return true, "", nil
 	}
 	missing = exit.Explain(err)
-	if unknown := facts.CheckPath(facts.QMP, path); unknown != nil { // no release has it: a misspelling, or a fork's
+	if unknown := facts.CheckPath(facts.QMP, path); unknown != nil { // no release has it: it is misspelt, or from a fork
 		missing = unknown.Error()
 	}
 	return false, missing, nil

@@ -21,16 +21,16 @@ func inTerminal(t *testing.T, args ...string) *tmuxtest.Terminal {
 	return tmuxtest.Start(t, tmuxtest.Options{Width: 100, Env: []string{asProgram + "=1"}}, append([]string{os.Args[0]}, args...)...)
 }
 
-// inShell runs a line of sh, which goes on after an interrupt, in a terminal.
+// inShell runs a line in sh, which continues after an interrupt, in a terminal.
 func inShell(t *testing.T, line string) *tmuxtest.Terminal {
 	t.Helper()
 	return tmuxtest.Start(t, tmuxtest.Options{Width: 100, Env: []string{asProgram + "=1"}}, "sh", "-c", "trap : INT; "+line)
 }
 
-// An interrupt asks before it cancels a migration.
+// After an interrupt, the tool asks whether to cancel a migration.
 func TestInterruptedMigration(t *testing.T) {
 	w := newWorld(t)
-	w.vm.DirtyMemory(1 << 40) // it never gets there
+	w.vm.DirtyMemory(1 << 40) // the migration never ends
 	term := inTerminal(t, "migrate", "--bandwidth", "1M", w.found[0].Address, "tcp:localhost:4444")
 	term.Wait("active")
 	term.Press("C-c").Wait("Cancel it? [y/N]")
@@ -42,7 +42,7 @@ func TestInterruptedMigration(t *testing.T) {
 	assert.Equal(t, 1, w.vm.Count("migrate_cancel"))
 }
 
-// TestJobWaitInTerminal shows a bar; an interrupt leaves the job running.
+// TestJobWaitInTerminal shows a bar; after an interrupt the job continues.
 func TestJobWaitInTerminal(t *testing.T) {
 	w := newWorld(t)
 	slowJob(w)
@@ -65,7 +65,7 @@ func TestSecretInTerminal(t *testing.T) {
 	assert.Contains(t, string(w.vm.Calls()[0].Arguments), `"password":"Geheim123"`)
 }
 
-// An interrupt ends what waits for a secret, and the terminal shows again what is typed.
+// An interrupt ends a command that waits for a secret, and the terminal shows again what is typed.
 func TestNoSecretInTerminal(t *testing.T) {
 	w := newWorld(t)
 	command := "%s call %s set_password protocol=vnc password=-; echo code $?; stty -a | grep -o ' echo '"
@@ -74,7 +74,7 @@ func TestNoSecretInTerminal(t *testing.T) {
 	assert.Empty(t, w.vm.Calls())
 }
 
-// TestCallInTerminal indents what is long, and shows nothing that a terminal obeys.
+// TestCallInTerminal indents long results, and shows no control sequences.
 func TestCallInTerminal(t *testing.T) {
 	w := newWorld(t)
 	name := strings.Repeat("x", 60) + "\u009b31m\u202e"

@@ -21,8 +21,8 @@ func (a *app) topCommand() *cobra.Command {
 		Use:   "top ADDR...",
 		Short: "Show what machines do: processors, disks, network, memory",
 		Long: `Shows what machines do: how busy their virtual processors are, what they read and write,
-what goes through their network interfaces on this host (taps), and their memory. It goes on
-until it is interrupted; a machine that goes away is tried again.
+what goes through their network interfaces on this host (taps), and their memory. It runs
+until it is interrupted; after a lost connection it tries again.
 
 How busy processors are is known for machines of this host, by their threads, and of others
 if they have KVM and QEMU 7.1 or later. With --once it ends after one interval; the exit code is
@@ -35,11 +35,11 @@ then 3 if there is no connection to a machine.
 	}
 	f := cmd.Flags()
 	once := f.Bool("once", false, "end after one interval")
-	asJSON := f.Bool("json", false, "write a JSON object for each machine and interval, a line each")
+	asJSON := f.Bool("json", false, "write a line with a JSON object for each machine and interval")
 	interval := f.Duration("interval", 2*time.Second, "the `time` between two readings")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *interval < 100*time.Millisecond {
-			return exit.Usagef("--interval %v: it is at least 100ms", *interval)
+			return exit.Usagef("--interval %v: it must be at least 100ms", *interval)
 		}
 		var machines []target.Machine
 		for _, addr := range args {
@@ -79,7 +79,7 @@ func (a *app) topOnce(ctx context.Context, machines []target.Machine, interval t
 		}
 	}
 	if !asJSON {
-		a.printTable(term.New(a.out, a.env), readings, time.Hour) // some have waited for others
+		a.printTable(term.New(a.out, a.env), readings, time.Hour) // early readings have waited for the last one
 	}
 	if worst != exit.OK {
 		return exit.Silent(worst)
@@ -87,13 +87,13 @@ func (a *app) topOnce(ctx context.Context, machines []target.Machine, interval t
 	return nil
 }
 
-// printTable prints readings as lines that stay.
+// printTable prints readings as lines that are not drawn again.
 func (a *app) printTable(out *term.Output, readings []top.Reading, oldest time.Duration) {
 	a.write([]byte(strings.Join(top.Table(out, readings, time.Now(), oldest), "\n") + "\n"))
 }
 
-// oldest returns how old a reading may be: a server whose last reading is older is shown as one
-// that does not answer.
+// oldest returns how old a reading may be: a machine whose last reading is older is shown as
+// not answering.
 func oldest(interval time.Duration) time.Duration { return 2*interval + 2*time.Second }
 
 // top shows readings until ctx ends, which is the usual end.
@@ -137,8 +137,8 @@ func (a *app) top(ctx context.Context, machines []target.Machine, interval time.
 	}
 }
 
-// topScreen returns a function that shows the readings when that of a machine has come, or,
-// for -1, when time has passed.
+// topScreen returns a function that shows the readings: it is called with the index of a
+// machine after its reading, and with -1 when time has passed.
 func (a *app) topScreen(readings []top.Reading, interval time.Duration, asJSON bool) (show func(machine int), end func()) {
 	out := term.New(a.out, a.env)
 	switch {

@@ -68,7 +68,7 @@ func cachedSchema(ctx context.Context, release string) (*schema.Schema, error) {
 	return s, err
 }
 
-// app returns the program, with what it reads; it writes to out and errs.
+// app returns the program with the given standard input; it writes to out and errs.
 func (w *world) app(stdin string, out, errs io.Writer) *app {
 	return &app{
 		in: strings.NewReader(stdin), out: out, errOut: errs,

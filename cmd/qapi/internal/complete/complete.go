@@ -1,6 +1,6 @@
-// Package complete finds what can stand next on a line with a command: names of commands and
-// arguments, members of objects by the tags that are on the line, values, and names that only a
-// server knows. Its lines are those of qapi call and qapi shell.
+// Package complete finds the words that can come next on a line with a command: names of
+// commands and arguments, members of objects for the tags on the line, values, and names that
+// only a server knows. The lines are those of qapi call and qapi shell.
 package complete
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// An Interface has the commands that can stand on a line: that of a release, which is a
+// An Interface has the commands that can be on a line: that of a release, which is a
 // *schema.Schema, or that of a server.
 type Interface interface {
 	Lookup(name string) schema.Definition
@@ -22,19 +22,19 @@ type Interface interface {
 	Events() []*schema.Event
 }
 
-// Live knows what only a server knows.
+// Live returns names that only a server knows.
 type Live interface {
-	// Names returns the names of a kind; of is what they belong to, see [Kind]. It returns when
-	// ctx ends, and nil for what it does not know.
+	// Names returns the names of a kind; of is what they belong to, see [Kind]. It returns at
+	// the latest when ctx ends, and nil if it does not know the names.
 	Names(ctx context.Context, kind Kind, of string) []string
 }
 
-// A Candidate is a word that can stand in the place of one that is being typed.
+// A Candidate is a word that can replace the word that is being typed.
 type Candidate struct {
 	Word string // the whole word
 	Show string // what a list of candidates shows: the name or value without what comes before it
 	Help string // a few words about it; may be empty
-	Open bool   // the word goes on: no space comes after it
+	Open bool   // the word continues: no space comes after it
 
 	rank int // the order in which candidates are listed
 }
@@ -42,23 +42,24 @@ type Candidate struct {
 // An Engine completes lines.
 type Engine struct {
 	Interface Interface
-	// Types is where the types of devices' properties are looked up; a server's own interface
-	// has no names of types. nil: in Interface.
+	// Types has the types of devices' properties; a server's own interface has no names of
+	// types. nil: they are in Interface.
 	Types Interface
-	// Devices returns what is known about devices; several lists are one. nil: nothing is.
+	// Devices returns what is known about devices; several lists count as one. nil: nothing is
+	// known.
 	Devices func() []*devices.List
 	Live    Live                         // nil: there is no server
-	Files   func(prefix string) []string // the files whose path starts so; folders end in "/". nil: none
+	Files   func(prefix string) []string // returns the files whose path starts with a text; folders end in "/". nil: no files
 
 	once     sync.Once
 	commands []string
 
 	mu     sync.Mutex
-	driver string // whose properties are known
+	driver string // the device types whose properties are known
 	props  []member
 }
 
-// Complete returns what can stand in the place of last, the word that is being typed. words are the
+// Complete returns the words that can replace last, the word that is being typed. words are the
 // other words of the line, the command first.
 func (e *Engine) Complete(ctx context.Context, words []string, last string) []Candidate {
 	if len(words) == 0 {
@@ -81,7 +82,7 @@ func (e *Engine) Complete(ctx context.Context, words []string, last string) []Ca
 	return ordered(found)
 }
 
-// CommandNames returns the commands whose names start so.
+// CommandNames returns the commands whose names start with a text.
 func (e *Engine) CommandNames(prefix string) []Candidate {
 	e.once.Do(func() {
 		for _, c := range e.Interface.Commands() {
@@ -97,7 +98,7 @@ func (e *Engine) CommandNames(prefix string) []Candidate {
 	return ordered(found)
 }
 
-// EventNames returns the events whose names start so.
+// EventNames returns the events whose names start with a text.
 func (e *Engine) EventNames(prefix string) []Candidate {
 	var found []Candidate
 	for _, event := range e.Interface.Events() {
@@ -108,8 +109,8 @@ func (e *Engine) EventNames(prefix string) []Candidate {
 	return ordered(found)
 }
 
-// DefinitionNames returns what can be described, of which the names start so: the commands, events and
-// types of a schema, and devices.
+// DefinitionNames returns the commands, events and types of a schema, and the devices, whose names
+// start with a text.
 func (e *Engine) DefinitionNames(s *schema.Schema, prefix string) []Candidate {
 	var found []Candidate
 	add := func(name, kind string) {
@@ -130,8 +131,8 @@ func (e *Engine) DefinitionNames(s *schema.Schema, prefix string) []Candidate {
 	return ordered(found)
 }
 
-// Paths returns the files whose path starts so, after what is before it in the word. It does not wait
-// longer than ctx for a file system that does not answer.
+// Paths returns the files whose path starts with a text, after what is before the path in the word.
+// It does not wait longer than ctx for a file system that does not answer.
 func (e *Engine) Paths(ctx context.Context, before, prefix string) []Candidate {
 	if e.Files == nil {
 		return nil
@@ -149,7 +150,7 @@ func (e *Engine) Paths(ctx context.Context, before, prefix string) []Candidate {
 	return ordered(found)
 }
 
-// pathCandidate returns the candidate for a path; one that ends in "/" goes on.
+// pathCandidate returns the candidate for a path; one that ends in "/" can be continued.
 func pathCandidate(before, path string) Candidate {
 	show := strings.TrimSuffix(path, "/")
 	show = path[strings.LastIndexByte(show, '/')+1:]
@@ -174,7 +175,7 @@ func rankOf(name string, required bool) int {
 	return 1
 }
 
-// Conditions returns what can stand in the place of a condition EVENT[:MEMBER=VALUE].
+// Conditions returns the words that can replace a condition EVENT[:MEMBER=VALUE].
 func (e *Engine) Conditions(typed string) []Candidate {
 	name, condition, ok := strings.Cut(typed, ":")
 	if !ok {

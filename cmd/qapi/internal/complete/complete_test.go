@@ -166,7 +166,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// A device type that has many properties has all that can be set, from both lists.
+// All properties of a device type that can be set are completed, from both lists.
 func TestDeviceProperties(t *testing.T) {
 	e := engine(t)
 	got := words(t, e, "device_add driver=virtio-blk-pci id=x ")
@@ -177,7 +177,7 @@ func TestDeviceProperties(t *testing.T) {
 	assert.True(t, strings.HasPrefix(got[len(got)-1], "x-"), "what is experimental comes last")
 }
 
-// Without a server and without files there is what the schema knows.
+// Without a server and without files, the candidates come from the schema.
 func TestWithoutServer(t *testing.T) {
 	e := engine(t)
 	e.Live, e.Files = nil, nil
@@ -220,7 +220,7 @@ func TestHelp(t *testing.T) {
 	}, help)
 }
 
-// A file system that does not answer does not hold up who types.
+// A file system that does not answer does not delay a user who types.
 func TestFilesThatHang(t *testing.T) {
 	e := engine(t)
 	block := make(chan struct{})
@@ -231,7 +231,7 @@ func TestFilesThatHang(t *testing.T) {
 	assert.Empty(t, e.Complete(ctx, []string{"screendump"}, "filename=/"))
 }
 
-// Each row of the table is about an argument that some release has.
+// Each row of the table is about an argument of some release.
 func TestRowsAreUsed(t *testing.T) {
 	used := map[row]bool{}
 	for _, release := range qemu.Releases() {

@@ -16,8 +16,8 @@ func (e *Engine) lists() []*devices.List {
 	return e.Devices()
 }
 
-// deviceTypes returns the types of devices that can be added: those of the server, without those that
-// are known to be parts of machines, or all that are known.
+// deviceTypes returns the types of devices that can be added: those of the server, except the ones
+// that are known to be parts of machines; without a server, all that are known.
 func (e *Engine) deviceTypes(ctx context.Context) []string {
 	known := map[string]bool{} // whether a user can add it
 	for _, list := range e.lists() {
@@ -61,7 +61,7 @@ func (l *line) properties() []member {
 	return e.props
 }
 
-// knownProperties returns what the facts say; nil if they do not have the device.
+// knownProperties returns the properties in the facts; nil if the device is not there.
 func (e *Engine) knownProperties(driver string) []member {
 	var found []member
 	for _, list := range e.lists() {
@@ -81,8 +81,8 @@ func (e *Engine) knownProperties(driver string) []member {
 	return found
 }
 
-// askProperties asks the server, only about types that nothing is known of: QEMU 7.2 ends when it is
-// asked about some.
+// askProperties asks the server, but only about types of which nothing is known: questions about
+// some types end QEMU 7.2.
 func (e *Engine) askProperties(ctx context.Context, driver string) []member {
 	var found []member
 	for _, name := range e.Live.Names(ctx, Property, driver) {
@@ -103,7 +103,7 @@ func findType(list *devices.List, name string) *devices.Type {
 	return list.Types[i]
 }
 
-// kindsOfProperties has what the kinds of devices' properties name.
+// kindsOfProperties says, for each kind of a device's property, what its values name.
 var kindsOfProperties = map[devices.Kind]Kind{
 	devices.KindDrive:    Node,
 	devices.KindNetdev:   Netdev,
@@ -124,7 +124,7 @@ func (e *Engine) property(p devices.Prop) member {
 	return m
 }
 
-// typeOf returns the type of a property, as far as it matters to what can be typed.
+// typeOf returns the type of a property, as far as completion needs it.
 func (e *Engine) typeOf(p devices.Prop) schema.Type {
 	types := e.Types
 	if types == nil {

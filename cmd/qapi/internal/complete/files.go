@@ -8,7 +8,7 @@ import (
 )
 
 // Files returns the files whose path starts with a prefix, as a shell does: hidden ones only if
-// the prefix says so, folders with a "/" after them.
+// the prefix contains the dot, folders with a "/" after them.
 func Files(prefix string) []string {
 	dir, stem := "", prefix
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {

@@ -40,7 +40,7 @@ func startingWith(found []Candidate, typed string) []Candidate {
 }
 
 // forms adds the forms in which a member can be written: "name=", "name." and, for a list, the next
-// place in it.
+// index.
 func (l *line) forms(to []Candidate, path string, m member) []Candidate {
 	key := path + m.name
 	if _, given := l.given[key]; given {
@@ -70,7 +70,7 @@ func (l *line) forms(to []Candidate, path string, m member) []Candidate {
 	return to
 }
 
-// places adds the next place in a list, and the last one if more can stand in it.
+// places adds the next index of a list, and the last one if more members can be given in it.
 func (l *line) places(to []Candidate, path string, element member) []Candidate {
 	next := l.nextIndex(path)
 	plain, object := element.shape()

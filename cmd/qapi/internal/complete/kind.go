@@ -2,7 +2,7 @@ package complete
 
 import "path"
 
-// A Kind says what a text is the name of.
+// A Kind says what kind of thing a text names.
 type Kind string
 
 // The kinds.
@@ -29,15 +29,15 @@ const (
 	File        Kind = "file"
 )
 
-// A row says what an argument, or a member in one, is the name of.
+// A row says what an argument, or a member in one, names.
 type row struct {
 	commands, member string // patterns of package path
 	kind             Kind
 }
 
-// rows are looked through in order; the first that fits counts.
+// rows are tried in order; the first that matches counts.
 var rows = []row{
-	// These name what is new.
+	// These name new things.
 	{"blockdev-add", "node-name", None},
 	{"drive-mirror", "node-name", None},
 	{"chardev-add", "id", None},

@@ -31,7 +31,7 @@ func newLine(ctx context.Context, e *Engine, command *schema.Command, words []st
 	return l
 }
 
-// below reports whether the line has something in the object or list of that path.
+// below reports whether the line has a value inside the object or list at a path.
 func (l *line) below(path string) bool {
 	for key := range l.given {
 		if strings.HasPrefix(key, path) && len(key) > len(path) && key[len(path)] == '.' {
@@ -57,19 +57,19 @@ func (l *line) nextIndex(path string) int {
 	return next
 }
 
-// A place is what a key such as "file.driver" stands for.
+// A place is the argument or member that a key such as "file.driver" names.
 type place struct {
-	path string // the key, with a dot after it unless it is empty: what comes before the names in it
+	path string // the key, followed by a dot unless it is empty: the prefix of the names inside it
 	member
 }
 
 // A member is an argument, or a member of an object in one.
 type member struct {
 	name     string
-	types    []schema.Type // one that is not an alternate, or those of an alternate's branches
-	ref      bool          // an alternate that is the name of a thing or the thing itself
+	types    []schema.Type // its type, or those of the branches if it is an alternate
+	ref      bool          // set for an alternate of a thing's name and the thing itself
 	required bool
-	kind     Kind // what the device's facts say; other kinds are in a table
+	kind     Kind // from the device's facts; other kinds are in a table
 }
 
 // start returns the place of all arguments.
@@ -108,7 +108,8 @@ func (l *line) step(at place, name string) (member, bool) {
 	return member{}, false
 }
 
-// members returns the members of the object at a place, with those that the tags on the line add.
+// members returns the members of the object at a place, including those that the tags on the line
+// add.
 func (l *line) members(at place) []member {
 	var found []member
 	for _, t := range at.types {
@@ -120,8 +121,8 @@ func (l *line) members(at place) []member {
 	return found
 }
 
-// deepest is how deep unions may be in unions in one object, and alternates in alternates. A server
-// could say that its types contain themselves.
+// deepest limits how deep unions may be nested in one object, and alternates in alternates: a
+// server could report types that contain themselves.
 const deepest = 8
 
 func (l *line) addMembers(to []member, path string, t schema.Type, depth int) []member {
@@ -169,7 +170,7 @@ func (m *member) add(t schema.Type, depth int) {
 	}
 }
 
-// element returns the element of the list at a place, if that can be one.
+// element returns the element of the list at a place, if the place can be a list.
 func (m member) element() (member, bool) {
 	for _, t := range m.types {
 		if a, ok := t.(*schema.Array); ok {

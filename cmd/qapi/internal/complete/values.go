@@ -42,7 +42,7 @@ func valueCandidates(key string, values ...string) []Candidate {
 	return found
 }
 
-// names returns the names of what a text stands for.
+// names returns the names that a text can be.
 func (l *line) names(key string, m member, typed string) []Candidate {
 	kind := m.kind
 	if kind == None {
@@ -61,7 +61,7 @@ func (l *line) names(key string, m member, typed string) []Candidate {
 		found := valueCandidates(key, l.engine.deviceTypes(l.ctx)...)
 		for i := range found {
 			if strings.HasSuffix(found[i].Word, "-cpu") {
-				found[i].rank = 1 // there are many
+				found[i].rank = 1 // there are too many
 			}
 		}
 		return found

@@ -7,7 +7,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// factsOf returns what the schema says of something.
+// factsOf returns what the schema says about something.
 func factsOf(features []*schema.Feature, cond *schema.Cond) Facts {
 	f := Facts{If: cond.String()}
 	for _, feature := range features {
@@ -23,7 +23,7 @@ func factsOf(features []*schema.Feature, cond *schema.Cond) Facts {
 	return f
 }
 
-// today returns the name that a definition has today: some types had another one.
+// today returns the newest name of a definition: some types had another one.
 func (b *book) today(name string) string {
 	if now := b.releases[name].Now; now != "" {
 		return now
@@ -31,7 +31,7 @@ func (b *book) today(name string) string {
 	return name
 }
 
-// whole adds what we know of a definition.
+// whole adds what we know about a definition.
 func (b *book) whole(f *Facts, def schema.Definition) {
 	name := b.today(def.Def().Name)
 	f.add(b.releases[name])
@@ -40,7 +40,7 @@ func (b *book) whole(f *Facts, def schema.Definition) {
 	}
 }
 
-// part adds what we know of a part of a definition, its own or an inherited one.
+// part adds what we know about a part of a definition, own or inherited.
 func (b *book) part(f *Facts, owner schema.Definition, name string) {
 	for of := owner; of != nil; of = schema.Inherited(of) {
 		def := b.today(of.Def().Name)
@@ -57,7 +57,7 @@ func (b *book) valueFacts(enum schema.Definition, v *schema.EnumValue) Facts {
 	return f
 }
 
-// add adds what we know of releases, unless something more special was added before.
+// add adds what we know about releases, unless something more specific was added before.
 func (f *Facts) add(r descriptions.Release) {
 	if f.Releases == "" {
 		f.Releases, f.Gone = r.In, r.Gone

@@ -65,7 +65,7 @@ func (b *book) members(members []*schema.Member, owner schema.Definition) []Memb
 	return list
 }
 
-// most is how many values an enum may have that are shown with a member.
+// most is the largest number of values of an enum that are shown with a member.
 const most = 12
 
 func (b *book) member(m *schema.Member, owner schema.Definition) Member {
@@ -82,7 +82,7 @@ func (b *book) branches(u *schema.Union) []Branch {
 	var list []Branch
 	for _, v := range tag.Values {
 		out := Branch{Tag: u.Discriminator.Name, Value: v.Name, Facts: b.valueFacts(tag, v)}
-		out.Text = "" // it is that of the value
+		out.Text = "" // it is the condition of the value
 		if branch := u.Branch(v.Name); branch != nil {
 			out.Type = typeName(branch.Type)
 			for _, m := range directMembers(branch.Type) {
@@ -105,7 +105,7 @@ func directMembers(t schema.Type) []*schema.Member {
 	return nil
 }
 
-// memberEntry returns the entry of a member, with what is in it.
+// memberEntry returns the entry of a member, with its parts.
 func (l *Library) memberEntry(b *book, def schema.Definition, at place, name string) *Entry {
 	m := b.member(at.member, at.owner)
 	e := &Entry{Name: name, Kind: "member", Release: l.Release, Facts: m.Facts, Type: m.Type}
@@ -127,7 +127,7 @@ func (l *Library) memberEntry(b *book, def schema.Definition, at place, name str
 	return e
 }
 
-// valueEntry returns the entry of a value; for the value of a tag with what it adds.
+// valueEntry returns the entry of a value; for the value of a tag, with the members that it adds.
 func (l *Library) valueEntry(b *book, at place, name string) *Entry {
 	e := &Entry{Name: name, Kind: "value", Release: l.Release, Facts: b.valueFacts(at.enum, at.value)}
 	for _, t := range at.types {
@@ -164,7 +164,7 @@ func (l *Library) result(b *book, def schema.Definition) (*Entry, error) {
 	return e, nil
 }
 
-// users returns the commands, events and types that have a part of a type.
+// users returns the commands, events and types that have a part with a given type.
 func (b *book) users(def schema.Definition) []string {
 	if _, ok := def.(schema.Type); !ok {
 		return nil

@@ -26,14 +26,14 @@ func library(t *testing.T, release string) *Library {
 	return l
 }
 
-// Everything that a release has can be shown, in lines that fit, and the example of each
-// command is one that qapi call would send.
+// Everything in a release can be shown, in lines that fit, and qapi call would send the
+// example of each command.
 func TestAll(t *testing.T) {
 	for _, release := range []string{"5.2", "11.1"} {
 		l := library(t, release)
 		for i, name := range l.names() {
 			if isDevice := l.deviceType(name) != nil; isDevice && i%20 > 0 && os.Getenv("QAPI_LONG") == "" {
-				continue // they are alike
+				continue // the others are similar
 			}
 			if testing.Short() && i%5 > 0 {
 				continue
@@ -68,7 +68,7 @@ func plain(text string) string {
 	return text
 }
 
-// checkWidth checks that lines fit, except those of one long name, and examples.
+// checkWidth checks that lines fit, except those with one long name, and examples.
 func checkWidth(t *testing.T, e *Entry, text string, width int) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -99,7 +99,7 @@ func checkExample(t *testing.T, l *Library, b *book, c *schema.Command, line str
 	}
 }
 
-// Optional arguments that examples have exist.
+// The optional arguments in examples exist.
 func TestWithOptional(t *testing.T) {
 	l := library(t, "")
 	for name, optional := range withOptional {
@@ -126,7 +126,7 @@ func lookup(l *Library, name string) schema.Definition {
 	return nil
 }
 
-// Texts for people, as they are: UPDATE=1 writes them.
+// The texts for people are compared with files: UPDATE=1 writes them.
 func TestText(t *testing.T) {
 	for file, c := range map[string]struct{ release, name string }{
 		"eject":        {"11.1", "eject"},

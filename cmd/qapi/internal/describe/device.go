@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices/rules"
 )
 
-// deviceType returns the type of devices of a name, which may be an alias.
+// deviceType returns the type of devices with a name, which may be an alias.
 func (l *Library) deviceType(name string) *devices.Type {
 	if t := l.devices.Type(name); t != nil {
 		return t
@@ -83,7 +83,7 @@ func (l *Library) property(t *devices.Type, p devices.Prop, elsewhere map[string
 	return m
 }
 
-// propertiesOf returns the names of the properties that a device has, by the releases that have it.
+// propertiesOf returns the names of the properties of a device, in any release.
 func propertiesOf(device string) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
 	for _, release := range facts.DeviceReleases() {
@@ -100,7 +100,8 @@ func propertiesOf(device string) map[string]map[string]bool {
 	return all
 }
 
-// deviceReleases returns which of the releases whose devices are known have something; "" if all have it.
+// deviceReleases returns which releases have something, of those whose devices are known; "" if all
+// have it.
 func deviceReleases(has func(*devices.List) bool) string {
 	var with, without []string
 	for _, release := range facts.DeviceReleases() {
@@ -121,7 +122,8 @@ func deviceReleases(has func(*devices.List) bool) string {
 	return "QEMU " + strings.Join(with, ", ") + ", not " + strings.Join(without, ", ")
 }
 
-// deviceExample adds the device while the machine runs, or, where that cannot be, when it is started.
+// deviceExample adds the device while the machine runs or, if that is not possible, when it is
+// started.
 func deviceExample(e *Entry) []string {
 	words := []string{"driver=" + e.Name, "id=ID"}
 	for _, m := range e.Members {

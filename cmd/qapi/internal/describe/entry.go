@@ -2,7 +2,7 @@
 // its parts, which releases have it, and how qapi uses it. It needs no server.
 package describe
 
-// An Entry is what is known of one name. Its JSON is what qapi describe --json prints.
+// An Entry is what is known about one name. Its JSON is what qapi describe --json prints.
 type Entry struct {
 	Name    string `json:"name"`
 	Kind    string `json:"kind"` // such as "command", "device", "argument" or "value"
@@ -17,23 +17,23 @@ type Entry struct {
 	Forms    []Value  `json:"forms,omitempty"`   // of an alternate: the types it can be
 	Returns  string   `json:"returns,omitempty"` // the type of a command's result
 
-	Events  []string `json:"events,omitempty"`  // that the description of a command names
+	Events  []string `json:"events,omitempty"`  // the events that the description of a command names
 	Related []string `json:"related,omitempty"` // other commands and types that it names
-	UsedBy  []string `json:"used_by,omitempty"` // what has a part of this type
+	UsedBy  []string `json:"used_by,omitempty"` // the commands, events and types with a part of this type
 
 	Device  *Device  `json:"device,omitempty"`
 	Example []string `json:"example,omitempty"` // command lines
 }
 
-// Facts are what is known of a name or of a part.
+// Facts are what is known about a name or a part.
 type Facts struct {
 	Text       string   `json:"text,omitempty"`     // paragraphs
-	Releases   string   `json:"releases,omitempty"` // those that have it, if not all of the newest back to 5.2
+	Releases   string   `json:"releases,omitempty"` // those that have it, if not all from 5.2 on
 	Gone       string   `json:"gone,omitempty"`     // when QEMU removed it, such as "in 9.1"
 	Deprecated bool     `json:"deprecated,omitempty"`
-	Instead    string   `json:"instead,omitempty"` // what to use in its place
+	Instead    string   `json:"instead,omitempty"` // what to use instead
 	Unstable   bool     `json:"unstable,omitempty"`
-	If         string   `json:"if,omitempty"` // builds that have it
+	If         string   `json:"if,omitempty"` // the builds that have it
 	Features   []string `json:"features,omitempty"`
 }
 
@@ -62,7 +62,7 @@ type Value struct {
 	Facts
 }
 
-// Device is what is known of a device in addition to its properties.
+// Device is what is known about a device in addition to its properties.
 type Device struct {
 	Parent   string   `json:"parent,omitempty"`
 	Bus      string   `json:"bus,omitempty"` // the type of the bus that it is plugged into

@@ -9,7 +9,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// withOptional are optional arguments that a command hardly ever goes without.
+// withOptional are optional arguments that almost every use of a command needs.
 var withOptional = map[string][]string{
 	"block_resize":                {"node-name"},
 	"block_set_io_throttle":       {"id"},
@@ -29,7 +29,8 @@ var withOptional = map[string][]string{
 	"guest-exec":                  {"capture-output"},
 }
 
-// usual are the values that stand in examples, by the name of the enum; the first value otherwise.
+// usual are the values of enums in examples, by the name of the enum; for other enums it is the
+// first value.
 var usual = map[string]string{
 	"BlockdevDriver": "qcow2", "BlockExportType": "nbd", "ObjectType": "iothread", "NetClientDriver": "tap",
 	"ChardevBackendKind": "socket", "SocketAddressType": "unix", "MirrorSyncMode": "full", "JobType": "create",
@@ -37,7 +38,7 @@ var usual = map[string]string{
 	"StatsTarget": "vcpu", "MigrationCapability": "events", "DumpGuestMemoryFormat": "elf",
 }
 
-// commandExample returns a command line that has a server execute a command.
+// commandExample returns a command line with which a server executes a command.
 func (l *Library) commandExample(b *book, c *schema.Command) []string {
 	x := example{optional: withOptional[c.Name]}
 	if c.Name == "device_add" {
@@ -53,7 +54,7 @@ func (l *Library) commandExample(b *book, c *schema.Command) []string {
 	return []string{verb + strings.Join(append([]string{c.Name}, x.words...), " ")}
 }
 
-// An example is made of the arguments that a command needs.
+// An example consists of the arguments that a command needs.
 type example struct {
 	optional []string
 	words    []string
@@ -63,7 +64,7 @@ type example struct {
 // deepest is how deep examples are: types may contain themselves.
 const deepest = 6
 
-// object adds the members that an object needs, and on the top level those that are usual.
+// object adds the members that an object needs, and at the top level also the usual ones.
 func (x *example) object(t schema.Type, prefix string, top bool) {
 	if x.depth++; x.depth > deepest {
 		x.depth--
@@ -91,7 +92,7 @@ func (x *example) object(t schema.Type, prefix string, top bool) {
 	}
 }
 
-// value adds a value, which the name stands for.
+// value adds a value with a name.
 func (x *example) value(t schema.Type, name string) {
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	switch t := t.(type) {
@@ -99,7 +100,7 @@ func (x *example) value(t schema.Type, name string) {
 		x.add(name + "=" + chosen(t))
 	case *schema.Array:
 		if before := len(x.words); before >= 0 {
-			if x.value(t.Elem, name+".0"); len(x.words) == before { // an element without anything
+			if x.value(t.Elem, name+".0"); len(x.words) == before { // an element without members
 				x.add(name + ":=[]")
 			}
 		}
@@ -139,7 +140,7 @@ func chosen(e *schema.Enum) string {
 	return e.Values[0].Name
 }
 
-// builtinValue returns what follows a name.
+// builtinValue returns the text that follows a name.
 func builtinValue(t schema.Builtin, name string) string {
 	switch t {
 	case schema.Str:
@@ -161,7 +162,7 @@ func builtinValue(t schema.Builtin, name string) string {
 	return "=1"
 }
 
-// hideSecrets puts files in the place of secrets, which qapi does not take as arguments.
+// hideSecrets replaces secrets, which qapi does not accept as arguments, by files.
 func (x *example) hideSecrets(command string) {
 	for range x.words {
 		words := strings.Split(strings.ReplaceAll(strings.Join(x.words, "\n"), ":=JSON", ":=1"), "\n")

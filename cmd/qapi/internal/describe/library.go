@@ -17,7 +17,7 @@ type Library struct {
 	Release string
 	books   []*book // QMP's and the agent's
 
-	devices                       *devices.List // of the release whose devices are known and that is nearest
+	devices                       *devices.List // of the nearest release whose devices are known
 	aboutDevices, aboutProperties descriptions.Descriptions
 }
 
@@ -29,7 +29,7 @@ type book struct {
 	releases descriptions.Releases
 }
 
-// New loads what is known of a release; "" is the newest.
+// New loads what is known about a release; "" means the newest.
 func New(release string) (*Library, error) {
 	all := facts.Releases()
 	if release == "" {
@@ -58,7 +58,7 @@ func New(release string) (*Library, error) {
 	return l, err
 }
 
-// nearest returns the newest of some releases, which are sorted, that is not newer than another.
+// nearest returns the newest of some sorted releases that is not newer than another one.
 func nearest(releases []string, release string) string {
 	best := releases[0]
 	for _, r := range releases {
@@ -69,9 +69,9 @@ func nearest(releases []string, release string) string {
 	return best
 }
 
-// Lookup returns what is known of a name: a command, an event, a type or a device; with a
-// path after it, of a part, such as blockdev-add/driver=qcow2 or query-block->inserted. The
-// error of an unknown name has similar ones.
+// Lookup returns what is known about a name: a command, an event, a type or a device. With
+// a path after the name it is about a part, such as blockdev-add/driver=qcow2 or
+// query-block->inserted. The error for an unknown name suggests similar ones.
 func (l *Library) Lookup(name string) (*Entry, error) {
 	head, path, _ := strings.Cut(strings.TrimPrefix(name, "event "), "/")
 	head, result, hasResult := strings.Cut(head, "->")
@@ -159,12 +159,13 @@ func (l *Library) names() []string {
 	return names
 }
 
-// kinds are commands that make things of many kinds: people look for these by their names.
+// kinds are commands that create things of many kinds: people search for these by the names of the
+// kinds.
 var kinds = []struct{ command, tag string }{
 	{"blockdev-add", "driver"}, {"object-add", "qom-type"}, {"netdev_add", "type"}, {"block-export-add", "type"},
 }
 
-// guess returns "; did you mean …?" with the names that are meant most likely.
+// guess returns "; did you mean …?" with the most likely names.
 func guess(name string, names []string) string {
 	var found []string
 	lower := strings.ToLower(name)
@@ -190,7 +191,7 @@ func guess(name string, names []string) string {
 	return "; did you mean " + or(found) + "?"
 }
 
-// or writes words as people do: a, b or c.
+// or joins words for people: a, b or c.
 func or(words []string) string {
 	last := len(words) - 1
 	if last <= 0 {

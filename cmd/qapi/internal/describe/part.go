@@ -8,13 +8,13 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A place is where a path leads.
+// A place is what a path leads to.
 type place struct {
-	owner  schema.Definition // that declares the member
+	owner  schema.Definition // the definition that declares the member
 	member *schema.Member
-	value  *schema.EnumValue // the last step has one, too
-	enum   *schema.Enum      // of the value
-	types  []schema.Type     // in which the next step is looked for
+	value  *schema.EnumValue // set if the last step has a value
+	enum   *schema.Enum      // the enum of the value
+	types  []schema.Type     // the types in which the next step is looked up
 }
 
 // part returns the entry of a part of a definition.
@@ -36,7 +36,7 @@ func (l *Library) part(b *book, def schema.Definition, from, path string) (*Entr
 	case schema.Type:
 		at.types = typesOf(d)
 	}
-	if path == "" { // a result
+	if path == "" { // the path is only "->", for a result
 		return l.result(b, def)
 	}
 	for step := range strings.SplitSeq(path, "/") {
@@ -73,7 +73,7 @@ func (at place) step(step string) (place, error) {
 	return place{}, fmt.Errorf("there is no member %q%s", name, guess(name, names))
 }
 
-// tagged follows a step to a value; after the value of a tag come the members of its branch.
+// tagged follows a step to a value; after the value of a tag, the members of its branch follow.
 func (at place) tagged(value string, union *schema.Union) (place, error) {
 	for _, t := range at.types {
 		enum, ok := t.(*schema.Enum)
@@ -94,7 +94,7 @@ func (at place) tagged(value string, union *schema.Union) (place, error) {
 	return place{}, fmt.Errorf("%s is not an enum", at.member.Name)
 }
 
-// A foundMember is one with the definition that declares it, and the union that it is the tag of.
+// A foundMember is a member with the definition that declares it, and the union whose tag it is.
 type foundMember struct {
 	member *schema.Member
 	owner  schema.Definition
@@ -136,7 +136,7 @@ func membersOf(types []schema.Type, of schema.Definition) []foundMember {
 	return all
 }
 
-// ownerOf returns the definition with which a struct's members are described.
+// ownerOf returns the definition whose description has a struct's members.
 func ownerOf(t schema.Type, of schema.Definition) schema.Definition {
 	if st, ok := t.(*schema.Struct); ok && st.Implicit && of != nil {
 		return of
@@ -188,7 +188,7 @@ func tagValues(def schema.Definition, member string) []string {
 
 func distance(a, b string) int {
 	if max(len(a)-len(b), len(b)-len(a)) > max(1, len(a)/3) {
-		return len(a) + len(b) // too far to be worth the work
+		return len(a) + len(b) // too long to be a misspelling
 	}
 	return edits.Distance(a, b)
 }

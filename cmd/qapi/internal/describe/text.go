@@ -9,10 +9,10 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
-// widest is how long lines are at most: longer ones are hard to read.
+// widest is the largest width of lines: longer ones are hard to read.
 const widest = 100
 
-// A page is the text of an entry as it is written.
+// A page is the text of an entry while it is written.
 type page struct {
 	out   *term.Output
 	width int
@@ -63,14 +63,14 @@ func (p *page) head(e *Entry) {
 	p.device(e.Device)
 }
 
-// A note says what one has to know about releases and builds.
+// A note is something to know about releases and builds.
 type note struct {
 	text    string
 	warning bool
 }
 
-// notes returns the notes about something. If whole is false, it is a part, and what all releases have needs no
-// note.
+// notes returns the notes about something. If whole is false, it is a part, which needs no note if all
+// releases have it.
 func (f *Facts) notes(whole bool) []note {
 	var notes []note
 	switch {
@@ -98,7 +98,7 @@ func (f *Facts) notes(whole bool) []note {
 	case f.Gone != "":
 		notes = append(notes, note{"Deprecated: QEMU removed it " + f.Gone + instead + ".", true})
 	case f.Deprecated:
-		notes = append(notes, note{"Deprecated: QEMU means to remove it" + instead + ".", true})
+		notes = append(notes, note{"Deprecated: QEMU plans to remove it" + instead + ".", true})
 	}
 	return notes
 }
@@ -139,7 +139,7 @@ func (p *page) device(d *Device) {
 	}
 }
 
-// members writes the members of an object: those that are needed first.
+// members writes the members of an object, the required ones first.
 func (p *page) members(e *Entry) {
 	if len(e.Members) == 0 {
 		return
@@ -170,7 +170,7 @@ func btoi(b bool) int {
 	return 0
 }
 
-// item writes a name, what it is in a few words, and in lines below it what is known of it.
+// item writes a name, what it is in a few words, and below that what is known about it.
 func (p *page) item(name, about string, f Facts) {
 	name = term.Escape(name)
 	before := "  " + p.out.In(term.Bold, name)
@@ -238,7 +238,7 @@ func (p *page) branches(e *Entry) {
 	p.wrap("More: qapi describe "+strings.TrimSuffix(e.Name, "->")+arrow(e.Name)+e.Branches[0].Tag+"="+e.Branches[0].Value, "")
 }
 
-// arrow returns what stands between a name and a part of it.
+// arrow returns the separator between a name and a part of it.
 func arrow(name string) string {
 	if strings.HasSuffix(name, "->") {
 		return "->"
@@ -246,7 +246,7 @@ func arrow(name string) string {
 	return "/"
 }
 
-// values writes those that something is known of in lines of their own, the others together.
+// values writes values with notes in lines of their own, and the others together.
 func (p *page) values(title string, values []Value) {
 	if len(values) == 0 {
 		return
@@ -266,7 +266,7 @@ func (p *page) values(title string, values []Value) {
 	}
 }
 
-// tail writes what is around it.
+// tail writes the names that the entry refers to, and the example.
 func (p *page) tail(e *Entry) {
 	if e.Kind == "command" {
 		p.title("Returns")
@@ -284,7 +284,7 @@ func (p *page) tail(e *Entry) {
 	if len(e.Example) > 0 {
 		p.title("Example")
 		for _, line := range e.Example {
-			p.line("  " + line) // not broken: people copy it
+			p.line("  " + line) // not wrapped, since people copy it
 		}
 	}
 }

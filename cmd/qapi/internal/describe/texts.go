@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// compressed has the files of package descriptions: as they are, this program would be half a
-// megabyte larger. TestTexts writes it.
+// compressed has the files of package descriptions: uncompressed, they would make this
+// program half a megabyte larger. TestTexts writes it.
 //
 //go:embed texts.zip
 var compressed []byte

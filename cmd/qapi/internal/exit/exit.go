@@ -14,7 +14,7 @@ import (
 // The exit codes. Scripts rely on them; "qapi help" shows the same list.
 const (
 	OK           = 0
-	Failed       = 1   // QEMU refused, does not support it, or the job failed; or a file is wrong
+	Failed       = 1   // QEMU refused, does not support it, or the job failed; or a file is invalid
 	Usage        = 2   // wrong usage: nothing was sent
 	NoConnection = 3   // there is no connection, or the command was not sent
 	Lost         = 4   // the connection was lost, and the command may have run
@@ -43,7 +43,7 @@ func With(code int, err error) error { return &Error{code, err} }
 // Usagef returns an error for wrong usage: nothing was sent.
 func Usagef(format string, args ...any) error { return With(Usage, fmt.Errorf(format, args...)) }
 
-// Silent returns an error that only has an exit code: the user was already shown the rest.
+// Silent returns an error that only has an exit code: its text was already shown to the user.
 func Silent(code int) error { return With(code, nil) }
 
 // Explain returns the text of an error for people.
@@ -55,10 +55,10 @@ func Explain(err error) string {
 	return strings.TrimPrefix(text, ": ")
 }
 
-// packages have their names at the beginning of errors, which only helps programmers.
+// packages are the names of packages at the beginning of errors, which only help programmers.
 var packages = []string{"qapi", "qmp", "qga", "job", "raw", "HMP"}
 
-// words has plain words for the texts of package context.
+// words has plain words instead of the texts of package context.
 var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")
 
 // Code returns the exit code for the error of a command.

@@ -1,5 +1,5 @@
-// Package facts has what package schema/qemu has, compressed: its files have 4.8 MB, and this
-// program would be a third larger. The program must not import that package.
+// Package facts has the files of package schema/qemu, compressed: they have 4.8 MB, and would
+// make this program a third larger. The program must not import package schema/qemu.
 package facts
 
 import (
@@ -25,7 +25,7 @@ const (
 //go:embed releases.zip
 var compressed []byte
 
-// known opens the archive when somebody needs it.
+// known opens the archive when it is needed.
 var known = sync.OnceValue(func() *releases.Set {
 	files, err := zip.NewReader(bytes.NewReader(compressed), int64(len(compressed)))
 	if err != nil {
@@ -34,7 +34,7 @@ var known = sync.OnceValue(func() *releases.Set {
 	return releases.New(files)
 })
 
-// Releases lists the releases there are, such as "11.1", the oldest first.
+// Releases returns the releases in the archive, such as "11.1", the oldest first.
 func Releases() []string { return known().Releases() }
 
 // Newest returns the newest of [Releases].
@@ -46,7 +46,7 @@ func Newest() string {
 // FS returns the files of a release.
 func FS(release string) (fs.FS, error) { return known().FS(release) }
 
-// Load loads a schema of a release; root is QMP or QGA.
+// Load loads the schema of a release; root is QMP or QGA.
 func Load(release, root string) (*schema.Schema, error) { return known().Load(release, root) }
 
 // CheckPath returns an error for a path that no release has.
@@ -55,5 +55,5 @@ func CheckPath(root, path string) error { return known().CheckPath(root, path) }
 // DeviceReleases lists the releases whose devices are known, the oldest first.
 func DeviceReleases() []string { return known().DeviceReleases() }
 
-// Devices returns what the binaries of a release say of their devices; it must not be changed.
+// Devices returns the facts about the devices of a release; they must not be changed.
 func Devices(release string) (*devices.List, error) { return known().Devices(release) }

@@ -13,8 +13,8 @@ import (
 	"github.com/goqapi/goqapi/qapi/disk"
 )
 
-// Tree writes a tree for each device, export, job and node that nothing uses. What several
-// use is shown in full where it comes first.
+// Tree writes a tree for each device, export, job and node that nothing uses. A node that
+// several use is shown completely where it comes first.
 func Tree(out *term.Output, g *disk.Graph) error {
 	t := tree{out: out, shown: map[*disk.Vertex]bool{}}
 	t.width, _ = out.Size()
@@ -32,8 +32,8 @@ type tree struct {
 	shown map[*disk.Vertex]bool
 }
 
-// show writes a vertex and what it uses. Branch is what leads to its own line, and below what
-// is in front of the lines below.
+// show writes a vertex and what it uses. branch is the text before its own line, and below
+// the text before the lines below it.
 func (t *tree) show(v *disk.Vertex, branch, below, role string) {
 	again := t.shown[v] && len(v.Uses) > 0
 	t.shown[v] = true
@@ -63,7 +63,7 @@ func (t *tree) show(v *disk.Vertex, branch, below, role string) {
 	}
 }
 
-// style returns the style of a name: names of what uses nodes stand out.
+// style returns the style of a name: the names of users of nodes are emphasised.
 func style(v *disk.Vertex) term.Style {
 	if v.Kind == disk.Node {
 		return term.Cyan
@@ -93,7 +93,7 @@ func title(v *disk.Vertex) (name, details string) {
 
 // fileOf returns the file name of a node, without secrets and safe to print; "" if it has none for people.
 func fileOf(v *disk.Vertex) string {
-	if v.Node == nil || strings.HasPrefix(v.Node.File, "json:") || strings.HasSuffix(v.Node.File, "://") { // of no file
+	if v.Node == nil || strings.HasPrefix(v.Node.File, "json:") || strings.HasSuffix(v.Node.File, "://") { // it has no file
 		return ""
 	}
 	return term.Escape(redact.Text(v.Node.File))
@@ -197,7 +197,7 @@ func Mermaid(g *disk.Graph) []byte {
 	return []byte(b.String())
 }
 
-// mermaidText escapes what means something to Mermaid or in HTML.
+// mermaidText escapes characters with a meaning in Mermaid or HTML.
 func mermaidText(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -19,8 +19,8 @@ func node(name, driver, file string, ro bool, uses ...disk.Edge) *disk.Vertex {
 	return &disk.Vertex{Kind: disk.Node, Name: name, Node: &qapi.BlockDeviceInfo{NodeName: name, Drv: driver, File: file, Ro: ro}, Uses: uses}
 }
 
-// example is a disk with a backing file, which a job copies; the name of an image tries to take
-// the terminal over.
+// example is a disk with a backing file, which a job copies; the name of an image contains
+// control sequences for a terminal.
 func example() *disk.Graph {
 	baseFile := node("#block068", "file", "/vm/base.qcow2", true)
 	base := node("#block178", "qcow2", "/vm/base.qcow2", true, disk.Edge{Role: "file", To: baseFile})
@@ -83,7 +83,7 @@ func TestLanguages(t *testing.T) {
 	assert.JSONEq(t, `{"roots":[],"vertices":[]}`, string(text))
 }
 
-// Graphviz reads what we write.
+// Graphviz can read the graph.
 func TestSVG(t *testing.T) {
 	text, err := SVG(t.Context(), example())
 	if _, missing := exec.LookPath("dot"); missing != nil {

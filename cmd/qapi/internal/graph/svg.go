@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/disk"
 )
 
-// ErrNoDot is the error of SVG where Graphviz is not installed.
+// ErrNoDot is the error of SVG if Graphviz is not installed.
 var ErrNoDot = errors.New("SVG needs the program dot, of Graphviz, which is not installed; --dot writes what it reads")
 
 // SVG returns a picture of the graph, which Graphviz draws.

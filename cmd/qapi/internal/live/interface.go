@@ -1,5 +1,5 @@
 // Package live asks a running QEMU for what completion needs: its own interface, so that
-// the commands of a fork are completed, too, and the names of what the machine has.
+// the commands of a fork are completed, too, and the names of the things in the machine.
 package live
 
 import (
@@ -19,7 +19,7 @@ type Interface struct {
 }
 
 // NewInterface returns the interface that a reply to query-qmp-schema describes. What the reply does not
-// say, such as that a command takes more arguments than it lists, is taken from known, the
+// contain, such as that a command accepts more arguments than it lists, is taken from known, the
 // interface of a release.
 func NewInterface(list []qapi.SchemaInfo, known *schema.Schema) *Interface {
 	r := reader{infos: map[string]qapi.SchemaInfo{}, types: map[string]schema.Type{}}
@@ -77,7 +77,7 @@ type reader struct {
 	types map[string]schema.Type
 }
 
-// typeOf returns the type of a name. A name that the reply does not explain may be anything.
+// typeOf returns the type with a name. If the reply has no entry for the name, it can be any type.
 func (r *reader) typeOf(name string) schema.Type {
 	if t, ok := r.types[name]; ok {
 		return t
@@ -162,14 +162,14 @@ func (r *reader) members(list []qapi.SchemaInfoObjectMember) []*schema.Member {
 	return all
 }
 
-// enumValues returns the values of an enum; QEMU before 6.2 lists their names only.
+// enumValues returns the values of an enum; QEMU before 6.2 lists only their names.
 func enumValues(e qapi.SchemaInfoEnum) []*schema.EnumValue {
 	var values []*schema.EnumValue
 	for _, m := range e.Members {
 		values = append(values, &schema.EnumValue{Name: m.Name, Features: features(m.Features)})
 	}
 	if values == nil {
-		//lint:ignore SA1019 it is all that old releases have
+		//lint:ignore SA1019 old releases have nothing else
 		for _, name := range e.Values { //nolint:staticcheck // see above
 			values = append(values, &schema.EnumValue{Name: name})
 		}
@@ -177,7 +177,7 @@ func enumValues(e qapi.SchemaInfoEnum) []*schema.EnumValue {
 	return values
 }
 
-// builtin returns a type of the language; all integers are one there.
+// builtin returns a built-in type; the reply has only one type for all integers.
 func builtin(b qapi.SchemaInfoBuiltin) schema.Type {
 	switch b.JSONType {
 	case qapi.JSONTypeString:

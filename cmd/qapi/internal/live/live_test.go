@@ -20,7 +20,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// What a release's own schema says, its reply to query-qmp-schema says as well.
+// The reply of a release to query-qmp-schema gives the same interface as its schema.
 func TestInterface(t *testing.T) {
 	for _, release := range []string{"5.2", "11.1"} {
 		known, err := qemu.Load(release, qemu.QMP)
@@ -82,7 +82,7 @@ func TestFork(t *testing.T) {
 	assert.Equal(t, []string{"next.how=", "next.next."}, show(e.Complete(t.Context(), []string{"fork-it", "how=fast"}, "next.")))
 }
 
-// Types that contain themselves, and entries that are not there, do no harm.
+// Types that contain themselves, and missing entries, do no harm.
 func TestHostileInterface(t *testing.T) {
 	known, err := qemu.Load("11.1", qemu.QMP)
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestHostileInterface(t *testing.T) {
 	}
 }
 
-// Each kind of name is asked for with queries only.
+// Only queries are used to ask for names of each kind.
 func TestNames(t *testing.T) {
 	srv := qmptest.Start(t)
 	conn, err := srv.Dial(t.Context())
@@ -142,7 +142,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A server that does not answer costs half a second, once a second.
+// A server that does not answer delays completion by half a second, at most once a second.
 func TestNamesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := qmptest.Start(t)
@@ -163,7 +163,7 @@ func TestNamesInTime(t *testing.T) {
 	})
 }
 
-// A real QEMU's own interface has what is compiled in, and its names are found.
+// The interface of a real QEMU has what is compiled in, and its names are found.
 func TestQEMULive(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		p, err := qmp.Launch(t.Context(), exec.Command(q.Path, "-S", "-nodefaults", "-display", "none", "-machine", "q35",

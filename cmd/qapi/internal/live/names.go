@@ -10,11 +10,11 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// Limit is how long a server may take for its names. Who types does not wait longer.
+// Limit is how long a server may take to return names. A user who types does not wait longer.
 const Limit = 500 * time.Millisecond
 
-// Names are the names that a server has. It is only asked, never changed. It implements
-// complete.Live.
+// Names returns the names in a server. The server is only queried, never changed. It
+// implements complete.Live.
 type Names struct {
 	client *qapi.Client
 
@@ -41,8 +41,8 @@ func Of(client *qapi.Client) *Names {
 	return &Names{client: client, known: map[question]answer{}}
 }
 
-// Names returns the names of a kind. A server that does not answer in time has none, and is not asked
-// again for a while.
+// Names returns the names of a kind. For a server that does not answer in time, the result is nil,
+// and the server is not asked again for a while.
 func (n *Names) Names(ctx context.Context, kind complete.Kind, of string) []string {
 	q := question{kind, of}
 	n.mu.Lock()
@@ -70,7 +70,7 @@ func (n *Names) Forget() {
 	clear(n.known)
 }
 
-// ask returns what the server says. An error is as good as no names.
+// ask returns the server's answer. After an error, there are no names.
 func (n *Names) ask(ctx context.Context, kind complete.Kind, of string) []string {
 	c := n.client
 	switch kind {
@@ -109,7 +109,7 @@ func (n *Names) ask(ctx context.Context, kind complete.Kind, of string) []string
 	return n.askTypes(ctx, kind, of)
 }
 
-// askTypes returns names of types and of what they have.
+// askTypes returns names of types, or of their properties.
 func (n *Names) askTypes(ctx context.Context, kind complete.Kind, of string) []string {
 	switch kind {
 	case complete.DeviceType:
@@ -164,7 +164,7 @@ func (n *Names) bitmaps(ctx context.Context, node string) []string {
 	return names
 }
 
-// jobs returns all jobs: those of block devices were jobs of their own kind once.
+// jobs returns all jobs: in older releases, the jobs of block devices were a kind of their own.
 func (n *Names) jobs(ctx context.Context) []string {
 	list, _ := n.client.QueryJobs(ctx)
 	return each(list, func(j qapi.JobInfo) string { return j.ID })
@@ -201,8 +201,8 @@ func (n *Names) below(ctx context.Context, path string) []string {
 	})
 }
 
-// backends returns the network backends: lines such as "net0: index=0,type=user,…", behind a
-// backslash where a card is listed before its backend.
+// backends returns the network backends: lines such as "net0: index=0,type=user,…", which
+// begin with a backslash if a card is listed before its backend.
 func (n *Names) backends(ctx context.Context) []string {
 	text, _ := n.client.HumanMonitorCommand(ctx, qapi.HumanMonitorCommandArgs{CommandLine: "info network"})
 	var names []string

@@ -14,7 +14,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A follower takes events as they come.
+// A follower shows events as they come.
 type follower struct {
 	ended chan struct{}
 
@@ -22,7 +22,8 @@ type follower struct {
 	now round
 }
 
-// A round shows events until it is woken, and then those that have come already.
+// A round shows events until it is woken; then it shows the events that have already come, and
+// ends.
 type round struct {
 	ctx  context.Context
 	wake context.CancelFunc
@@ -68,10 +69,10 @@ func (s *session) show(ctx, round context.Context, events *qmp.Subscription) (go
 		lost, overflow := errors.AsType[*qmp.OverflowError](err)
 		switch {
 		case overflow:
-			s.face.say(fmt.Sprintf("%d events came faster than they could be shown", lost.Lost))
+			s.frontend.say(fmt.Sprintf("%d events came faster than they could be shown", lost.Lost))
 		case err == nil:
 			s.event(e)
-		default: // also the end of the round, after all that have come
+		default: // the round may also end here, after all events that have come
 			return ctx.Err() == nil && round.Err() != nil && !errors.Is(err, qmp.ErrClosed)
 		}
 	}
@@ -85,11 +86,12 @@ func (s *session) event(e qmp.Event) {
 	s.recorder.event(e)
 	s.recent.add(e)
 	if !s.quiet.Load() {
-		s.face.event(e)
+		s.frontend.event(e)
 	}
 }
 
-// settle returns when the events that have come are shown, so that they are before what is shown next.
+// settle returns when the events that have come are shown, so that they come before the next
+// output.
 func (f *follower) settle() {
 	f.mu.Lock()
 	now := f.now
@@ -101,12 +103,12 @@ func (f *follower) settle() {
 	}
 }
 
-// recent has the events since the last command, for :wait: the event that is waited for can have come
-// before :wait was typed.
+// recent has the events since the last command, for :wait: the awaited event may have come before
+// :wait was typed.
 type recent struct {
 	mu      sync.Mutex
 	events  []qmp.Event
-	changed chan struct{} // closed when an event comes; nil: nobody waits
+	changed chan struct{} // closed when an event comes; nil if nothing waits
 }
 
 // mostRecent is how many events are kept; older ones are forgotten.
@@ -164,7 +166,7 @@ func (s *session) wait(ctx context.Context, match func(qmp.Event) bool) error {
 			if found, _ := s.recent.take(match); found {
 				return nil
 			}
-			return fmt.Errorf("it did not come: %w", s.Client.Conn().Err())
+			return fmt.Errorf("the event did not come: %w", s.Client.Conn().Err())
 		}
 	}
 }
@@ -181,7 +183,7 @@ func eventJSON(e qmp.Event) []byte {
 		Data      jsontext.Value `json:"data,omitzero"`
 	}{at, e.Name, jsontext.Value(e.Data)}, wirejson.Lenient())
 	if err != nil {
-		panic(err) // all of it was JSON
+		panic(err) // all parts were JSON
 	}
 	return text
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/goqapi/goqapi/internal/regular"
 )
 
-// remember keeps the line of a command in the history, unless it has secrets. One that was not
-// understood stays in memory only: a misspelt argument could be a secret.
+// remember keeps the line of a command in the history, unless it has secrets. A line that was
+// not understood is kept only in memory: a misspelt argument could be a secret.
 func (s *session) remember(line string, args []string, understood bool) {
 	if len(args) > 0 && !wordsHaveSecrets(args) {
-		s.face.keep(line, understood)
+		s.frontend.keep(line, understood)
 	}
 }
 
@@ -27,14 +27,14 @@ func (s *session) remember(line string, args []string, understood bool) {
 func hasSecrets(message []byte) bool {
 	clean := jsontext.Value(bytes.Clone(message))
 	if clean.Compact() != nil {
-		return true // it cannot be searched for them
+		return true // it is not JSON, so it cannot be searched for secrets
 	}
 	request := redact.ReadRequest(message)
 	return request.HasSecrets() || !bytes.Equal(redact.JSON(message), clean)
 }
 
 // wordsHaveSecrets reports whether a command, as words, has secrets. It does not need the schema, so it
-// sees those of commands that are not understood.
+// also finds them in commands that are not understood.
 func wordsHaveSecrets(args []string) bool {
 	tree := map[string]any{}
 	for _, arg := range args[1:] {
@@ -52,7 +52,7 @@ func wordsHaveSecrets(args []string) bool {
 		key, isJSON := strings.CutSuffix(key, ":")
 		elsewhere := !isJSON && (value == "-" || strings.HasPrefix(value, "@"))
 		if ok && !elsewhere && !plant(tree, key, value, isJSON) {
-			return true // it is not clear what belongs to what
+			return true // it is not clear which value belongs to which name
 		}
 	}
 	message, err := json.Marshal(map[string]any{"execute": args[0], "arguments": tree})
@@ -84,14 +84,14 @@ func plant(tree map[string]any, key, value string, isJSON bool) bool {
 // A history has the lines that were typed, in this session and in earlier ones.
 type history struct {
 	lines []string
-	file  *os.File // nil: earlier ones are not known, and this one is not kept
+	file  *os.File // nil: there are no earlier lines, and those of this session are not kept
 }
 
 // mostLines is how many lines of earlier sessions are kept.
 const mostLines = 1000
 
-// openHistory reads the file of earlier sessions, which only its owner can read. What goes wrong costs
-// the history, and not the session.
+// openHistory reads the file of earlier sessions, which only its owner can read. After an error there
+// is no history, but the session continues.
 func openHistory(path string) (*history, error) {
 	h := &history{}
 	if path == "" {
@@ -142,17 +142,18 @@ func (h *history) keep(line string, save bool) {
 	}
 	h.lines = append(h.lines, line)
 	if save && h.file != nil {
-		_, _ = h.file.WriteString(line + "\n") // a full disk costs the history only
+		_, _ = h.file.WriteString(line + "\n") // if the disk is full, only the history is lost
 	}
 }
 
 func (h *history) close() {
 	if h.file != nil {
-		_ = h.file.Close() // what could not be written costs the history only
+		_ = h.file.Close() // if writing fails, only the history is lost
 	}
 }
 
-// Add is called for each line that was typed. What is kept of it is decided when it is understood.
+// Add is called for each line that was typed. It does nothing: whether a line is kept is decided
+// after it is parsed.
 func (h *history) Add(string) {}
 
 // Len returns how many lines there are.

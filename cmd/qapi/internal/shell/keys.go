@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// keys passes on what is typed. Ctrl-C does not reach the editor, which would end: it interrupts a
-// command that runs, or clears the line.
+// keys passes what is typed to the editor, except Ctrl-C, which would end the editor: it
+// interrupts a running command, or clears the line.
 type keys struct {
 	mu        sync.Mutex
 	arrived   *sync.Cond
 	typed     []byte
 	err       error
 	interrupt func() // nil: no command runs
-	instead   string // of Ctrl-C
+	instead   string // what the editor gets instead of Ctrl-C
 }
 
 const (
@@ -30,7 +30,8 @@ var spellings = strings.NewReplacer(
 	"\x1b[4~", "\x1b[F", "\x1b[8~", "\x1b[F", "\x1bOF", "\x1b[F", // End
 )
 
-// readKeys reads keys until the input ends or close is called; a read that has begun goes on then.
+// readKeys reads keys until the input ends or close is called; a read that has already begun is not
+// interrupted.
 func readKeys(in io.Reader) *keys {
 	k := &keys{instead: clearLine}
 	k.arrived = sync.NewCond(&k.mu)
@@ -62,7 +63,7 @@ func (k *keys) take(typed []byte, err error) error {
 		typed = typed[i+1:]
 		if k.interrupt != nil {
 			k.interrupt()
-			k.typed = k.typed[:0] // what was typed ahead relied on what runs
+			k.typed = k.typed[:0] // what was typed ahead may depend on the interrupted command
 		}
 		k.typed = append(k.typed, k.instead...)
 	}
@@ -96,10 +97,10 @@ func (k *keys) close() {
 	k.arrived.Broadcast()
 }
 
-// during has Ctrl-C call cancel until the function that it returns is called.
+// during makes Ctrl-C call cancel until the function that it returns is called.
 func (k *keys) during(cancel func()) func() { return k.with(cancel, "") }
 
-// leaving has Ctrl-C end the line and call cancel, until the function that it returns is called.
+// leaving makes Ctrl-C end the line and call cancel, until the function that it returns is called.
 func (k *keys) leaving(cancel func()) func() { return k.with(cancel, clearLine+enter) }
 
 func (k *keys) with(interrupt func(), instead string) func() {

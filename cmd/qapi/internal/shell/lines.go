@@ -14,13 +14,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// lines is the face for programs: it reads lines, and writes what the server says as lines of JSON.
-// Each command has one line, which is its reply; events are in between.
+// lines is the frontend for programs: it reads lines, and writes replies and events as lines of JSON.
+// Each command has one line, its reply; events are in between.
 type lines struct {
 	errOut io.Writer
 	read   chan string
 	closed chan struct{}
-	number int // of the line that runs
+	number int // the number of the line that is being executed
 
 	mu  sync.Mutex
 	out io.Writer
@@ -67,7 +67,7 @@ func (l *lines) readMore(ctx context.Context, prompt string) (string, error) {
 }
 
 func (l *lines) secret(context.Context, string) (string, error) {
-	return "", exit.Usagef("nobody can type what is not shown: the input is not a terminal; use NAME=@FILE")
+	return "", exit.Usagef("the input is not a terminal, so a secret cannot be typed; use NAME=@FILE")
 }
 
 func (l *lines) event(e qmp.Event) { l.line(eventJSON(e)) }
@@ -93,7 +93,7 @@ func (l *lines) failure(err error) {
 func (l *lines) line(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = io.WriteString(l.out, oneLine(text, false)+"\n") // who does not read it any more does not want it
+	_, _ = io.WriteString(l.out, oneLine(text, false)+"\n") // if the reader has ended, the output is not needed
 }
 
 // say writes to standard error, where people look.

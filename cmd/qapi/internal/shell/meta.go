@@ -18,7 +18,7 @@ import (
 type metaCommand struct {
 	name, args, help string
 	run              func(*session, context.Context, []string) error
-	// complete returns what can stand in the place of the last word; nil: there are no words.
+	// complete returns the words that can replace the last word; nil: there are none.
 	complete func(*session, context.Context, []string, string) []complete.Candidate
 }
 
@@ -28,7 +28,7 @@ func metaCommands() []metaCommand {
 		{":help", "", "show this list", (*session).help, nil},
 		{":describe", "NAME", "show a command, event, type or device", (*session).describe, (*session).completeDescribe},
 		{":wait", "EVENT[:MEMBER=VALUE,…] [TIME]", "wait for an event since the last command", (*session).waitFor, (*session).completeWait},
-		{":events", "on|off", "show events, or do not", (*session).showEvents, completeOnOff},
+		{":events", "on|off", "show events, or hide them", (*session).showEvents, completeOnOff},
 		{":transaction", "", "collect commands to execute together", (*session).begin, nil},
 		{":end", "", "execute the transaction", (*session).commit, nil},
 		{":cancel", "", "forget the transaction", (*session).forget, nil},
@@ -54,16 +54,16 @@ func (s *session) meta(ctx context.Context, line string) error {
 		}
 		return m.run(s, ctx, args[1:])
 	}
-	return exit.Usagef("%s is not known; :help lists what is", printable.String(args[0]))
+	return exit.Usagef("%s is not known; :help lists the commands", printable.String(args[0]))
 }
 
-// helpLines are what a line can be besides a command to the shell itself.
+// helpLines are the forms of lines that are not a command to the shell itself.
 var helpLines = [][2]string{
 	{"COMMAND [NAME=VALUE...]", "send a command"},
 	{"  NAME.NAME=VALUE", "a member of a member"},
 	{"  NAME.0=VALUE", "an element of a list"},
 	{"  NAME:=JSON, {JSON}", "a value, or all arguments, as JSON"},
-	{"  NAME=@FILE, NAME=-", "from a file, or typed unseen"},
+	{"  NAME=@FILE, NAME=-", "from a file, or typed without being shown"},
 	{`{"execute": "…"}`, "send a message as it is"},
 }
 
@@ -81,7 +81,7 @@ func (s *session) help(context.Context, []string) error {
 	for _, l := range lines {
 		fmt.Fprintf(&b, "%s  %s\n", term.Pad(l[0], width), l[1])
 	}
-	s.face.say(strings.TrimSuffix(b.String(), "\n"))
+	s.frontend.say(strings.TrimSuffix(b.String(), "\n"))
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (s *session) describe(_ context.Context, args []string) error {
 	if err := s.Describe(&out, args[0]); err != nil {
 		return err
 	}
-	s.face.print(b.String())
+	s.frontend.print(b.String())
 	return nil
 }
 
@@ -187,8 +187,8 @@ func (s *session) quit(context.Context, []string) error {
 	return nil
 }
 
-// complete returns what can stand in the place of the last word of a line, of which the words are
-// given without their quotes.
+// complete returns the words that can replace the last word of a line, whose words are given
+// without their quotes.
 func (s *session) complete(ctx context.Context, words []string, last string) []complete.Candidate {
 	if len(words) == 0 && strings.HasPrefix(last, ":") {
 		var found []complete.Candidate

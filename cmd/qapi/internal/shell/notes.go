@@ -9,14 +9,15 @@ import (
 // Notes are lines that another program writes, such as the warnings of a QEMU that was started for the
 // session. They are an io.Writer, and are shown from the start of the session on.
 type Notes struct {
-	Name string // of the program
+	Name string // the name of the program
 
 	mu   sync.Mutex
 	rest []byte
 	say  func(string)
 }
 
-// mostNotes is how much is kept before the session has started, and of a line that does not end.
+// mostNotes is how many bytes are kept before the session has started, and of a line that does not
+// end.
 const mostNotes = 64 << 10
 
 func (n *Notes) Write(b []byte) (int, error) {
@@ -28,7 +29,7 @@ func (n *Notes) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// to has the lines shown by say; nil: they are not shown any more.
+// to makes say show the lines; nil: they are not shown any more.
 func (n *Notes) to(say func(string)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
-// A recorder writes what is sent and what comes to a file, in the format of package record and without
-// secrets. The zero recorder writes nothing.
+// A recorder writes the messages that are sent and received to a file, in the format of package record
+// and without secrets. The zero recorder writes nothing.
 type recorder struct {
 	mu   sync.Mutex
 	file *os.File
@@ -23,7 +23,7 @@ type recorder struct {
 	from *feed
 }
 
-// A feed is a stream that says what it is given.
+// A feed is a stream from which the texts that it was given are read.
 type feed struct{ next []byte }
 
 func (f *feed) Read(b []byte) (int, error) {
@@ -72,11 +72,11 @@ func (r *recorder) sent(message []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tape != nil {
-		_, _ = r.tape.Write(append(message[:len(message):len(message)], '\n')) // close has the error
+		_, _ = r.tape.Write(append(message[:len(message):len(message)], '\n')) // close returns the error
 	}
 }
 
-// message records what the server said.
+// message records a message of the server.
 func (r *recorder) message(text []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,8 @@ func (r *recorder) message(text []byte) {
 	}
 }
 
-// answered records the reply to a command. Other errors than refusals are not said by the server.
+// answered records the reply to a command. An error that is not a refusal does not come from the
+// server, and is not recorded.
 func (r *recorder) answered(value []byte, err error) {
 	r.mu.Lock()
 	recording := r.tape != nil

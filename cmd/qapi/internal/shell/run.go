@@ -19,7 +19,7 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// run runs a line, and shows what comes of it.
+// run executes a line, and shows the result.
 func (s *session) run(ctx context.Context, line string) {
 	line = strings.TrimSpace(line)
 	if line == "" || strings.HasPrefix(line, "#") {
@@ -27,11 +27,11 @@ func (s *session) run(ctx context.Context, line string) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer s.face.during(cancel)()
+	defer s.frontend.during(cancel)()
 	var err error
 	switch line[0] {
 	case ':':
-		s.face.keep(line, true)
+		s.frontend.keep(line, true)
 		err = s.meta(ctx, line)
 	case '{':
 		err = s.message(ctx, line)
@@ -41,7 +41,7 @@ func (s *session) run(ctx context.Context, line string) {
 	if err != nil {
 		s.last = err
 		s.follower.settle()
-		s.face.failure(err)
+		s.frontend.failure(err)
 	}
 }
 
@@ -91,7 +91,7 @@ func (s *session) devices() *devices.List {
 
 // sources returns what words can refer to; "-" and KEY=- are typed without being shown.
 func (s *session) sources(ctx context.Context, args []string) (arguments.Sources, error) {
-	from := arguments.Sources{AllowSecrets: true} // nobody else sees them here
+	from := arguments.Sources{AllowSecrets: true} // other users cannot see words that are typed here
 	for _, arg := range args[1:] {
 		key, value, ok := strings.Cut(arg, "=")
 		if arg != "-" && (!ok || value != "-" || strings.HasSuffix(key, ":")) {
@@ -100,7 +100,7 @@ func (s *session) sources(ctx context.Context, args []string) (arguments.Sources
 		if from.Stdin != nil {
 			return from, exit.Usagef("only one argument can be typed without being shown")
 		}
-		text, err := s.face.secret(ctx, strings.TrimSuffix(key, "-")+": ")
+		text, err := s.frontend.secret(ctx, strings.TrimSuffix(key, "-")+": ")
 		if err != nil {
 			return from, err
 		}
@@ -129,11 +129,11 @@ func (s *session) execute(ctx context.Context, name string, args []byte) error {
 	if err != nil {
 		return s.refusal(name, message, err)
 	}
-	s.face.reply(reply{value: value})
+	s.frontend.reply(reply{value: value})
 	return nil
 }
 
-// message sends a whole message as it is, and shows the whole answer.
+// message sends a whole message as it is, and shows the whole reply.
 func (s *session) message(ctx context.Context, line string) error {
 	if s.actions != nil {
 		return exit.Usagef("a message cannot be in a transaction: write the command in words, or type :cancel")
@@ -150,7 +150,7 @@ func (s *session) message(ctx context.Context, line string) error {
 		return exit.Usagef("this is not a message: %v", err)
 	}
 	if !hasSecrets(message) {
-		s.face.keep(string(message), true)
+		s.frontend.keep(string(message), true)
 	}
 	name := m.Execute + m.OutOfBand
 	s.sending(name, message)
@@ -161,10 +161,10 @@ func (s *session) message(ctx context.Context, line string) error {
 		return err
 	}
 	if err != nil {
-		s.last = err // the answer says why
+		s.last = err // the reply contains the error
 		answer = redact.ReadRequest(message).Message(answer)
 	}
-	s.face.reply(reply{value: answer, whole: true})
+	s.frontend.reply(reply{value: answer, whole: true})
 	return nil
 }
 
@@ -179,8 +179,8 @@ func (s *session) sending(name string, message []byte) {
 	s.recorder.sent(message)
 }
 
-// refusal returns an error without the secrets of the command, and with a guess if the server does not
-// have it.
+// refusal returns an error without the secrets of the command, and with a suggestion if the server
+// does not have it.
 func (s *session) refusal(name string, message []byte, err error) error {
 	refused, ok := errors.AsType[*qmp.Error](err)
 	if !ok {
@@ -194,7 +194,7 @@ func (s *session) refusal(name string, message []byte, err error) error {
 	return &clean
 }
 
-// guessed is an error with a guess after it.
+// guessed is an error followed by a suggestion.
 type guessed struct {
 	error
 	guess string

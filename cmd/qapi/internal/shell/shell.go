@@ -1,5 +1,5 @@
-// Package shell is a session with a QEMU, line by line: on a terminal with completion, history and
-// events above the line that is being typed, otherwise with lines of JSON for programs.
+// Package shell runs a session with a QEMU, line by line: on a terminal with completion, history
+// and events above the line that is being typed, otherwise with lines of JSON for programs.
 package shell
 
 import (
@@ -21,10 +21,10 @@ import (
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
-// Options are what a session works with.
+// Options are the parts that a session works with.
 type Options struct {
 	Client *qapi.Client
-	Name   string // of the machine, for the prompt
+	Name   string // the machine's name, for the prompt
 
 	In  io.Reader
 	Out *term.Output
@@ -38,7 +38,7 @@ type Options struct {
 	HistoryFile string // "": the history ends with the session
 	// Describe writes what is known about a command, event, type or device.
 	Describe func(out *term.Output, name string) error
-	// Match reads which events are meant, such as DEVICE_DELETED:device=disk0.
+	// Match reads which events are asked for, such as DEVICE_DELETED:device=disk0.
 	Match func(text string) (func(qmp.Event) bool, error)
 	// Create creates a file that only its owner can read.
 	Create func(path string) (*os.File, error)
@@ -46,12 +46,12 @@ type Options struct {
 	Notes *Notes
 }
 
-// A face is what a session looks like: a terminal, or lines for programs.
-type face interface {
+// A frontend shows a session: on a terminal, or as lines for programs.
+type frontend interface {
 	// readLine returns the next line, io.EOF after the last, and the error of ctx when that ends.
 	readLine(ctx context.Context, prompt string) (string, error)
-	// readMore is the same for a line that goes on. Its error is errForgotten if the user does not want to
-	// go on with it.
+	// readMore is the same for the continuation of a line. Its error is errForgotten if the user cancels
+	// the line.
 	readMore(ctx context.Context, prompt string) (string, error)
 	// secret returns a text that is typed without being shown.
 	secret(ctx context.Context, prompt string) (string, error)
@@ -59,55 +59,55 @@ type face interface {
 	event(qmp.Event)
 	reply(r reply)
 	failure(err error)
-	say(text string)   // to people
-	print(text string) // the same, for whole lines that do nothing to a terminal
+	say(text string)   // shows a message to people
+	print(text string) // the same, for whole lines that are safe for a terminal
 
 	// during makes the keys that interrupt call cancel, until the function that it returns is called.
 	during(cancel func()) func()
-	keep(line string, secret bool) // in the history
+	keep(line string, secret bool) // keeps a line in the history
 	close() error
 }
 
-// A reply is what a server has answered.
+// A reply is a server's reply.
 type reply struct {
-	value []byte // the result; or the whole answer
+	value []byte // the result, or the whole reply
 	whole bool
 }
 
 // A session has one connection.
 type session struct {
 	Options
-	face      face
+	frontend  frontend
 	raw       *raw.Client
 	server    complete.Interface // its commands and events
 	names     *live.Names
 	engine    *complete.Engine
 	recent    recent
-	actions   *transaction // nil: none is being collected
+	actions   *transaction // nil if none is being collected
 	recorder  recorder
 	follower  follower
-	quiet     atomic.Bool // events are not shown
-	goingDown atomic.Bool // the server ends in order
-	last      error       // of the last command that failed
-	ended     bool        // by :quit
+	quiet     atomic.Bool // events are hidden
+	goingDown atomic.Bool // the server was asked to quit
+	last      error       // the exit code of the last command that failed
+	ended     bool        // set by :quit
 }
 
-// Run has a session until the input ends. Its error has the exit code of the last command that failed,
-// which was shown already.
+// Run runs a session until the input ends. Its error has the exit code of the last command that
+// failed; the text was already shown.
 func Run(ctx context.Context, o Options) error {
 	s := &session{Options: o, raw: raw.New(o.Client.Conn()), names: live.Of(o.Client)}
-	// Events come from the start on; what was missed before cannot be known.
+	// Events are shown from the start of the session; events before that are not known.
 	events := o.Client.Conn().Subscribe(nil)
 	defer events.Close()
 	if err := s.introspect(ctx); err != nil {
 		return err
 	}
 	s.engine = s.newEngine(s.server)
-	f, err := s.openFace()
+	f, err := s.openFrontend()
 	if err != nil {
 		return err
 	}
-	s.face = f
+	s.frontend = f
 	if o.Notes != nil {
 		o.Notes.to(f.say)
 		defer o.Notes.to(nil)
@@ -135,7 +135,8 @@ func (s *session) closing(ctx context.Context) (context.Context, context.CancelF
 	return ctx, cancel
 }
 
-// introspect asks the server for its own interface. One that does not tell has that of its release.
+// introspect asks the server for its own interface. If the server refuses, it is the interface of
+// its release.
 func (s *session) introspect(ctx context.Context) error {
 	s.server = s.Release
 	list, err := s.Client.QueryQMPSchema(ctx)
@@ -171,18 +172,18 @@ func (s *session) loop(ctx context.Context) error {
 	return nil
 }
 
-// errForgotten is the error of a line of which an interrupt came before its end.
-var errForgotten = errors.New("the line is forgotten")
+// errForgotten is the error of a line that was interrupted before its end.
+var errForgotten = errors.New("the line was cancelled")
 
-// read reads a line, or several if JSON goes on in them.
+// read reads a line, or several if JSON continues in them.
 func (s *session) read(ctx context.Context) (string, error) {
-	line, err := s.face.readLine(ctx, s.prompt())
+	line, err := s.frontend.readLine(ctx, s.prompt())
 	for err == nil {
 		if _, problem := split(line); !errors.Is(problem, errMore) || !strings.ContainsAny(line, "{[") {
 			break
 		}
 		var more string
-		if more, err = s.face.readMore(ctx, "... "); err == nil {
+		if more, err = s.frontend.readMore(ctx, "... "); err == nil {
 			line += "\n" + more
 		}
 	}
@@ -209,7 +210,7 @@ func (s *session) end(err error) error {
 	closed := s.Client.Conn().Err()
 	switch {
 	case closed != nil && s.goingDown.Load() && errors.Is(closed, io.EOF):
-		s.face.say("QEMU has ended")
+		s.frontend.say("QEMU has ended")
 	case closed != nil:
 		if s.last != nil && errors.Is(s.last, qmp.ErrClosed) {
 			return exit.With(exit.Code(s.last), closed)

@@ -61,7 +61,7 @@ func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
-// run has a session, and returns what is on standard output, without times, and on standard error.
+// run runs a session, and returns its standard output, without times, and its standard error.
 func run(t *testing.T, o Options) (out, errOut string, err error) {
 	var stdout, stderr bytes.Buffer
 	o.Out, o.Err = term.New(&stdout, os.Getenv), &stderr
@@ -97,7 +97,7 @@ func TestLines(t *testing.T) {
 		{"the end", ":quit\nquery-name\n", "", "", exit.OK},
 		{"QEMU's end", "quit\n", `{"event":"SHUTDOWN","data":{"guest":false,"reason":"host-qmp-quit"}}` + "\n" + `{"return":{}}`, "", exit.OK},
 		{"nobody to type", "set_password protocol=vnc password=-\n", "", "", exit.Usage},
-		{"unknown to the shell", ":nosuch\n", `{"error":{"desc":":nosuch is not known; :help lists what is"}}`, "qapi: line 1: :nosuch is not known; :help lists what is\n", exit.Usage},
+		{"unknown to the shell", ":nosuch\n", `{"error":{"desc":":nosuch is not known; :help lists the commands"}}`, "qapi: line 1: :nosuch is not known; :help lists the commands\n", exit.Usage},
 		{"no descriptions", ":describe x\n", `{"error":{"desc":"there are no descriptions here"}}`, "qapi: line 1: there are no descriptions here\n", exit.Usage},
 		{"escape sequences", "qom-get path=/machine property=\x1b[31m\n", "", "", exit.Failed},
 	} {
@@ -171,7 +171,7 @@ device_del id=cd1
 	}
 }
 
-// A connection that is lost ends the session, with the code for what became of the command.
+// A lost connection ends the session, with the exit code for what happened to the command.
 func TestLost(t *testing.T) {
 	srv := qmptest.Start(t)
 	in, typed := io.Pipe()
@@ -191,7 +191,7 @@ func TestLost(t *testing.T) {
 	assert.ErrorIs(t, err, qmp.ErrClosed)
 }
 
-// Secrets are in no recording, and what was recorded can be replayed.
+// Recordings do not contain secrets, and can be replayed.
 func TestRecording(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "session")
 	srv := qmptest.Start(t)
@@ -238,7 +238,7 @@ func TestSecretsInErrors(t *testing.T) {
 	assert.NotContains(t, out+errOut, "hunter")
 }
 
-// A recording that cannot be written is an error, and ends no session.
+// A recording that cannot be written is an error, but does not end the session.
 func TestRecordingFails(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, filepath.Join(dir, "no", "file"), "/dev/null"} {
@@ -248,7 +248,7 @@ func TestRecordingFails(t *testing.T) {
 	}
 }
 
-// A server that does not tell its interface has that of its release.
+// If a server does not report its interface, that of its release is used.
 func TestWithoutIntrospection(t *testing.T) {
 	srv := qmptest.Start(t)
 	srv.Fail("query-qmp-schema", qmp.ClassGenericError, "no")
@@ -281,7 +281,8 @@ func TestFork(t *testing.T) {
 	assert.Subset(t, sent, []string{`fork-it{"n":1024}`, `fork-secret{"n":"1"}`})
 }
 
-// A command that only other releases have says which; one that cannot be in a transaction is not such a one.
+// The error for a command that only other releases have names them; for a command that cannot be in
+// a transaction, it does not.
 func TestCommandOfOtherReleases(t *testing.T) {
 	_, errOut, err := run(t, options(t, qmptest.Start(t, qmptest.Release("5.2")), "query-stats target=vm\n"))
 	assert.Equal(t, exit.Failed, exit.Code(err))
@@ -307,7 +308,7 @@ func TestNotes(t *testing.T) {
 	assert.Len(t, shown, 1)
 }
 
-// When the session's context ends, so does the session, although nobody types.
+// When its context ends, the session ends, even if nothing is typed.
 func TestInterrupted(t *testing.T) {
 	o := options(t, qmptest.Start(t), "")
 	in, typed := io.Pipe()

@@ -27,7 +27,7 @@ func (t *terminal) key(line string, pos int, key rune) (string, int, bool) {
 		common = commonPrefix(common, c.Word)
 	}
 	if len(found) > 1 && common == typed {
-		if t.listed != line[:pos] { // otherwise the list is there
+		if t.listed != line[:pos] { // otherwise the list is already shown
 			t.listed = line[:pos]
 			t.list(found)
 		}
@@ -37,14 +37,14 @@ func (t *terminal) key(line string, pos int, key rune) (string, int, bool) {
 	if len(found) == 1 && !found[0].Open {
 		completed += " "
 		if strings.HasPrefix(line[pos:], " ") {
-			pos++ // the blank that is there
+			pos++ // the existing blank
 		}
 	}
 	return completed + line[pos:], len(completed), true
 }
 
 // candidates returns the text before the word at the cursor, that word up to the cursor without its
-// quotes, and what can stand in its place.
+// quotes, and the words that can replace it.
 func (t *terminal) candidates(ctx context.Context, line string, pos int) (before, typed string, found []complete.Candidate) {
 	words, err := split(line[:pos])
 	last := word{from: pos}

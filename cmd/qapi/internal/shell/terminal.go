@@ -21,7 +21,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A terminal is the face for people.
+// A terminal is the frontend for people.
 type terminal struct {
 	editor  *xterm.Terminal
 	screen  *term.Output
@@ -30,21 +30,21 @@ type terminal struct {
 	restore func()
 
 	complete func(ctx context.Context, words []string, last string) []complete.Candidate
-	listed   string // the text for which the last key, a Tab, has listed what can follow
+	listed   string // the text for which the last key, a Tab, has listed the candidates
 
 	mu    sync.Mutex
 	left  bool            // the editor is not used any more
 	lines strings.Builder // events that are not shown yet
-	shown time.Time       // when the last were
-	later *time.Timer     // shows them; nil: there are none
+	shown time.Time       // when events were last shown
+	later *time.Timer     // shows the waiting events; nil: there are none
 }
 
-// pause is the time between two events that are shown; those that come within it are shown
-// together. Each time the line that is being typed is written again.
+// pause is the time between two outputs of events; events that come within it are shown
+// together. Each time, the line that is being typed is written again.
 const pause = 30 * time.Millisecond
 
-// openFace opens the terminal, if input and output are one that can be edited on.
-func (s *session) openFace() (face, error) {
+// openFrontend opens the terminal, if input and output are a terminal on which lines can be edited.
+func (s *session) openFrontend() (frontend, error) {
 	in, isFile := s.In.(*os.File)
 	if !isFile || !xterm.IsTerminal(int(in.Fd())) || !s.Out.Redraws() {
 		return newLines(s.In, s.Out, s.Err), nil
@@ -84,7 +84,7 @@ func newTerminal(in io.Reader, screen *term.Output, h *history) *terminal {
 }
 
 func (t *terminal) resize() {
-	_ = t.editor.SetSize(t.screen.Size()) // the error of a writer that fails
+	_ = t.editor.SetSize(t.screen.Size()) // the only error is that of a writer
 }
 
 func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) {
@@ -107,7 +107,7 @@ func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) 
 	return line, err
 }
 
-// readMore reads a line that goes on; Ctrl-C forgets all of it.
+// readMore reads the continuation of a line; Ctrl-C cancels the whole line.
 func (t *terminal) readMore(ctx context.Context, prompt string) (string, error) {
 	typed, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -130,11 +130,11 @@ func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
 	return text, err
 }
 
-// mostCharacters is how long a line can be; the editor drops what is more.
+// mostCharacters is the largest length of a line; the editor drops the rest.
 const mostCharacters = 4096
 
-// leave goes on a line of its own, and does without the editor from then on: it would write what
-// was being typed again.
+// leave begins a new line, and from then on does not use the editor, which would write again
+// what was being typed.
 func (t *terminal) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,7 +179,7 @@ func (t *terminal) print(text string) {
 		_, _ = io.WriteString(t.screen, strings.ReplaceAll(text, "\n", "\r\n"))
 	case text != "":
 		// The editor clears the line that is being typed only as far as the cursor.
-		_, _ = io.WriteString(t.editor, eraseBelow+text) // a terminal that is gone has no reader
+		_, _ = io.WriteString(t.editor, eraseBelow+text) // a closed terminal has no reader
 	}
 	t.shown = time.Now()
 }
@@ -196,7 +196,7 @@ func (t *terminal) failure(err error) {
 	if errors.Is(err, context.Canceled) {
 		text = "interrupted"
 		if errors.Is(err, qmp.ErrAbandoned) {
-			text += "; QEMU may go on with it"
+			text += "; QEMU may continue to execute it"
 		}
 	}
 	t.print(t.screen.In(term.Red, text) + "\n")

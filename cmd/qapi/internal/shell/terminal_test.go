@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
-// fakeTerminal returns a terminal on which one word of some can stand anywhere.
+// fakeTerminal returns a terminal on which each of some words is a candidate at any place.
 func fakeTerminal(out io.Writer, candidates ...complete.Candidate) *terminal {
 	in, _ := io.Pipe()
 	t := newTerminal(in, term.Terminal(out, 40, 10), &history{})
@@ -65,7 +65,7 @@ func TestTab(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// A second Tab lists what there is.
+// A second Tab lists the candidates.
 func TestTabLists(t *testing.T) {
 	var out strings.Builder
 	term := fakeTerminal(&out, complete.Candidate{Word: "alpha"}, complete.Candidate{Word: "alphabet"}, complete.Candidate{Word: "a\x1b[31m"})
@@ -105,7 +105,7 @@ func TestForPeople(t *testing.T) {
 	}
 }
 
-// Ctrl-C clears the line, or interrupts what runs; what was typed ahead then goes with it.
+// Ctrl-C clears the line, or interrupts the running command; what was typed ahead is then dropped.
 func TestKeys(t *testing.T) {
 	in, typed := io.Pipe()
 	k := readKeys(in)
@@ -140,7 +140,7 @@ func TestKeys(t *testing.T) {
 	k.close()
 }
 
-// The editor drops what is typed beyond a limit: such a line is not run.
+// The editor drops what is typed beyond a limit: such a line is not executed.
 func TestLongLine(t *testing.T) {
 	in, typed := io.Pipe()
 	var out strings.Builder
@@ -157,11 +157,11 @@ func TestLongLine(t *testing.T) {
 	assert.Equal(t, "short", line)
 }
 
-// Ctrl-C forgets all of a line that goes on, and not only its last part.
+// Ctrl-C cancels a whole line that has several parts, not only its last part.
 func TestForgottenLine(t *testing.T) {
 	in, typed := io.Pipe()
 	terminal := newTerminal(in, term.Terminal(&typist{on: "... ", typed: typed, keys: "x\x03"}, 40, 10), &history{})
-	s := &session{face: terminal}
+	s := &session{frontend: terminal}
 	go func() { _, _ = io.WriteString(typed, "{bad\r") }()
 	line, err := s.read(t.Context())
 	require.NoError(t, err)
@@ -230,7 +230,7 @@ func TestHistory(t *testing.T) {
 	assert.Equal(t, 1, h.Len())
 }
 
-// Lines with secrets are not kept, whether they are understood or not.
+// Lines with secrets are not kept, whether or not they are understood.
 func TestSecretsOfWords(t *testing.T) {
 	for line, want := range map[string]bool{
 		"query-status": false,

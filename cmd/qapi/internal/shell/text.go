@@ -21,8 +21,8 @@ func oneLine(value jsontext.Value, people bool) string {
 	return string(term.JSON(v))
 }
 
-// forPeople returns a result as it is shown on a terminal of a width: the lines of a text, JSON in one
-// line if it fits, or indented.
+// forPeople returns a result for a terminal of a width: the lines of a text, JSON in one line if it
+// fits, or indented JSON.
 func forPeople(value jsontext.Value, width int) string {
 	if text, ok := linesOf(value); ok {
 		return text
@@ -37,7 +37,7 @@ func forPeople(value jsontext.Value, width int) string {
 	return string(term.JSON(v))
 }
 
-// linesOf returns the lines of a text that has some, such as what the human monitor prints.
+// linesOf returns the lines of a text with several lines, such as the output of the human monitor.
 func linesOf(value jsontext.Value) (string, bool) {
 	if value.Kind() != '"' {
 		return "", false
@@ -55,7 +55,7 @@ func linesOf(value jsontext.Value) (string, bool) {
 }
 
 // columns lays words out in columns, down first, on a terminal of a width, and at most so many rows of
-// them; a last row says how many there are besides.
+// them; a last row says how many more there are.
 func columns(words []string, width, rows int) string {
 	longest := 0
 	for i, w := range words {

@@ -11,7 +11,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A transaction is a list of commands that are to be executed together, or not at all.
+// A transaction is a list of commands that are executed together, or not at all.
 type transaction struct {
 	Actions []action `json:"actions"`
 }
@@ -33,7 +33,7 @@ type actions struct {
 	list []*schema.Command
 }
 
-// actionsOf returns the actions that the command transaction of an interface takes.
+// actionsOf returns the actions that the command transaction of an interface accepts.
 func actionsOf(i complete.Interface) actions {
 	a := actions{Interface: i}
 	command, ok := i.Lookup("transaction").(*schema.Command)

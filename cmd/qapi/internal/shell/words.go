@@ -13,7 +13,7 @@ type word struct {
 	from int // where it begins in the line
 }
 
-// errMore is the error of a line that ends in the middle of JSON: it goes on in the next one.
+// errMore is the error of a line that ends in the middle of JSON, which continues in the next line.
 var errMore = errors.New("the JSON does not end")
 
 var errQuote = errors.New("a quote does not end")
@@ -108,7 +108,8 @@ func (s *splitter) json() error {
 	return nil
 }
 
-// quote writes a word so that split reads it as it is. JSON, and what begins like it, is not quoted.
+// quote writes a word in a form from which split reads the same word. JSON, and text that begins
+// like JSON, is not quoted.
 func quote(text string) string {
 	var b strings.Builder
 	for i := range len(text) {

@@ -36,7 +36,7 @@ func TestSplit(t *testing.T) {
 	assert.Equal(t, []word{{"abc", 0}, {"d", 5}}, words)
 }
 
-// FuzzSplit splits any line. What quote writes is one word again.
+// FuzzSplit splits any line. A word that was quoted is one word again.
 func FuzzSplit(f *testing.F) {
 	for _, line := range []string{"", "a b", `'a "b\ {c`, `a:={"b": [1, "]"]} c`, "{", "ü\xff"} {
 		f.Add(line)

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// A commandLine is what a QEMU's arguments say about how it can be reached.
+// A commandLine has what a QEMU's arguments say about its sockets.
 type commandLine struct {
 	program  string
 	name     string
 	monitors []socket // of QMP
-	agents   []socket // at which the host reaches the guest agent
+	agents   []socket // sockets for the guest agent
 	libvirt  bool
 }
 
-// A socket is one that a QEMU listens at.
+// A socket is a socket that a QEMU listens on.
 type socket struct {
 	path       string // of a Unix socket; an abstract one begins with a zero byte
 	host, port string // of TCP
-	waits      bool   // QEMU does not begin before somebody connects
-	fd         string // that QEMU inherited; where it is bound, only the system knows
+	waits      bool   // QEMU does not start before a client connects
+	fd         string // inherited by QEMU; only the system knows its address
 }
 
 // agentPort is the name of the virtio port that guest agents use.
@@ -33,11 +33,11 @@ const libvirtMonitor = "charmonitor"
 // program returns the name of the QEMU program that args start and its own arguments, or "".
 func program(args []string) (string, []string) {
 	for i, arg := range args {
-		base := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(arg), "."), "-wrapped") // as NixOS has it
+		base := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(arg), "."), "-wrapped") // on NixOS
 		switch {
 		case strings.HasPrefix(base, "qemu-system-"), base == "qemu-kvm", base == "kvm", base == "qemu-storage-daemon":
 			return base, args[i+1:]
-		case i == 0 && !strings.HasPrefix(base, "ld-"): // a dynamic linker names the program after its own options
+		case i == 0 && !strings.HasPrefix(base, "ld-"): // a dynamic linker was started: the program comes after its options
 			return "", nil
 		}
 	}
@@ -89,7 +89,7 @@ func readCommandLine(args []string) (line commandLine, ok bool) {
 	return line, true
 }
 
-// sockets returns those of some character devices that can be dialled.
+// sockets returns the sockets of some character devices that can be dialled.
 func sockets(chardevs map[string]pairs, ids []string) []socket {
 	var list []socket
 	for _, id := range ids {
@@ -123,12 +123,12 @@ func legacySocket(text string) (s socket, ok bool) {
 type pairs map[string]string
 
 // readPairs reads NAME=VALUE,… in which commas of values are doubled, or a JSON object. The
-// first one may be only a value, of the name first.
+// first part may be only a value, whose name is first.
 func readPairs(text, first string) pairs {
 	p := pairs{}
 	if strings.HasPrefix(text, "{") {
 		var members map[string]any
-		_ = json.Unmarshal([]byte(text), &members) // QEMU has read it already
+		_ = json.Unmarshal([]byte(text), &members) // QEMU has accepted it, so it is valid
 		for name, value := range members {
 			if s, ok := value.(string); ok {
 				p[name] = s
@@ -140,7 +140,7 @@ func readPairs(text, first string) pairs {
 	for i, part := range strings.Split(strings.ReplaceAll(text, ",,", comma), ",") {
 		name, value, assigned := strings.Cut(strings.ReplaceAll(part, comma, ","), "=")
 		switch {
-		case assigned && !(i == 0 && strings.ContainsAny(name, "/:")): // a path may have a =
+		case assigned && !(i == 0 && strings.ContainsAny(name, "/:")): // a path may contain a =
 			p[name] = value
 		case i == 0:
 			p[first] = strings.ReplaceAll(part, comma, ",")

@@ -15,8 +15,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
-// Patience is how long Dial waits for a monitor that another client holds: that client may be
-// a command that ends at once. Limit is how long it waits for any other.
+// Patience is how long Dial waits for a monitor that another client uses: that client may be
+// a command that ends at once. Limit is how long it waits for any other monitor.
 const (
 	Patience = time.Second
 	Limit    = 10 * time.Second
@@ -26,11 +26,11 @@ const (
 type ConnectError struct {
 	Machine string
 	Err     error
-	Context error // of the caller's context: nil if it had not ended
+	Context error // the error of the caller's context; nil if it had not ended
 }
 
-// ended returns the error of a context that has ended, or is about to: a connection may notice that its
-// time is over before the timer of the context does.
+// ended returns the error of a context that has ended, or whose deadline has passed: a connection may
+// notice the deadline before the timer of the context does.
 func ended(ctx context.Context) error {
 	if at, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(at) {
 		return context.DeadlineExceeded
@@ -42,7 +42,7 @@ func (e *ConnectError) Error() string {
 	text := e.Err.Error()
 	op, isOp := errors.AsType[*net.OpError](e.Err)
 	if reason, ok := errors.AsType[syscall.Errno](e.Err); isOp && ok {
-		text = strings.Replace(text, op.Error(), reason.Error(), 1) // which has the address once more
+		text = strings.Replace(text, op.Error(), reason.Error(), 1) // it repeats the address
 	}
 	return fmt.Sprintf("connect to %s: %s", e.Machine, text)
 }
@@ -91,7 +91,7 @@ var errSilent = errors.New("no greeting")
 // ErrNoAgent is the error of a machine without a guest agent that can be reached.
 var ErrNoAgent = errors.New("it has no guest agent that can be reached: QEMU needs -chardev socket,id=ga,path=PATH,server=on,wait=off -device virtio-serial -device virtserialport,chardev=ga,name=" + agentPort)
 
-// DialAgent connects to the guest agent: that of the machine, or the one whose own socket was
+// DialAgent connects to the guest agent: that of the machine, or the one whose socket was
 // typed as the address. Its errors are of the type *ConnectError.
 func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
 	conn, err := m.dialAgent(ctx, opts)
@@ -109,7 +109,7 @@ func (m Machine) dialAgent(ctx context.Context, opts []qmp.Option) (*qmp.Conn, e
 		})
 	case m.Agent != "":
 		return qmp.DialAgent(ctx, m.Agent, opts...)
-	case m.PID == 0 && m.Address != "": // what was typed is not a monitor that is known
+	case m.PID == 0 && m.Address != "": // the address that was typed is not a known monitor
 		return qmp.DialAgent(ctx, m.Address, opts...)
 	}
 	return nil, ErrNoAgent

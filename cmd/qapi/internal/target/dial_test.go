@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// fixed is a finder that finds the same machines each time.
+// fixed is a finder that always finds the same machines.
 type fixed []Machine
 
 func (f fixed) Find(context.Context) ([]Machine, error) { return f, nil }
@@ -57,14 +57,14 @@ func TestDialErrors(t *testing.T) {
 	_, err = Machine{Name: "e"}.DialAgent(t.Context())
 	assert.ErrorIs(t, err, ErrNoAgent)
 
-	// The time of the caller is another matter.
+	// The caller's own time limit gives another error.
 	ctx, cancel := context.WithTimeout(t.Context(), 1)
 	defer cancel()
 	_, err = Machine{Name: "f", Address: address, Clients: 1}.Dial(ctx)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// lateTimer is a context whose time is over before its timer says so.
+// lateTimer is a context whose deadline passes before its timer fires.
 type lateTimer struct{ context.Context }
 
 func (lateTimer) Deadline() (time.Time, bool) { return time.Now().Add(-1), true }
@@ -77,7 +77,7 @@ func TestEnded(t *testing.T) {
 	assert.ErrorIs(t, ended(lateTimer{ctx}), context.Canceled)
 }
 
-// TestQEMUFind finds real QEMUs, free and busy, with a monitor that is theirs or inherited.
+// TestQEMUFind finds real QEMUs, free and busy, with a monitor that they opened or inherited.
 func TestQEMUFind(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		name := "find-" + q.Release

@@ -12,7 +12,7 @@ import (
 // systemURI is the libvirt of this host; tests have another one.
 var systemURI = "qemu:///system"
 
-// libvirtURI returns libvirt's URI and the machine's name for an address of ours:
+// libvirtURI returns libvirt's URI and the machine's name for one of our addresses:
 // libvirt:NAME, or libvirt+ssh://HOST/NAME.
 func libvirtURI(address string) (uri, name string, err error) {
 	transport, rest, _ := strings.Cut(address, ":")
@@ -30,8 +30,8 @@ func libvirtURI(address string) (uri, name string, err error) {
 	return "qemu" + strings.TrimPrefix(transport, "libvirt") + "://" + host + "/system", name, nil
 }
 
-// dialLibvirt connects to a machine that libvirt owns. The connection to libvirt ends with
-// what dial returns.
+// dialLibvirt connects to a machine that libvirt owns. The connection to libvirt ends
+// together with the one that dial returns.
 func dialLibvirt(ctx context.Context, address string, dial func(h *libvirt.Host, name string) (*qmp.Conn, error)) (*qmp.Conn, error) {
 	uri, name, err := libvirtURI(address)
 	if err != nil {

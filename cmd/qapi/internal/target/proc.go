@@ -13,8 +13,8 @@ import (
 )
 
 // Proc finds QEMUs in Linux's /proc. It reads command lines, file descriptors and tables of
-// sockets, and connects to nothing. What it may not read of other users' processes it
-// leaves out.
+// sockets, and connects to nothing. It leaves out what it may not read of other users'
+// processes.
 type Proc struct {
 	Dir string // "/proc", except in tests
 }
@@ -37,7 +37,7 @@ func (p Proc) Find(ctx context.Context) ([]Machine, error) {
 		}
 		dir := filepath.Join(p.Dir, e.Name())
 		text, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-		if err != nil { // it has ended
+		if err != nil { // the process has ended
 			continue
 		}
 		args := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
@@ -77,11 +77,11 @@ func (p process) machine(line commandLine, tables map[string]*socketTable) Machi
 	return m
 }
 
-// table returns the sockets of the process's network namespace.
+// table returns the sockets in the process's network namespace.
 func (p process) table(tables map[string]*socketTable) *socketTable {
 	namespace, err := os.Readlink(filepath.Join(p.dir, "ns", "net"))
 	if err != nil {
-		namespace = p.dir // of another user: its own
+		namespace = p.dir // a process of another user: the tool's own namespace
 	}
 	t := tables[namespace]
 	if t == nil {
@@ -139,7 +139,7 @@ func (p process) unixAddress(path string) string {
 	if !filepath.IsAbs(path) {
 		cwd, err := os.Readlink(filepath.Join(p.dir, "cwd"))
 		if err != nil {
-			return "" // of another user
+			return "" // a process of another user
 		}
 		path = filepath.Join(cwd, path)
 	}

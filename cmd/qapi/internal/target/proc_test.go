@@ -59,7 +59,7 @@ func TestProc(t *testing.T) {
 		"   0: 00000000:115C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31 1 0000000000000000 100 0 0 10 0\n"+
 			"   1: 0100007F:115C 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 32 1 0000000000000000 20 4 30 10 -1\n",
 		map[string]string{"fd/1": "socket:[31]", "fd/2": "socket:[32]"})
-	// Paths as the process sees them, and sockets that it inherited.
+	// Paths are those in the process's own file system, and sockets may be inherited.
 	p.add(81, "qemu-system-x86_64 -name cwd -qmp unix:m.sock,server=on,wait=off", "", "", map[string]string{"cwd": "/srv", "root": "/"})
 	p.add(82, "qemu-system-x86_64 -name boxed -qmp unix:/m.sock,server=on,wait=off", "", "", map[string]string{"root": "/srv/box"})
 	p.add(83, "qemu-system-x86_64 -name fd -chardev socket,id=m,fd=7,server=on,wait=off -qmp chardev:m",

@@ -28,7 +28,7 @@ const Help = `ADDR is one of
   libvirt:NAME                 a machine that libvirt owns
   libvirt+ssh://HOST/NAME      the same on another host`
 
-// A NotFoundError is the error of an address for which there is no machine now.
+// A NotFoundError is the error for an address without a machine at the moment.
 type NotFoundError struct{ text string }
 
 func (e *NotFoundError) Error() string { return e.text }
@@ -64,8 +64,8 @@ func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
 	return []Machine{{Name: addr, Address: addr}}, err
 }
 
-// known returns the machine with a monitor at a place, with what else was found out about
-// it; typed is the address as the user wrote it.
+// known returns the machine with a monitor at an address, with everything else that was
+// found out about it; typed is the address as the user wrote it.
 func known(ctx context.Context, f Finder, typed, at string) ([]Machine, error) {
 	if _, err := address.Parse(at); err != nil {
 		return nil, err
@@ -103,8 +103,8 @@ func sameSocket(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// isHostPort reports whether an address has the form HOST:PORT. Those of other kinds that look
-// like it, such as fd:3, are of that kind.
+// isHostPort reports whether an address has the form HOST:PORT. It returns false for addresses
+// of other kinds that look like it, such as fd:3.
 func isHostPort(addr string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	if err == nil {
@@ -113,7 +113,7 @@ func isHostPort(addr string) bool {
 	return err == nil && !slices.Contains([]string{"fd", "vsock", "pipe"}, host)
 }
 
-// named returns the machine of a name, or else a socket of the working folder.
+// named returns the machine with a name, or otherwise a socket in the working folder.
 func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 	found, err := f.Find(ctx)
 	if err == nil {
@@ -140,7 +140,7 @@ func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 	return nil, err
 }
 
-// guess returns the most similar of some names, as the end of an error's text.
+// guess returns a suggestion of the most similar name, as the end of an error's text.
 func guess(name string, all []string) string {
 	best, limit := "", max(1, len(name)/3)+1
 	for _, other := range all {

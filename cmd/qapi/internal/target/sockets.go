@@ -48,7 +48,7 @@ func lines(dir, name string) func(yield func(string) bool) {
 // have spaces.
 func (t *socketTable) addUnix(line string) {
 	const (
-		listens   = "00010000" // among flags
+		listens   = "00010000" // a flag
 		connected = "03"       // a state
 	)
 	f := strings.SplitN(strings.Join(strings.Fields(line), " "), " ", 8)
@@ -63,7 +63,7 @@ func (t *socketTable) addUnix(line string) {
 	switch {
 	case flags == listens:
 		t.listeners[inode] = socket{path: path}
-	case state == connected && inode != "0": // 0: it waits to be accepted
+	case state == connected && inode != "0": // 0: the connection waits to be accepted
 		t.addClient(path, inode)
 	}
 }
@@ -99,8 +99,8 @@ func (t *socketTable) addClient(at, inode string) {
 	t.clients[at][inode] = struct{}{}
 }
 
-// connected returns how many clients a process has accepted at a place. If its descriptors
-// are not known, all at this place count.
+// connected returns how many clients a process has accepted at an address. If its
+// descriptors are not known, all clients at the address count.
 func (t *socketTable) connected(at string, inodes map[string]string) int {
 	if inodes == nil {
 		return len(t.clients[at])

@@ -9,13 +9,13 @@ import (
 
 // Progress is how far something is, as packages job and migration report it.
 type Progress struct {
-	Name  string // of what is done, such as "m0  mirror"
+	Name  string // what is being done, such as "m0  mirror"
 	State string // such as "running"; may be empty
 	// Done and Total are bytes, unless Count is set. Total is 0 if it is not known.
 	Done, Total int64
 	Count       bool
 	Percent     float64       // from 0 to 100
-	Rate        float64       // of Done, a second; 0 if it is not known
+	Rate        float64       // the growth of Done in a second; 0 if it is not known
 	Left        time.Duration // 0 if it is not known
 }
 
@@ -27,19 +27,19 @@ type Bar struct {
 	mu    sync.Mutex
 	last  Progress
 	began time.Time // when it was shown first
-	drawn time.Time // when; zero: it is not there
+	drawn time.Time // when it was drawn last; zero if it is not shown
 }
 
-// NewBar returns a bar, which is there from the first [Bar.Show] on. It belongs on standard error.
+// NewBar returns a bar, which is shown from the first [Bar.Show] on. Use it with standard error.
 func NewBar(out *Output) *Bar { return &Bar{out: out} }
 
-// settled is how long something must have been seen before its rate means something.
+// settled is how long something must have been measured before its rate has a meaning.
 const settled = time.Second
 
-// between is the time between two drawings of what is in the same state.
+// between is the time between two drawings in the same state.
 const between = 100 * time.Millisecond
 
-// Show draws the bar, unless it was drawn right before.
+// Show draws the bar, unless it was drawn a moment before.
 func (b *Bar) Show(p Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,7 +61,7 @@ func (b *Bar) draw() {
 		return
 	}
 	width, _ := b.out.Size()
-	fmt.Fprintf(b.out, "\r%s\x1b[K", b.out.line(b.last, width-beside))
+	fmt.Fprintf(b.out, "\r%s\x1b[K", b.out.line(b.last, width-reserved))
 	b.drawn = time.Now()
 }
 
@@ -83,11 +83,11 @@ func (b *Bar) End() {
 	b.erase()
 }
 
-// beside is how many columns stay free: of the ^C that terminals show, and the last one, after which some
-// begin a new line.
-const beside = 3
+// reserved is how many columns stay free: two for the ^C that terminals show, and the last one, after which
+// some terminals begin a new line.
+const reserved = 3
 
-// erase removes the bar, and reports whether it was there.
+// erase removes the bar, and reports whether it was shown.
 func (b *Bar) erase() bool {
 	if b.drawn.IsZero() {
 		return false
@@ -130,7 +130,7 @@ func (o *Output) line(p Progress, width int) string {
 	return Cut(Cut(name, max(width-len(percent)-2, width/2))+"  "+strings.TrimSpace(percent), width)
 }
 
-// join joins the parts that there are.
+// join joins the parts that are not empty.
 func join(parts []string) string {
 	text := ""
 	for _, part := range parts {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A bar that is shown very often is drawn ten times a second, but a new state at once.
+// If Show is called very often, the bar is drawn ten times a second, but a new state at once.
 func TestBarRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
@@ -29,7 +29,7 @@ func TestBarRate(t *testing.T) {
 	})
 }
 
-// A rate that was measured for a moment only means nothing.
+// A rate that was measured only for a moment has no meaning.
 func TestBarSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// JSON returns JSON with \u in place of characters that a terminal could take for commands, or
-// that change the direction of text. It stays the same value.
+// JSON returns JSON with \u escapes for characters that could control a terminal or change the
+// direction of text. The value stays the same.
 func JSON(text []byte) []byte {
 	out := make([]byte, 0, len(text)+16)
 	for len(text) > 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// JSON keeps the value, and leaves nothing in it that a terminal obeys.
+// JSON keeps the value, and leaves no control sequences in it.
 func TestJSON(t *testing.T) {
 	in := "{\r\n\t\"a\":\"x\u009b1m\u202e\x7fä\ufffd\U000e0001\"}"
 	out := string(JSON([]byte(in)))

@@ -1,6 +1,6 @@
 // Package term writes for people who read in a terminal: a few colours, lines that fit,
 // progress that is drawn again in its place, and text of servers and guests, which must not
-// change the terminal. Where there is no terminal, it writes plain text.
+// change the terminal. If there is no terminal, it writes plain text.
 package term
 
 import (
@@ -15,19 +15,19 @@ import (
 type Output struct {
 	io.Writer
 	terminal bool
-	redraws  bool // it understands escape sequences
+	redraws  bool // the terminal understands escape sequences
 	colours  bool
 	size     func() (width, height int)
 }
 
-// The size of a terminal, where it is not known.
+// The size of a terminal if it is not known.
 const (
 	defaultWidth  = 80
 	defaultHeight = 24
 )
 
 // New returns an output that writes to w. Env returns variables of the environment: NO_COLOR
-// turns colours off, and TERM=dumb all that needs escape sequences.
+// turns colours off, and TERM=dumb turns off everything that needs escape sequences.
 func New(w io.Writer, env func(string) string) *Output {
 	o := &Output{Writer: w, size: func() (int, int) { return defaultWidth, defaultHeight }}
 	file, ok := w.(interface{ Fd() uintptr })
@@ -47,12 +47,12 @@ func New(w io.Writer, env func(string) string) *Output {
 	return o
 }
 
-// Terminal returns an output for tests, which writes as to a terminal of that size with colours.
+// Terminal returns an output for tests, which writes as if to a terminal of that size with colours.
 func Terminal(w io.Writer, width, height int) *Output {
 	return &Output{Writer: w, terminal: true, redraws: true, colours: true, size: func() (int, int) { return width, height }}
 }
 
-// IsTerminal reports whether somebody reads what is written as it comes.
+// IsTerminal reports whether the output is a terminal, which people read at once.
 func (o *Output) IsTerminal() bool { return o.terminal }
 
 // Redraws reports whether the output is a terminal on which something can be drawn again.
@@ -74,7 +74,7 @@ const (
 	Cyan   Style = "36"
 )
 
-// In returns a text in a style; as it is where there are no colours.
+// In returns a text in a style; without colours it returns the text unchanged.
 func (o *Output) In(s Style, text string) string {
 	if !o.colours || text == "" {
 		return text
@@ -82,12 +82,12 @@ func (o *Output) In(s Style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[m"
 }
 
-// Escape returns text that came from a server, a guest or an image as one line that does
-// nothing to a terminal.
+// Escape returns text from a server, a guest or an image as one line that cannot control
+// a terminal.
 func Escape(text string) string { return printable.String(text) }
 
-// Foreign returns a writer for text of a guest: on a terminal it cannot do anything but
-// begin new lines, elsewhere it is written as it is.
+// Foreign returns a writer for text of a guest: on a terminal the text can only begin
+// new lines, elsewhere it is written unchanged.
 func (o *Output) Foreign() io.Writer {
 	if !o.terminal {
 		return o.Writer

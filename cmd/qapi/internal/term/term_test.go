@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/tmuxtest"
 )
 
-// Run as a program of its own, this test is one that draws.
+// Run as a program of its own, this test draws something.
 func TestMain(m *testing.M) {
 	if tmuxtest.Program() == "draw" {
 		draw(os.Args[1])
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// hostile is what a guest could send to take a terminal over: another title, a cleared screen,
-// colours, a cursor elsewhere, a line that hides another, the other character set, a bell.
+// hostile is what a guest could send to control a terminal: another title, a cleared screen,
+// colours, a cursor elsewhere, a line that hides another one, the other character set, a bell.
 const hostile = "\x1b]0;owned\x07\x1b[2J\x1b[H\x1b[31mred\u009b31m\rhidden\x1b[5;5H\x0e\b\u202eabc\x00"
 
 func draw(what string) {
@@ -71,7 +71,7 @@ func TestScreenInTerminal(t *testing.T) {
 	assert.Equal(t, "$ echo before\n"+"before\n$ draw screen\n$ echo after\n"+"after\n$", term.Screen())
 }
 
-// What a guest sends does nothing to the terminal.
+// What a guest sends does not change the terminal.
 func TestHostileInTerminal(t *testing.T) {
 	term := tmuxtest.Shell(t, tmuxtest.Options{Width: 200, Height: 8}, "draw")
 	term.Run("echo before").Run("draw hostile").Run("echo after")
@@ -95,7 +95,7 @@ func TestNoTerminal(t *testing.T) {
 	assert.Equal(t, "text red "+hostile, b.String())
 }
 
-// Colours are for terminals that have them, and for people who want them.
+// Colours are used only on terminals that have them, and unless the user turns them off.
 func TestColours(t *testing.T) {
 	for env, want := range map[string]string{
 		"NO_COLOR=": "‹31›red", "NO_COLOR=1": " draw red\n" + "red\n", "TERM=dumb": " red\n" + "red", "TERM=": " red\n" + "red",
@@ -160,7 +160,7 @@ func TestFormats(t *testing.T) {
 	assert.Equal(t, "100.0%", Percent(100))
 }
 
-// Characters that are split between writes are one.
+// Characters that are split between writes are read as one.
 func TestForeign(t *testing.T) {
 	const text = "é\t磁盘\r\nx\ry\xff\x1b[m😀\n"
 	for size := 1; size < len(text); size++ {

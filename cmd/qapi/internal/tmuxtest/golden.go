@@ -11,17 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A Blot replaces what differs from run to run by something that does not.
+// A Blot replaces text that differs from run to run by a fixed text.
 type Blot struct {
 	pattern *regexp.Regexp
 	instead string
 }
 
-// Replace makes a blot of a regular expression and what stands in its place, in which $1
-// is the first group.
+// Replace makes a blot of a regular expression and its replacement, in which $1 is the
+// first group.
 func Replace(pattern, instead string) Blot { return Blot{regexp.MustCompile(pattern), instead} }
 
-// Blots for what programs show often.
+// Blots for texts that programs often show.
 var (
 	Times   = Replace(`\d+(\.\d+)?(ms|µs|s|m\d+s|h\d+m(\d+s)?)\b`, "TIME")
 	Sizes   = Replace(`\d+(\.\d+)? ?([KMGT]i?B|B)\b`, "SIZE")
@@ -29,9 +29,9 @@ var (
 	Numbers = Replace(`\d+`, "N")
 )
 
-// Golden compares the screen with testdata/screens/NAME.txt, after the blots have been
-// applied in their order, and waits until they are equal. Wait for the last text that the program
-// shows before. With UPDATE=1 it writes the file, from a screen that stands still.
+// Golden compares the screen with testdata/screens/NAME.txt, after the blots have been applied in
+// their order, and waits until they are equal. Before that, wait for the last text that the
+// program shows. With UPDATE=1 it writes the file, from a screen that no longer changes.
 func (term *Terminal) Golden(name string, blots ...Blot) {
 	term.t.Helper()
 	screen := func() string {
@@ -66,7 +66,7 @@ func (term *Terminal) still(screen func() string) string {
 			last, since = now, time.Now()
 		}
 		return time.Since(since) > time.Second/2
-	}, func() string { return "the screen never stands still" })
+	}, func() string { return "the screen does not stop changing" })
 	return last
 }
 

@@ -26,14 +26,13 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// limit is how long a test waits for something that comes at once on a machine that is
-// not overloaded.
+// limit is how long a test waits for something that normally comes at once.
 const limit = time.Minute
 
-// Options are about a terminal and what runs in it.
+// Options are the options of a terminal and of the program in it.
 type Options struct {
 	Width, Height int      // 80 and 24 by default
-	Env           []string // more variables, such as "NO_COLOR=1"; the rest of the environment is bare
+	Env           []string // additional variables, such as "NO_COLOR=1"; the rest of the environment is minimal
 	Dir           string   // where the program starts; the test's by default
 }
 
@@ -46,7 +45,7 @@ type Terminal struct {
 	env    []string
 }
 
-// settings make tmux show nothing of its own, and keep the screen of a program that has ended.
+// settings make tmux show nothing itself, and keep the screen of a program that has ended.
 const settings = `
 set -g status off
 set -g remain-on-exit on
@@ -94,7 +93,7 @@ func Start(t testing.TB, opts Options, command ...string) *Terminal {
 // keepStatus runs a command and writes its exit code into a file: tmux sometimes loses it.
 const keepStatus = `trap : INT QUIT HUP TERM; "$@"; echo $? >"$0.new"; mv "$0.new" "$0"`
 
-// starting matches what tmux says of a server that does not listen yet.
+// starting matches tmux's errors about a server that does not listen yet.
 var starting = regexp.MustCompile(`error connecting to|no server running on`)
 
 // find returns the path of tmux.
@@ -111,8 +110,8 @@ func find(t testing.TB) string {
 	return path
 }
 
-// environment returns the environment of every program in a terminal: it has nothing from
-// the environment of the tests.
+// environment returns the environment of every program in a terminal, which contains
+// nothing from the environment of the tests.
 func environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(),
@@ -142,14 +141,15 @@ func (term *Terminal) Type(text string) *Terminal {
 	return term
 }
 
-// Press presses keys by tmux's names: Enter, Tab, Up, BSpace, C-c.
+// Press presses keys, which have tmux's names: Enter, Tab, Up, BSpace, C-c.
 func (term *Terminal) Press(keys ...string) *Terminal {
 	term.t.Helper()
 	term.tmux(append([]string{"send-keys", "--"}, keys...)...)
 	return term
 }
 
-// Paste types text as a terminal does when it is pasted: in brackets, if the program asked for them.
+// Paste types text as a terminal does when the user pastes: in brackets, if the program asked for
+// them.
 func (term *Terminal) Paste(text string) *Terminal {
 	term.t.Helper()
 	term.tmux("set-buffer", "--", text)
@@ -157,8 +157,8 @@ func (term *Terminal) Paste(text string) *Terminal {
 	return term
 }
 
-// Shell starts sh, with the running test on PATH under a name: its TestMain is the program that
-// is tested when [Program] is that name. Lines are run with [Terminal.Run].
+// Shell starts sh, with the running test on PATH under a name. When [Program] returns that
+// name, the test's TestMain must run the tested program. Lines are run with [Terminal.Run].
 func Shell(t testing.TB, opts Options, name string) *Terminal {
 	t.Helper()
 	self, err := os.Executable()
@@ -191,8 +191,8 @@ func (term *Terminal) Run(line string) *Terminal {
 	return term
 }
 
-// prompt waits until there were more prompts than before, the last of them on the last line, and
-// returns how many there were.
+// prompt waits until the screen and its history have more prompts than before, the last of them
+// on the last line, and returns their number.
 func (term *Terminal) prompt(before int) int {
 	term.t.Helper()
 	var count int
@@ -252,7 +252,7 @@ func (term *Terminal) Screen() string {
 	return trim(term.tmux("capture-pane", "-p"))
 }
 
-// History is like [Terminal.Screen], with the lines that have scrolled away.
+// History is like [Terminal.Screen], including the lines that have scrolled away.
 func (term *Terminal) History() string {
 	term.t.Helper()
 	return trim(term.tmux("capture-pane", "-p", "-S", "-"))
@@ -314,7 +314,7 @@ func (term *Terminal) tmux(args ...string) string {
 func (term *Terminal) try(args ...string) (string, error) {
 	cmd := exec.Command("tmux", append([]string{"-u", "-N", "-S", term.socket}, args...)...)
 	var out bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = term.env, &out, &out // a program's PATH is that of the client
+	cmd.Env, cmd.Stdout, cmd.Stderr = term.env, &out, &out // programs get their PATH from the client
 	err := cmd.Run()
 	return out.String(), err
 }

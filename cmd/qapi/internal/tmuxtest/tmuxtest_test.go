@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// As a program of its own, this test greets whoever it is asked to.
+// Run as a program of its own, this test greets a name.
 func TestMain(m *testing.M) {
 	if Program() == "greet" {
 		line := bufio.NewScanner(os.Stdin)
@@ -35,7 +35,7 @@ func TestTerminal(t *testing.T) {
 	assert.True(t, strings.HasSuffix(term.Screen(), "<a;b $-e>"), "the screen of a program that has ended: %q", term.Screen())
 }
 
-// A shell runs this test under another name.
+// TestShell runs this test under another name in a shell.
 func TestShell(t *testing.T) {
 	term := Shell(t, Options{Width: 50, Height: 8}, "greet")
 	term.Run("echo first")

@@ -7,20 +7,21 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A cpuSample is how long the vCPUs have been busy, as far as that is known.
+// A cpuSample says how long the vCPUs have been busy, as far as that is known.
 type cpuSample struct {
 	at   time.Time
 	busy map[int64]time.Duration // by the id of the thread, if QEMU runs on this host
 	idle map[string]idleTime     // by the path of the vCPU, from KVM's statistics
 }
 
-// idleTime is how long a vCPU has waited, and whether it waits now: a wait counts when it is over.
+// idleTime says how long a vCPU has waited, and whether it waits now: a wait is counted only when
+// it is over.
 type idleTime struct {
 	time    time.Duration
 	waiting bool
 }
 
-// idleStatistics are those of KVM that count the nanoseconds in which a vCPU had nothing to do.
+// idleStatistics are KVM's statistics of the nanoseconds in which a vCPU had nothing to do.
 var idleStatistics = map[string]bool{"halt_wait_ns": true, "halt_poll_success_ns": true, "halt_poll_fail_ns": true}
 
 // readIdle reads the statistics of vCPUs that QEMU has since 7.1, with KVM.
@@ -52,8 +53,8 @@ func readIdle(ctx context.Context, c *qapi.Client) (map[string]idleTime, error) 
 	return all, nil
 }
 
-// since returns how busy the vCPUs were since an earlier sample, in percent of one; nil if
-// that is not known.
+// since returns how busy the vCPUs were since an earlier sample, in percent of one vCPU;
+// nil if that is not known.
 func (now cpuSample) since(old cpuSample) *float64 {
 	passed := now.at.Sub(old.at)
 	if passed <= 0 {

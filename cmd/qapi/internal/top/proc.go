@@ -11,16 +11,18 @@ import (
 	"time"
 )
 
-// A host is where QEMUs may run: the folder /proc of Linux. Elsewhere nothing is found in it.
+// A host is the folder /proc of a Linux on which QEMUs may run. On other systems nothing is found
+// in it.
 type host struct{ proc fs.FS }
 
 func local() host { return host{os.DirFS("/proc")} }
 
-// tick is the unit in which Linux counts the time of threads, on all processors.
+// tick is the unit in which Linux counts the time of threads, on all architectures.
 const tick = 10 * time.Millisecond
 
-// process returns the process of a thread, if that is a QEMU; 0 otherwise: servers name their
-// threads, but they may run on another host. Programs of other names may start a QEMU.
+// process returns the process of a thread if that is a QEMU, otherwise 0: servers report
+// their threads, but they may run on another host. A QEMU may have been started by a program
+// with another name.
 func (h host) process(thread int64) int {
 	text, err := fs.ReadFile(h.proc, path.Join(strconv.FormatInt(thread, 10), "status"))
 	if err != nil {
@@ -45,7 +47,8 @@ func (h host) threadTime(pid int, thread int64) (time.Duration, bool) {
 	if err != nil {
 		return 0, false
 	}
-	// The name, in parentheses, may contain anything. After it utime and stime are the 12th and 13th.
+	// The name, in parentheses, may contain anything. utime and stime are the 12th and 13th fields
+	// after it.
 	_, after, ok := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
 	fields := strings.Fields(after)
 	if !ok || len(fields) < 13 {
@@ -80,7 +83,7 @@ func (h host) taps(pid int) []string {
 // traffic is what has gone through an interface, as the guest sees it.
 type traffic struct{ received, sent int64 }
 
-// traffics returns that of the interfaces of the network in which a process is.
+// traffics returns the traffic of the interfaces in the network namespace of a process.
 func (h host) traffics(pid int, names []string) map[string]traffic {
 	if len(names) == 0 {
 		return nil
@@ -100,7 +103,7 @@ func (h host) traffics(pid int, names []string) map[string]traffic {
 		if !ok || !wanted[name] || len(fields) < 9 {
 			continue
 		}
-		fromGuest, err := strconv.ParseInt(fields[0], 10, 64) // the host receives what the guest sends
+		fromGuest, err := strconv.ParseInt(fields[0], 10, 64) // what the host receives is what the guest sent
 		toGuest, err2 := strconv.ParseInt(fields[8], 10, 64)
 		if err == nil && err2 == nil {
 			all[name] = traffic{received: toGuest, sent: fromGuest}

@@ -1,4 +1,4 @@
-// Package top shows what machines do at the moment: processors, disks, network, memory.
+// Package top shows what machines are doing: processors, disks, network, memory.
 package top
 
 import (
@@ -11,13 +11,13 @@ import (
 type Reading struct {
 	VM    string    `json:"vm"`
 	Time  time.Time `json:"time"`
-	Error string    `json:"error,omitempty"` // why there is nothing else
+	Error string    `json:"error,omitempty"` // why the machine could not be read
 	Code  int       `json:"-"`               // the exit code for the error
 	PID   int       `json:"pid,omitempty"`   // if the machine runs on this host
 
 	State  string   `json:"state,omitempty"`
 	VCPUs  int      `json:"vcpus,omitempty"`
-	CPU    *float64 `json:"cpu,omitempty"` // of all vCPUs together: 100 is one that is busy all the time
+	CPU    *float64 `json:"cpu,omitempty"` // of all vCPUs together: 100 means one vCPU that is always busy
 	Memory int64    `json:"memory,omitempty"`
 	// Balloon is how much of the memory the guest has left; nil if it has no balloon.
 	Balloon *int64 `json:"balloon,omitempty"`
@@ -26,7 +26,7 @@ type Reading struct {
 	Networks []Network `json:"networks,omitempty"`
 }
 
-// A Device is what a disk has done.
+// A Device is the work of a disk.
 type Device struct {
 	Name  string `json:"device"`
 	Node  string `json:"node,omitempty"`
@@ -35,7 +35,7 @@ type Device struct {
 	Flush Rate   `json:"flush"`
 }
 
-// A Rate is how much was done of one kind of request.
+// A Rate says how many requests of one kind there were.
 type Rate struct {
 	Bytes    float64 `json:"bytes_per_second"`
 	Requests float64 `json:"requests_per_second"`
@@ -54,7 +54,8 @@ func devicesOf(list []disk.DeviceRates) []Device {
 	return devices
 }
 
-// A Network is what the guest has received and sent through an interface of the host, which is a tap.
+// A Network is the traffic that the guest has received and sent through a tap interface of the
+// host.
 type Network struct {
 	Interface string  `json:"interface"`
 	Received  float64 `json:"received_bytes_per_second"`

@@ -8,7 +8,8 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
-// A column of the table. Narrow terminals leave out those of the highest priority numbers.
+// A column of the table. On narrow terminals, the columns with the highest priority numbers are
+// left out.
 type column struct {
 	title    string
 	priority int
@@ -61,12 +62,12 @@ func rateCell(bytes float64, known bool) string {
 	return term.Size(bytes) + "/s"
 }
 
-// Table returns lines that show readings, a line for each machine, and for a single machine a line for each device.
-// At most so old may a reading be that is shown.
+// Table returns lines that show readings, a line for each machine, and for a single machine a line for each
+// device. Readings that are older than the limit are not shown.
 func Table(out *term.Output, readings []Reading, now time.Time, oldest time.Duration) []string {
 	width, _ := out.Size()
 	if !out.IsTerminal() {
-		width = 1000 // nothing has to be left out
+		width = 1000 // there is room for all columns
 	}
 	var rows [][]string
 	for i := range readings {
@@ -120,8 +121,8 @@ func requests(r Rate) string {
 	return fmt.Sprintf("%.0f/s %.1fms", r.Requests, r.Latency)
 }
 
-// layOut returns a line for the titles and one for each row. Columns that do not fit are left out,
-// and then the first one, of names, is cut.
+// layOut returns a line for the titles and one for each row. Columns that do not fit are left out;
+// if that is not enough, the first one, of names, is cut.
 func layOut(out *term.Output, columns []column, rows [][]string, width int) []string {
 	widths := make([]int, len(columns))
 	for i, c := range columns {

@@ -21,7 +21,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// listen makes a fake machine reachable.
+// listen makes a fake machine listen on a socket.
 func listen(t *testing.T, vm *qmptest.Server) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "top") // t.TempDir can be too long for a socket
@@ -55,7 +55,7 @@ func TestWatch(t *testing.T) {
 	assert.Nil(t, r.CPU, "the fake has no threads and no statistics")
 }
 
-// A machine that goes away is tried again.
+// After a lost connection, the machine is tried again.
 func TestWatchAgain(t *testing.T) {
 	vm := qmptest.Start(t)
 	m := target.Machine{Name: "web01", Address: listen(t, vm)}
@@ -78,7 +78,7 @@ func TestWatchAgain(t *testing.T) {
 	assert.Equal(t, "nobody", r.VM)
 }
 
-// statistics are those of KVM, for one vCPU.
+// statistics returns KVM's statistics for one vCPU.
 func statistics(waited uint64, blocking bool) []qapi.StatsResult {
 	return []qapi.StatsResult{{Provider: qapi.StatsProviderKVM, QOMPath: new("/machine/cpu0"), Stats: []qapi.Stats{
 		{Name: "halt_wait_ns", Value: qapi.Uint(waited)}, {Name: "exits", Value: qapi.Uint(5)},
@@ -149,7 +149,7 @@ func TestProc(t *testing.T) {
 	assert.Empty(t, h.traffics(300, []string{"tap0"}))
 }
 
-// What a local machine does is found in /proc, and through its taps.
+// The work of a local machine is read from /proc and from its taps.
 func TestSampleOfLocalMachine(t *testing.T) {
 	vm := qmptest.New()
 	defer vm.Close()

@@ -18,12 +18,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// patience is how long a server may take until it answers a connection: one that serves
-// another client never does.
+// patience is how long a server may take until it answers a connection: a server with
+// another client never answers.
 const patience = 5 * time.Second
 
-// Watch reads what a machine does, once for each interval, until ctx ends or emit returns
-// false. A machine that cannot be reached, or goes away, gives a Reading with an error, and is tried again.
+// Watch reads what a machine does, once for each interval, until ctx ends or emit returns false. For a
+// machine that cannot be reached, or whose connection is lost, emit gets a Reading with an error, and the
+// machine is tried again.
 func Watch(ctx context.Context, m target.Machine, interval time.Duration, emit func(Reading) bool) {
 	w := watcher{machine: m, interval: interval, host: local()}
 	var wait poll.Interval
@@ -44,7 +45,7 @@ func Watch(ctx context.Context, m target.Machine, interval time.Duration, emit f
 	}
 }
 
-// reason returns, in a few words, why a machine could not be read: its name is shown already.
+// reason returns, in a few words and without the name of the machine, why it could not be read.
 func reason(err error) string {
 	_, connecting := errors.AsType[*target.ConnectError](err)
 	if errno, ok := errors.AsType[syscall.Errno](err); ok && connecting {
@@ -98,7 +99,7 @@ func (w *watcher) dial(ctx context.Context) (*qapi.Client, error) {
 	return c, err
 }
 
-// A sample is what a machine shows at one time.
+// A sample is the state of a machine at one time.
 type sample struct {
 	reading Reading
 	cpu     cpuSample
@@ -133,7 +134,7 @@ func (w *watcher) sample(ctx context.Context, c *qapi.Client) (s sample, err err
 	return s, w.memory(ctx, c, &s.reading)
 }
 
-// mayBeLocal reports whether the machine can be one of this host.
+// mayBeLocal reports whether the machine may run on this host.
 func (w *watcher) mayBeLocal() bool {
 	m := w.machine
 	return m.PID != 0 || strings.HasPrefix(m.Address, "unix:")
@@ -155,7 +156,8 @@ func (w *watcher) memory(ctx context.Context, c *qapi.Client, r *Reading) error 
 	return err
 }
 
-// fatal reports whether an error is more than a refusal: the machine has no balloon, or QEMU is too old.
+// fatal reports whether an error is not only a refusal, as when the machine has no balloon or QEMU
+// is too old.
 func fatal(err error) bool {
 	_, refused := errors.AsType[*qmp.Error](err)
 	return err != nil && !refused

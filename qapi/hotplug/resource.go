@@ -12,57 +12,59 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A thing can be added to a machine, and removed.
-type thing struct {
+// A resource is a device, or a part of the host's side of one, that can be added to a machine and
+// removed.
+type resource struct {
 	what   string // for errors, such as: block node "disk0"
 	add    func(context.Context) error
 	exists func(context.Context) (bool, error)
-	remove func(context.Context) error // succeeds if the thing does not exist
+	remove func(context.Context) error // succeeds if the resource does not exist
 }
 
-// addAll adds things in order. If one cannot be added, those before it are removed.
-func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
+// addAll adds resources in order. If one cannot be added, those before it are removed.
+func addAll(ctx context.Context, c *qapi.Client, resources ...resource) (err error) {
 	var u undo.Stack
 	defer u.Run(ctx, &err)
-	for _, t := range things {
-		if there, err := t.exists(ctx); err != nil {
-			return fmt.Errorf("%s: %w", t.what, err)
+	for _, r := range resources {
+		if there, err := r.exists(ctx); err != nil {
+			return fmt.Errorf("%s: %w", r.what, err)
 		} else if there { // a roll-back would remove it
-			return fmt.Errorf("%s: it exists already", t.what)
+			return fmt.Errorf("%s: it exists already", r.what)
 		}
-		mayExist, err := t.addOnce(ctx, c)
+		mayExist, err := r.addOnce(ctx, c)
 		if mayExist {
-			u.Add(t.what, t.remove)
+			u.Add(r.what, r.remove)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", t.what, err)
+			return fmt.Errorf("%s: %w", r.what, err)
 		}
 	}
 	return nil
 }
 
-// addOnce adds the thing. If the reply was lost, it looks for the thing, and adds it again if it does not exist.
-func (t thing) addOnce(ctx context.Context, c *qapi.Client) (mayExist bool, err error) {
+// addOnce adds the resource. If the reply was lost, it looks for the resource, and adds it again if
+// it does not exist.
+func (r resource) addOnce(ctx context.Context, c *qapi.Client) (mayExist bool, err error) {
 	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
-		err := t.add(ctx)
+		err := r.add(ctx)
 		if mayExist && qapi.IsExists(err) { // the command whose reply was lost has added it
 			return nil
 		}
 		mayExist = mayExist || qmp.MayHaveRun(err)
 		return err
-	}, t.exists)
+	}, r.exists)
 	return mayExist, err
 }
 
-// removeAll removes things in order. After the first that cannot be removed, the others stay:
+// removeAll removes resources in order. After the first that cannot be removed, the others stay:
 // the error says so.
-func removeAll(ctx context.Context, things ...thing) error {
-	for i, t := range things {
-		err := t.remove(ctx)
+func removeAll(ctx context.Context, resources ...resource) error {
+	for i, r := range resources {
+		err := r.remove(ctx)
 		if err == nil {
 			continue
 		}
-		for _, other := range things[i+1:] {
+		for _, other := range resources[i+1:] {
 			err = fmt.Errorf("%w; %s stays, too", err, other.what)
 		}
 		return err
@@ -70,8 +72,8 @@ func removeAll(ctx context.Context, things ...thing) error {
 	return nil
 }
 
-// removeFree removes something as soon as nothing uses it any more. It succeeds if the thing does not
-// exist.
+// removeFree removes a resource as soon as nothing uses it any more. It succeeds if the resource does
+// not exist.
 func removeFree(ctx context.Context, c *qapi.Client, what string, remove func(context.Context) error) error {
 	var inUse error
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {

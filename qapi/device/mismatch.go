@@ -15,10 +15,10 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// misfit returns why a server does not accept a value for a property of a type; "" if it does, or if
+// mismatch returns why a server does not accept a value for a property of a type; "" if it does, or if
 // that is not known. QEMU 9.2 and newer are strict. Older ones read text: 7.2 takes "on" for
 // true and "0x10" for 16.
-func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
+func mismatch(name, typ string, v jsontext.Value, version qmp.Version) string {
 	kind, strict := v.Kind(), version.AtLeast(9, 2)
 	if typ == "" {
 		return ""
@@ -30,7 +30,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 		return wants(kind, '[')
 	}
 	if strings.HasPrefix(name, "len-") {
-		return "is the length of an array, of which this server takes no elements as JSON"
+		return "is the length of an array, whose elements this server does not accept as JSON"
 	}
 	switch {
 	case kind == '[' || kind == '{':
@@ -39,9 +39,9 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 		}
 		return ""
 	case name == "addr" && (typ == "int32" || typ == "str"):
-		return misfitAddress(v, strict)
+		return mismatchAddress(v, strict)
 	case typ == "bool":
-		return misfitBool(v, strict)
+		return mismatchBool(v, strict)
 	case typ == "str" || typ == "string" || strings.HasPrefix(typ, "link<"):
 		if strict {
 			return wants(kind, '"')
@@ -50,7 +50,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 	case typ == "SocketAddress":
 		return wants(kind, '{')
 	case typ == "OnOffAuto":
-		if !slices.Contains([]string{`"on"`, `"off"`, `"auto"`}, string(v)) && (strict || misfitBool(v, false) != "") {
+		if !slices.Contains([]string{`"on"`, `"off"`, `"auto"`}, string(v)) && (strict || mismatchBool(v, false) != "") {
 			return fmt.Sprintf("is \"on\", \"off\" or \"auto\", not %s", v)
 		}
 		return ""
@@ -61,7 +61,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 		return ""
 	}
 	if n, ok := numericOf(typ); ok {
-		return n.misfit(v, strict)
+		return n.mismatch(v, strict)
 	}
 	return ""
 }
@@ -80,7 +80,7 @@ func isScalar(typ string) bool {
 	return number || typ == "bool" || typ == "str" || typ == "string" || isEnum(typ) || strings.HasPrefix(typ, "link<")
 }
 
-// wants returns the text that a value is of the wrong kind; "" if it is of the right one.
+// wants returns why a value is of the wrong kind; "" if it is of the right one.
 func wants(kind, want jsontext.Kind) string {
 	if kind == want || kind == 'f' && want == 't' {
 		return ""
@@ -88,8 +88,8 @@ func wants(kind, want jsontext.Kind) string {
 	return fmt.Sprintf("is %s, not %s", wirejson.KindName(want), wirejson.KindName(kind))
 }
 
-// misfitAddress is like misfit, for a PCI address.
-func misfitAddress(v jsontext.Value, strict bool) string {
+// mismatchAddress is like mismatch, for a PCI address.
+func mismatchAddress(v jsontext.Value, strict bool) string {
 	if v.Kind() == '0' && !strict {
 		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n >= 0 {
 			return fmt.Sprintf("is the number %d, which this server takes for a slot, unlike newer ones; write it as text, such as \"05.0\"", n)
@@ -102,8 +102,8 @@ func misfitAddress(v jsontext.Value, strict bool) string {
 	return ""
 }
 
-// misfitBool is like misfit, for true and false.
-func misfitBool(v jsontext.Value, strict bool) string {
+// mismatchBool is like mismatch, for true and false.
+func mismatchBool(v jsontext.Value, strict bool) string {
 	words := []string{`"on"`, `"off"`, `"yes"`, `"no"`, `"true"`, `"false"`, `"y"`, `"n"`}
 	if !strict && slices.Contains(words, string(v)) {
 		return ""
@@ -138,8 +138,8 @@ func numericOf(typ string) (numeric, bool) {
 	return numeric{}, false
 }
 
-// holds reports whether an integer is in the range of a type. QEMU takes -1 for the greatest
-// uint64.
+// holds reports whether an integer is in the range of a type. QEMU accepts -1 as the
+// greatest uint64.
 func (n numeric) holds(digits string, base int) bool {
 	_, err := strconv.ParseInt(digits, base, n.bits)
 	if n.unsigned && (err != nil || n.bits < 64) {
@@ -148,8 +148,8 @@ func (n numeric) holds(digits string, base int) bool {
 	return err == nil
 }
 
-// misfit returns what is wrong with a value for an integer: "" if nothing is.
-func (n numeric) misfit(v jsontext.Value, strict bool) string {
+// mismatch returns what is wrong with a value for an integer: "" if nothing is.
+func (n numeric) mismatch(v jsontext.Value, strict bool) string {
 	switch {
 	case v.Kind() == '0':
 		digits := string(v)

@@ -9,8 +9,8 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Servers before 9.2 read text for numbers, and drop lists without an error.
-func TestMisfitByRelease(t *testing.T) {
+// Servers before 9.2 read numbers from text, and drop lists without an error.
+func TestMismatchByRelease(t *testing.T) {
 	const dropped = "cannot be a list: this server drops it without an error"
 	old, strict := qmp.Version{Major: 9, Minor: 1}, qmp.Version{Major: 9, Minor: 2}
 	for _, test := range []struct {
@@ -23,8 +23,8 @@ func TestMisfitByRelease(t *testing.T) {
 		{"uint32", `[1]`, old, dropped},
 		{"uint32", `"0x10"`, old, ""},
 	} {
-		assert.Equal(t, test.want, misfit("x", test.typ, jsontext.Value(test.value), test.version), "%+v", test)
+		assert.Equal(t, test.want, mismatch("x", test.typ, jsontext.Value(test.value), test.version), "%+v", test)
 	}
-	assert.NotEmpty(t, misfit("x", "uint32", jsontext.Value(`"0x10"`), strict))
-	assert.NotEmpty(t, misfit("x", "uint32", jsontext.Value(`[1]`), strict))
+	assert.NotEmpty(t, mismatch("x", "uint32", jsontext.Value(`"0x10"`), strict))
+	assert.NotEmpty(t, mismatch("x", "uint32", jsontext.Value(`[1]`), strict))
 }
