@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 type status struct {
@@ -26,18 +29,13 @@ func TestExecute(t *testing.T) {
 		var got status
 		done := async(func() error { return p.Execute(t.Context(), "query-status", nil, &got) })
 		p.peer.answer(p.peer.expect(`{"execute":"query-status"}`), `{"status": "running", "running": true, "new": [1]}`)
-		if err := returned(t, "Execute", done); err != nil {
-			t.Fatal(err)
-		}
-		if want := (status{"running", true}); got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
+		require.NoError(t, returned(t, "Execute", done))
+		assert.Equal(t, status{"running", true}, got)
 		var raw json.RawMessage
 		done = async(func() error { return p.Execute(t.Context(), "x", nil, &raw) })
 		p.peer.answer(p.peer.next(), `{"a":  18446744073709551615}`)
-		if err := returned(t, "Execute", done); err != nil || string(raw) != `{"a":  18446744073709551615}` {
-			t.Errorf("raw: %s, %v", raw, err)
-		}
+		assert.NoError(t, returned(t, "Execute", done), "raw")
+		assert.Equal(t, `{"a":  18446744073709551615}`, string(raw))
 	})
 }
 
@@ -65,9 +63,7 @@ func TestRequestText(t *testing.T) {
 		for _, test := range tests {
 			done := async(func() error { return p.Execute(t.Context(), test.command, test.args, nil) })
 			p.peer.answer(p.peer.expect(test.want), "{}")
-			if err := returned(t, "Execute", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "Execute", done))
 		}
 	})
 }
@@ -94,20 +90,15 @@ func TestBadArguments(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		for _, test := range tests {
 			err := p.Execute(t.Context(), test.command, test.args, nil)
-			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
-				t.Errorf("got  %v\nwant %s", err, test.want)
-			}
+			assert.Regexp(t, "^"+regexp.QuoteMeta(test.want), err)
 		}
 		for _, message := range []string{"", "[]", "{", `{"a":1}{}`, "{\"a\":\"\xff\"}", "'x'", `{"a":` + nest + "}"} {
-			if _, err := p.RoundTrip(t.Context(), []byte(message)); err == nil {
-				t.Errorf("message %.30q is sent", message)
-			}
+			_, err := p.RoundTrip(t.Context(), []byte(message))
+			assert.Error(t, err, "message %.30q is sent", message)
 		}
 		done := async(func() error { return p.Execute(t.Context(), "next", nil, nil) })
 		p.peer.answer(p.peer.expect(`{"execute":"next"}`), "{}")
-		if err := returned(t, "next", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "next", done))
 	})
 }
 
@@ -131,9 +122,7 @@ func TestBadReplies(t *testing.T) {
 		for _, test := range tests {
 			done := async(func() error { return p.Execute(t.Context(), "x", nil, test.result) })
 			p.peer.answer(p.peer.next(), test.reply)
-			if err := returned(t, "Execute", done); err == nil || err.Error() != test.want {
-				t.Errorf("reply %s:\ngot  %v\nwant %s", test.reply, err, test.want)
-			}
+			assert.EqualError(t, returned(t, "Execute", done), test.want, "reply %s", test.reply)
 		}
 	})
 }
@@ -154,16 +143,15 @@ func TestServerError(t *testing.T) {
 			done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
 			p.peer.refuse(p.peer.next(), test.member)
 			err := returned(t, "Execute", done)
-			e, ok := errors.AsType[*Error](err)
-			if !ok || *e != test.want || err.Error() != test.text {
-				t.Errorf("%s: got %v", test.member, err)
+			var e *Error
+			if assert.ErrorAs(t, err, &e, test.member) {
+				assert.Equal(t, test.want, *e, test.member)
 			}
+			assert.EqualError(t, err, test.text, test.member)
 		}
 		done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
 		p.peer.refuse(p.peer.next(), "7")
-		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: the server's error cannot be decoded: \"7\"" {
-			t.Errorf("got %v", err)
-		}
+		assert.EqualError(t, returned(t, "Execute", done), "qmp: x: the server's error cannot be decoded: \"7\"")
 	})
 }
 
@@ -187,27 +175,19 @@ func TestNumbers(t *testing.T) {
 		c2 := call(2)
 		r2 := p.peer.expect(`{"execute":"c2","id":2}`)
 		p.peer.answer(r1, "11")
-		if err := returned(t, "c1", c1); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "c1", c1))
 		c3 := call(3)
 		r3 := p.peer.expect(`{"execute":"c3","id":1}`)
 		p.peer.answer(r2, "12")
 		p.peer.answer(r0, "10")
 		p.peer.answer(r3, "13")
 		for i, c := range []<-chan error{c0, c2, c3} {
-			if err := returned(t, "call", c); err != nil {
-				t.Error(i, err)
-			}
+			assert.NoError(t, returned(t, "call", c), "call %d of c0, c2, c3", i)
 		}
 		c4 := call(4)
 		p.peer.answer(p.peer.expect(`{"execute":"c4"}`), "14")
-		if err := returned(t, "c4", c4); err != nil {
-			t.Error(err)
-		}
-		if diff := cmp.Diff([]int{10, 11, 12, 13, 14}, results); diff != "" {
-			t.Error(diff)
-		}
+		assert.NoError(t, returned(t, "c4", c4))
+		assert.Empty(t, cmp.Diff([]int{10, 11, 12, 13, 14}, results))
 	})
 }
 
@@ -222,9 +202,8 @@ func TestNumbersTable(t *testing.T) {
 		if want >= 7 {
 			want++
 		}
-		if calls[i].number != want || n.get(want) != &calls[i] {
-			t.Fatalf("call %d has number %d, want %d", i, calls[i].number, want)
-		}
+		require.Equal(t, want, calls[i].number, "call %d", i)
+		require.Same(t, &calls[i], n.get(want), "call %d", i)
 	}
 	n.remove(&calls[198])
 	n.remove(&calls[2])
@@ -235,21 +214,16 @@ func TestNumbersTable(t *testing.T) {
 	n.add(&last, 0, false)
 	want := []int64{3, 1<<52 + 7, 302, 200}
 	got := []int64{first.number, unique.number, second.number, last.number}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if n.get(7) != nil || n.get(1<<52+3) != nil || n.get(1<<52+7) != &unique {
-		t.Error("two numbers with the same index are confused")
-	}
+	assert.Empty(t, cmp.Diff(want, got))
+	const same = "two numbers with the same index are confused"
+	assert.Nil(t, n.get(7), same)
+	assert.Nil(t, n.get(1<<52+3), same)
+	assert.Same(t, &unique, n.get(1<<52+7), same)
 	for _, number := range []int64{0, -1, 303, 1 << 60, 1 << 52} {
-		if n.get(number) != nil {
-			t.Errorf("there is a call with number %d", number)
-		}
+		assert.Nil(t, n.get(number), "there is a call with number %d", number)
 	}
 	for _, id := range []string{"", "0", "01", "+1", "-1", "1.0", "1e0", `"1"`, "99999999999999999999", "null"} {
-		if got := ownNumber([]byte(id)); got != 0 {
-			t.Errorf("id %s is our number %d", id, got)
-		}
+		assert.Zero(t, ownNumber([]byte(id)), "id %s", id)
 	}
 }
 
@@ -267,9 +241,7 @@ func TestBlockedWrite(t *testing.T) {
 		cancel2()
 		err := returned(t, "second", second)
 		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before it")
-		if errors.Is(err, ErrAbandoned) {
-			t.Error("the error of a call that was not sent wraps ErrAbandoned")
-		}
+		assert.NotErrorIs(t, err, ErrAbandoned, "the error of a call that was not sent wraps ErrAbandoned")
 		cancel1()
 		err = returned(t, "first", first)
 		wantErr(t, err, ErrAbandoned, "qmp: first: context canceled: the command was sent, its reply is abandoned")
@@ -282,9 +254,7 @@ func TestBlockedWrite(t *testing.T) {
 		p.peer.answer(r1, "{}")
 		pending(t, "third", third)
 		p.peer.answer(r3, "{}")
-		if err := returned(t, "third", third); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "third", third))
 	})
 }
 
@@ -304,9 +274,7 @@ func TestAbandoned(t *testing.T) {
 		}
 		a := short("a")
 		b := short("b")
-		if string(b.ID) != "1" {
-			t.Errorf("b has id %s, want 1", b.ID)
-		}
+		assert.Equal(t, "1", string(b.ID), "the id of b")
 		var got int
 		c := async(func() error { return p.Execute(t.Context(), "c", nil, &got) })
 		r := p.peer.expect(`{"execute":"c","id":2}`)
@@ -314,17 +282,12 @@ func TestAbandoned(t *testing.T) {
 		p.peer.answer(b, "2")
 		pending(t, "c", c)
 		p.peer.answer(r, "3")
-		if late := p.LateReplies(); late != 2 {
-			t.Errorf("%d late replies", late)
-		}
-		if err := returned(t, "c", c); err != nil || got != 3 {
-			t.Errorf("got %d, %v", got, err)
-		}
+		assert.Equal(t, 2, p.LateReplies())
+		assert.NoError(t, returned(t, "c", c))
+		assert.Equal(t, 3, got)
 		d := async(func() error { return p.Execute(t.Context(), "d", nil, nil) })
 		p.peer.answer(p.peer.expect(`{"execute":"d"}`), "{}")
-		if err := returned(t, "d", d); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "d", d))
 	})
 }
 
@@ -335,9 +298,7 @@ func TestTimeout(t *testing.T) {
 		r := p.peer.next()
 		err := returned(t, "slow", done)
 		wantErr(t, err, context.DeadlineExceeded, "qmp: slow: context deadline exceeded: no reply within 3s: the command was sent, its reply is abandoned")
-		if took := time.Since(start); took != 3*time.Second {
-			t.Errorf("it took %v", took)
-		}
+		assert.Equal(t, 3*time.Second, time.Since(start))
 		p.peer.answer(r, "{}")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -370,14 +331,10 @@ func TestGoWithHastyContext(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		for range 100 {
 			p.Go(&hasty{Context: t.Context()}, "a", nil, nil, func(err error) {
-				if !errors.Is(err, context.Canceled) {
-					t.Error(err)
-				}
+				assert.ErrorIs(t, err, context.Canceled)
 			})
 		}
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 	})
 }
 
@@ -395,12 +352,10 @@ func TestGo(t *testing.T) {
 		r := p.peer.expect(`{"execute":"b"}`)
 		pending(t, "Wait", wait) // the callback still runs
 		p.peer.answer(r, "{}")
-		if err := returned(t, "callback", done); err != nil || inner != nil || got != 7 {
-			t.Errorf("got %d, %v, %v", got, err, inner)
-		}
-		if err := returned(t, "Wait", wait); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "callback", done))
+		assert.NoError(t, inner)
+		assert.Equal(t, 7, got)
+		assert.NoError(t, returned(t, "Wait", wait))
 
 		ctx, cancel := context.WithCancel(t.Context())
 		p.Go(ctx, "c", nil, nil, func(err error) { done <- err })
@@ -415,32 +370,24 @@ func TestGo(t *testing.T) {
 		wantErr(t, err, context.Canceled, "qmp: d: context canceled: the command was not sent")
 
 		p.Go(t.Context(), "e", 5, nil, func(err error) { done <- err })
-		if err := returned(t, "callback", done); err == nil {
-			t.Error("arguments that are not an object are sent")
-		}
+		assert.Error(t, returned(t, "callback", done), "arguments that are not an object are sent")
 
 		p.With(Timeout(time.Second)).Go(t.Context(), "f", nil, nil, func(err error) { done <- err })
 		p.peer.answer(p.peer.next(), "{}")
-		if err := returned(t, "callback", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "callback", done))
 
 		p.Go(t.Context(), "g", nil, nil, func(err error) { done <- err })
 		p.peer.next()
 		p.Close()
 		err = returned(t, "callback", done)
 		wantErr(t, err, ErrClosed, "qmp: g: connection closed")
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 	})
 }
 
 func TestWait(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 		call := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 		r := p.peer.next()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -451,9 +398,7 @@ func TestWait(t *testing.T) {
 		pending(t, "Wait", w1)
 		p.peer.answer(r, "{}")
 		for _, done := range []<-chan error{call, w1, w2} {
-			if err := returned(t, "Wait", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "Wait", done))
 		}
 	})
 }
@@ -476,9 +421,7 @@ func TestEnd(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, p pair) {
-				if err := p.Err(); err != nil {
-					t.Errorf("before the end: %v", err)
-				}
+				assert.NoError(t, p.Err(), "before the end")
 				var calls []<-chan error
 				for range 3 {
 					calls = append(calls, async(func() error { return p.Execute(t.Context(), "x", nil, nil) }))
@@ -498,9 +441,7 @@ func TestEnd(t *testing.T) {
 					err := returned(t, "call", done)
 					wantErr(t, err, ErrClosed, text)
 					wantErr(t, err, test.cause, text)
-					if errors.Is(err, ErrNotSent) != strings.HasSuffix(text, unsent) {
-						t.Errorf("%v: ErrNotSent is %v", err, errors.Is(err, ErrNotSent))
-					}
+					assert.Equal(t, strings.HasSuffix(text, unsent), errors.Is(err, ErrNotSent), "whether it is ErrNotSent: %v", err)
 				}
 				<-p.Done()
 				wantErr(t, p.Err(), test.cause, "qmp: "+test.text)
@@ -508,9 +449,7 @@ func TestEnd(t *testing.T) {
 				wantErr(t, p.Execute(t.Context(), "y", nil, nil), ErrNotSent, "qmp: y: "+test.text+unsent)
 				_, err := p.RoundTrip(t.Context(), []byte("{}"))
 				wantErr(t, err, ErrNotSent, "qmp: message: "+test.text+unsent)
-				if err := p.WaitIdle(t.Context()); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, p.WaitIdle(t.Context()))
 			})
 		})
 	}
@@ -523,18 +462,12 @@ func TestNoReply(t *testing.T) {
 			return done, p.peer.next()
 		}
 		done, r := call(t.Context())
-		if r.text != `{"execute":"guest-shutdown","id":1}` {
-			t.Errorf("got request %s", r.text) // an answer that never comes must not hold up the others
-		}
+		assert.Equal(t, `{"execute":"guest-shutdown","id":1}`, r.text) // an answer that never comes must not hold up the others
 		p.peer.send("{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n")
-		if err := returned(t, "refused", done); err == nil || err.Error() != "qmp: guest-shutdown: no" {
-			t.Errorf("refused: %v", err)
-		}
+		assert.EqualError(t, returned(t, "refused", done), "qmp: guest-shutdown: no", "refused")
 		done, r = call(t.Context())
 		p.peer.answer(r, "{}")
-		if err := returned(t, "answered", done); err != nil {
-			t.Errorf("answered: %v", err)
-		}
+		assert.NoError(t, returned(t, "answered", done), "answered")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		done, _ = call(ctx)
@@ -543,15 +476,11 @@ func TestNoReply(t *testing.T) {
 
 		message := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"a"}`)); return err })
 		p.peer.answer(p.peer.expect(`{"execute":"a"}`), "{}")
-		if err := returned(t, "message", message); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "message", message))
 
 		done, _ = call(t.Context())
 		p.peer.rw.Close()
-		if err := returned(t, "gone", done); err != nil {
-			t.Errorf("gone: %v", err)
-		}
+		assert.NoError(t, returned(t, "gone", done), "gone")
 		wantErr(t, p.ExecuteNoReply(t.Context(), "x", nil), ErrClosed,
 			"qmp: x: connection closed by the server: the command was not sent")
 	})

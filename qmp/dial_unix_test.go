@@ -5,7 +5,6 @@ package qmp
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/deadline"
 )
@@ -26,12 +27,10 @@ import (
 func TestBadAddress(t *testing.T) {
 	const addr = "unix:/run/x.sock,abstarct=on"
 	want := `address "` + addr + `": unknown option "abstarct"; is "abstract" meant?`
-	if _, err := Dial(t.Context(), addr); err == nil || err.Error() != "qmp: "+want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-	if _, err := Listen(t.Context(), addr); err == nil || err.Error() != "qmp: listen: "+want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	_, err := Dial(t.Context(), addr)
+	assert.EqualError(t, err, "qmp: "+want)
+	_, err = Listen(t.Context(), addr)
+	assert.EqualError(t, err, "qmp: listen: "+want)
 }
 
 // serveOne plays a server on a stream: the handshake, and one command.
@@ -49,14 +48,11 @@ func serveOne(t *testing.T, rw interface {
 func ping(t *testing.T, addr string) {
 	t.Helper()
 	c, err := Dial(t.Context(), addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	var got string
-	if err := c.Execute(t.Context(), "ping", nil, &got); err != nil || got != "pong" {
-		t.Errorf("%s: got %q, %v", addr, got, err)
-	}
+	assert.NoError(t, c.Execute(t.Context(), "ping", nil, &got), addr)
+	assert.Equal(t, "pong", got, addr)
 }
 
 func TestDial(t *testing.T) {
@@ -110,14 +106,10 @@ func TestDial(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "p")
 		var ends [2]*os.File
 		for i, name := range []string{path + ".in", path + ".out"} {
-			if err := syscall.Mkfifo(name, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, syscall.Mkfifo(name, 0o600))
 			open := func() {
 				f, err := os.OpenFile(name, os.O_RDWR, 0) // as QEMU does
-				if err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, err)
 				t.Cleanup(func() { f.Close() })
 				ends[i] = f
 			}
@@ -137,43 +129,28 @@ func TestDial(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Dial(t.Context(), "unix:"+dir+"/none")
-	if !errors.Is(err, syscall.ENOENT) || !strings.HasPrefix(err.Error(), "qmp: dial unix:") {
-		t.Errorf("no socket: %v", err)
-	}
+	assert.ErrorIs(t, err, syscall.ENOENT, "no socket")
+	assert.Regexp(t, "^qmp: dial unix:", err, "no socket")
 	_, err = Dial(t.Context(), "pipe:"+dir+"/none")
-	if !errors.Is(err, syscall.ENOENT) {
-		t.Errorf("no FIFOs: %v", err)
-	}
+	assert.ErrorIs(t, err, syscall.ENOENT, "no FIFOs")
 	_, err = Dial(t.Context(), "fd:987")
-	if !errors.Is(err, syscall.EBADF) {
-		t.Errorf("no descriptor: %v", err)
-	}
+	assert.ErrorIs(t, err, syscall.EBADF, "no descriptor")
 	for _, name := range []string{"/p.in", "/p.out"} {
-		if err := syscall.Mkfifo(dir+name, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, syscall.Mkfifo(dir+name, 0o600))
 	}
 	_, err = Dial(t.Context(), "pipe:"+dir+"/p")
-	if !errors.Is(err, syscall.ENXIO) {
-		t.Errorf("FIFOs that no server has opened: %v", err)
-	}
+	assert.ErrorIs(t, err, syscall.ENXIO, "FIFOs that no server has opened")
 	_, err = Dial(t.Context(), "tcp:localhost:1,server,tls-creds=tls0")
-	want := "qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds: for TLS use package qmptls"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err,
+		"qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds: for TLS use package qmptls")
 	tunnel := WithDialer(&struct{ net.Dialer }{}) // could encrypt
 	for _, addr := range []string{"fd:0", "pipe:" + dir + "/none", "vsock:1:1"} {
 		_, err = Dial(t.Context(), addr, tunnel)
-		if want := "qmp: dial " + addr + ": WithDialer is for unix: and tcp: addresses"; err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
+		assert.EqualError(t, err, "qmp: dial "+addr+": WithDialer is for unix: and tcp: addresses")
 	}
 	// A server that has another client: the connection is made, and then nothing.
 	l, err := net.Listen("unix", dir+"/busy")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	ctx, pass := deadline.Context(t)
 	waits := dialerFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -181,7 +158,7 @@ func TestDialFails(t *testing.T) {
 		return &readWatcher{conn, pass}, err
 	})
 	_, err = Dial(ctx, "unix:"+dir+"/busy", WithDialer(waits))
-	want = "qmp: handshake: waiting for the greeting: context deadline exceeded" + hint + " (at unix:" + dir + "/busy)"
+	want := "qmp: handshake: waiting for the greeting: context deadline exceeded" + hint + " (at unix:" + dir + "/busy)"
 	wantErr(t, err, context.DeadlineExceeded, want)
 }
 
@@ -207,62 +184,47 @@ func TestLargeRequest(t *testing.T) {
 	shaken := make(chan struct{})
 	go func() { defer close(shaken); p.handshake() }()
 	c, err := Dial(t.Context(), fmt.Sprintf("fd:%d", fd))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	<-shaken
 	big := strings.Repeat("x", 4<<20)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := async(func() error { return c.Execute(ctx, "big", map[string]string{"s": big}, nil) })
 	first := make([]byte, 1000)
-	if _, err := io.ReadFull(conn, first); err != nil {
-		t.Fatal(err)
-	}
+	_, err = io.ReadFull(conn, first)
+	require.NoError(t, err)
 	p.dec = jsontext.NewDecoder(io.MultiReader(bytes.NewReader(first), conn))
 	cancel()
-	if err := <-done; !errors.Is(err, ErrAbandoned) {
-		t.Errorf("got %v", err)
-	}
+	assert.ErrorIs(t, <-done, ErrAbandoned)
 	done = async(func() error { return c.Execute(t.Context(), "small", nil, nil) })
-	if r := p.next(); len(r.text) < 4<<20 || r.Execute != "big" {
-		t.Errorf("got %d bytes of %s", len(r.text), r.Execute)
-	}
+	r := p.next()
+	assert.Equal(t, "big", r.Execute)
+	assert.GreaterOrEqual(t, len(r.text), 4<<20, "bytes of the request")
 	p.answer(p.expect(`{"execute":"small","id":1}`), "{}")
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, <-done)
 	p.send("{\"return\": {}}\r\n") // the late one
 	done = async(func() error {
 		var s string
 		err := c.Execute(t.Context(), "echo", nil, &s)
-		if s != big {
-			t.Errorf("got %d bytes", len(s))
-		}
+		whole := s == big // Equal would print both of them
+		assert.True(t, whole, "got %d bytes", len(s))
 		return err
 	})
 	p.answer(p.next(), `"`+big+`"`)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, <-done)
 	// The server goes away while a request is being written.
 	done = async(func() error { return c.Execute(t.Context(), "big", map[string]string{"s": big}, nil) })
-	if _, err := conn.Read(make([]byte, 1000)); err != nil {
-		t.Error(err)
-	}
+	_, err = conn.Read(make([]byte, 1000))
+	assert.NoError(t, err)
 	conn.Close()
-	if err := <-done; !errors.Is(err, ErrClosed) {
-		t.Errorf("got %v", err)
-	}
+	assert.ErrorIs(t, <-done, ErrClosed)
 	<-c.Done()
 }
 
 // A dialer that is nil is as none.
 func TestNilDialer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	go func() {
 		if c, err := l.Accept(); err == nil {
@@ -270,11 +232,7 @@ func TestNilDialer(t *testing.T) {
 		}
 	}()
 	c, err := Dial(t.Context(), "tcp:"+l.Addr().String(), WithDialer(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
-	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, c.Execute(t.Context(), "ping", nil, nil))
 }

@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/deadline"
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
@@ -71,9 +74,7 @@ func (d dropper) Read(b []byte) (int, error) {
 func launch(t *testing.T, cmd *exec.Cmd, opts ...LaunchOption) *Process {
 	t.Helper()
 	p, err := Launch(t.Context(), cmd, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = ended(t, p)
@@ -87,9 +88,8 @@ func gone(t *testing.T, p *Process) {
 	reaped(t, p.cmd)
 	path := strings.TrimPrefix(p.Addr(), "unix:")
 	for _, place := range []string{path, filepath.Dir(path)} {
-		if _, err := os.Stat(place); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is still there: %v", place, err)
-		}
+		_, err := os.Stat(place)
+		assert.ErrorIs(t, err, os.ErrNotExist, "%s is still there", place)
 	}
 }
 
@@ -98,22 +98,17 @@ func gone(t *testing.T, p *Process) {
 func TestLaunch(t *testing.T) {
 	checkLeaks(t)
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer r.Close()
 	cmd := launchable("serve")
 	cmd.ExtraFiles = []*os.File{w}
 	p := launch(t, cmd)
 	w.Close()
 	for range 100 {
-		if err := p.Conn.With(Files(r)).Execute(t.Context(), "something", nil, nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Conn.With(Files(r)).Execute(t.Context(), "something", nil, nil))
 	}
-	if _, err := os.Stat(strings.TrimPrefix(p.Addr(), "unix:")); err != nil {
-		t.Error(err)
-	}
+	_, err = os.Stat(strings.TrimPrefix(p.Addr(), "unix:"))
+	assert.NoError(t, err)
 	p.Conn.Close()
 	select {
 	case <-p.Done():
@@ -121,19 +116,13 @@ func TestLaunch(t *testing.T) {
 	default:
 	}
 	c, err := Dial(t.Context(), p.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
-	if err := c.Execute(t.Context(), "quit", nil, nil); err != nil {
-		t.Error(err)
-	}
-	if err := ended(t, p); err != nil {
-		t.Error(err)
-	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		t.Errorf("the first extra file: %v", err)
-	}
+	assert.NoError(t, c.Execute(t.Context(), "quit", nil, nil))
+	assert.NoError(t, ended(t, p))
+	n, err := r.Read(make([]byte, 1))
+	assert.Zero(t, n, "the first extra file")
+	assert.Equal(t, io.EOF, err, "the first extra file")
 	gone(t, p)
 }
 
@@ -148,19 +137,13 @@ func TestLaunchFails(t *testing.T) {
 		} {
 			cmd := launchable(script)
 			_, err := Launch(t.Context(), cmd, opts...)
-			if want = "qmp: launch " + name + ": " + want; err == nil || err.Error() != want {
-				t.Errorf("got %v, want %s", err, want)
-			}
-			if errors.Is(err, context.Canceled) {
-				t.Errorf("got %v, although nobody has cancelled", err)
-			}
+			assert.EqualError(t, err, "qmp: launch "+name+": "+want)
+			assert.NotErrorIs(t, err, context.Canceled, "nobody has cancelled")
 			reaped(t, cmd)
 		}
 	}
 	taken := "unix:" + filepath.Join(t.TempDir(), "s")
-	if err := os.WriteFile(strings.TrimPrefix(taken, "unix:"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(strings.TrimPrefix(taken, "unix:"), nil, 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, test := range []struct {
@@ -177,16 +160,13 @@ func TestLaunchFails(t *testing.T) {
 		{ctx, launchable("serve"), nil, "context canceled"},
 	} {
 		_, err := Launch(test.ctx, test.cmd, test.opts...)
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("got %v, want %s", err, test.want)
-		}
+		assert.ErrorContains(t, err, test.want)
 		if test.cmd.Process != nil {
 			reaped(t, test.cmd)
 		}
 	}
-	if _, err := os.Stat(strings.TrimPrefix(taken, "unix:")); err != nil {
-		t.Errorf("the file of another program was removed: %v", err)
-	}
+	_, err := os.Stat(strings.TrimPrefix(taken, "unix:"))
+	assert.NoError(t, err, "the file of another program was removed")
 }
 
 // TestLaunchCanceled cancels a launch in the middle of the start.
@@ -197,9 +177,9 @@ func TestLaunchCanceled(t *testing.T) {
 	cmd := launchable("mute")
 	cmd.Stderr = &listening{text: "thinking", seen: cancel}
 	_, err := Launch(ctx, cmd)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting for the greeting") || !strings.HasSuffix(err.Error(), "thinking") {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, "waiting for the greeting")
+	assert.Regexp(t, "thinking$", err)
 	reaped(t, cmd)
 }
 
@@ -210,16 +190,14 @@ func TestLaunchCrash(t *testing.T) {
 	for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{})}} {
 		p := launch(t, launchable("serve"), opts...)
 		err := p.Conn.Execute(t.Context(), "crash", nil, nil)
-		exit, _ := errors.AsType[*exec.ExitError](err)
-		if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "signal: killed: qemu: internal error") {
-			t.Errorf("the call during which the server crashed: %v", err)
-		}
-		if err := ended(t, p); !errors.Is(err, exit) {
-			t.Error(err)
-		}
-		if err := p.Conn.Execute(t.Context(), "late", nil, nil); !errors.Is(err, ErrNotSent) || !errors.Is(err, exit) {
-			t.Error(err)
-		}
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit, "the call during which the server crashed")
+		assert.ErrorIs(t, err, ErrClosed, "the call during which the server crashed")
+		assert.ErrorContains(t, err, "signal: killed: qemu: internal error", "the call during which the server crashed")
+		assert.ErrorIs(t, ended(t, p), exit)
+		err = p.Conn.Execute(t.Context(), "late", nil, nil)
+		assert.ErrorIs(t, err, ErrNotSent)
+		assert.ErrorIs(t, err, exit)
 		gone(t, p)
 	}
 }
@@ -229,22 +207,12 @@ func TestLaunchReconnects(t *testing.T) {
 	checkLeaks(t)
 	p := launch(t, launchable("serve"), WithReconnect(Reconnect{MinDelay: time.Millisecond}))
 	for range 3 {
-		if err := p.Conn.Execute(t.Context(), "drop", nil, nil); !errors.Is(err, ErrClosed) {
-			t.Errorf("the call during which the connection was lost: %v", err)
-		}
-		if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
-			t.Error(err)
-		}
+		assert.ErrorIs(t, p.Conn.Execute(t.Context(), "drop", nil, nil), ErrClosed, "the call during which the connection was lost")
+		assert.NoError(t, p.Conn.Execute(t.Context(), "something", nil, nil))
 	}
-	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
-		t.Error(err)
-	}
-	if err := ended(t, p); err != nil {
-		t.Error(err)
-	}
-	if err := p.Conn.Err(); !errors.Is(err, io.EOF) {
-		t.Error(err)
-	}
+	assert.NoError(t, p.Conn.Execute(t.Context(), "quit", nil, nil))
+	assert.NoError(t, ended(t, p))
+	assert.ErrorIs(t, p.Conn.Err(), io.EOF)
 	gone(t, p)
 }
 
@@ -270,16 +238,17 @@ func TestStopSteps(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := launch(t, launchable(test.script, test.env...))
-			if err := p.Stop(t.Context(), test.steps); (err != nil) != test.killed {
-				t.Error(err)
+			if err := p.Stop(t.Context(), test.steps); test.killed {
+				assert.Error(t, err)
+			} else {
+				assert.NoError(t, err)
 			}
-			err := ended(t, p)
-			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
-				t.Errorf("it ended with %v", err)
+			if err := ended(t, p); test.want == "" {
+				assert.NoError(t, err, "its end")
+			} else {
+				assert.ErrorContains(t, err, test.want, "its end")
 			}
-			if err := p.Stop(t.Context(), test.steps); err != nil {
-				t.Errorf("when it has ended: %v", err)
-			}
+			assert.NoError(t, p.Stop(t.Context(), test.steps), "when it has ended")
 		})
 	}
 }
@@ -289,39 +258,28 @@ func TestStopContext(t *testing.T) {
 	p := launch(t, launchable("serve"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Stop(ctx, Steps{Powerdown: time.Hour}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was killed") {
-		t.Error(err)
-	}
+	err := p.Stop(ctx, Steps{Powerdown: time.Hour})
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, "was killed")
 	reaped(t, p.cmd)
 
 	p = launch(t, launchable("serve"))
 	p.Conn.Close()
-	if err := p.Stop(t.Context(), Steps{Powerdown: time.Hour, Quit: time.Hour}); err != nil {
-		t.Error(err)
-	}
-	if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "signal: terminated") {
-		t.Errorf("it ended with %v", err)
-	}
-	if err := p.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
-		t.Error(err)
-	}
+	assert.NoError(t, p.Stop(t.Context(), Steps{Powerdown: time.Hour, Quit: time.Hour}))
+	assert.ErrorContains(t, ended(t, p), "signal: terminated", "its end")
+	assert.ErrorIs(t, p.Signal(syscall.SIGTERM), os.ErrProcessDone)
 
 	started := startServer(t, "serve") // Stop is for those, too
-	if err := started.Stop(t.Context(), Steps{}); err != nil || started.Addr() != "" {
-		t.Error(err)
-	}
-	if err := ended(t, started); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, started.Stop(t.Context(), Steps{}))
+	assert.Empty(t, started.Addr())
+	assert.NoError(t, ended(t, started))
 }
 
 func TestLaunchClose(t *testing.T) {
 	checkLeaks(t)
 	p := launch(t, launchable("serve"))
 	for range 2 {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.Close())
 		reaped(t, p.cmd)
 	}
 	gone(t, p)
@@ -337,22 +295,13 @@ func TestLaunchHelpers(t *testing.T) {
 	p := launch(t, launchable("serve"), Alongside(
 		Helper{Cmd: first, Ended: func(err error) { ended1 <- err }},
 		Helper{Cmd: second, Ready: SocketExists(socket), Ended: func(err error) { t.Error("it ended first: ", err) }}))
-	if _, err := os.Stat(socket); err != nil {
-		t.Error(err)
-	}
+	_, err := os.Stat(socket)
+	assert.NoError(t, err)
 	_ = first.Process.Kill()
-	if err := <-ended1; !strings.Contains(err.Error(), "has ended: signal: killed") {
-		t.Error(err)
-	}
-	if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
-		t.Errorf("the server does not answer after the end of a helper: %v", err)
-	}
-	if err := p.Stop(t.Context(), Steps{}); err != nil {
-		t.Error(err)
-	}
-	if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "helper "+p.name+" has ended: signal: killed") {
-		t.Errorf("Wait does not say how the helper ended: %v", err)
-	}
+	assert.ErrorContains(t, <-ended1, "has ended: signal: killed")
+	assert.NoError(t, p.Conn.Execute(t.Context(), "something", nil, nil), "the server does not answer after the end of a helper")
+	assert.NoError(t, p.Stop(t.Context(), Steps{}))
+	assert.ErrorContains(t, ended(t, p), "helper "+p.name+" has ended: signal: killed", "Wait does not say how the helper ended")
 	reaped(t, first)
 	reaped(t, second)
 	gone(t, p)
@@ -379,27 +328,23 @@ func TestLaunchHelperFails(t *testing.T) {
 	} {
 		cmd, helper := launchable(test.server), server(test.helper)
 		_, err := Launch(t.Context(), cmd, Alongside(Helper{Cmd: helper, Ready: test.ready}))
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("got %v, want %s", err, test.want)
-		}
+		assert.ErrorContains(t, err, test.want)
 		reaped(t, helper)
 		if cmd.Process != nil {
 			reaped(t, cmd)
 		}
 	}
 	_, err := Launch(t.Context(), launchable("serve"), Alongside(Helper{Cmd: exec.Command("helper-of-no-machine")}))
-	if !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "helper helper-of-no-machine") {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, err, exec.ErrNotFound)
+	assert.ErrorContains(t, err, "helper helper-of-no-machine")
 	ctx, pass := deadline.Context(t)
 	ready := func(ctx context.Context) error {
 		pass() // while it waits
 		return SocketExists("/none")(ctx)
 	}
 	_, err = Launch(ctx, launchable("serve"), Alongside(Helper{Cmd: server("mute"), Ready: ready}))
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "waiting for the socket /none") {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.ErrorContains(t, err, "waiting for the socket /none")
 }
 
 // With LivesOn, a program launches a server and ends; another program finds the server.
@@ -415,9 +360,7 @@ func livesOn(t *testing.T, qemu string) {
 	t.Helper()
 	addr := "unix:" + filepath.Join(t.TempDir(), "s")
 	dead, life, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer dead.Close()
 	log := filepath.Join(t.TempDir(), "log")
 	cmd := server("launcher")
@@ -426,28 +369,24 @@ func livesOn(t *testing.T, qemu string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.CombinedOutput()
 	life.Close()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	require.NoError(t, err, "%s", out)
 	_ = syscall.Kill(-cmd.ProcessState.Pid(), syscall.SIGKILL) // what would be left in its group
 	c, err := Dial(t.Context(), addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	for _, command := range []string{"murmur", "quit"} {
-		if err := c.Execute(t.Context(), command, nil, nil); err != nil && qemu == "" {
-			t.Errorf("%s: %v", command, err)
+		err := c.Execute(t.Context(), command, nil, nil)
+		if qemu == "" {
+			assert.NoError(t, err, command)
 		}
 	}
-	if err := dead.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := dead.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the process still runs after quit: %v", err)
-	}
-	if said, err := os.ReadFile(log); qemu == "" && (err != nil || !strings.HasPrefix(string(said), "hm")) {
-		t.Errorf("it said %q, %v", said, err)
+	require.NoError(t, dead.SetReadDeadline(time.Now().Add(time.Minute)))
+	_, err = dead.Read(make([]byte, 1))
+	assert.Equal(t, io.EOF, err, "the process still runs after quit")
+	if qemu == "" {
+		said, err := os.ReadFile(log)
+		assert.NoError(t, err)
+		assert.Regexp(t, "^hm", string(said))
 	}
 }
 
@@ -476,15 +415,11 @@ func playLauncher() {
 // If the server writes its standard error to a file, the reason of its end is read from that file.
 func TestLaunchLoggedDeath(t *testing.T) {
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer log.Close()
 	fmt.Fprintln(log, "of yesterday")
 	cmd := launchable("refuse")
 	cmd.Stderr = log
 	_, err = Launch(t.Context(), cmd, LivesOn(), AtSocket("unix:"+filepath.Join(t.TempDir(), "s")))
-	if err == nil || !strings.HasSuffix(err.Error(), ": exit status 1: qemu: a line before; qemu: -machine nope: unsupported machine type") {
-		t.Error(err)
-	}
+	assert.Regexp(t, ": exit status 1: qemu: a line before; qemu: -machine nope: unsupported machine type$", err)
 }

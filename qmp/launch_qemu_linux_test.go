@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
@@ -29,13 +32,9 @@ func daemon(t *testing.T, q qemutest.QEMU, args ...string) *exec.Cmd {
 func passFile(t *testing.T, c *Conn) {
 	t.Helper()
 	f, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer f.Close()
-	if err := c.With(Files(f)).Execute(t.Context(), "getfd", map[string]string{"fdname": "f"}, nil); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, c.With(Files(f)).Execute(t.Context(), "getfd", map[string]string{"fdname": "f"}, nil))
 }
 
 // TestQEMULaunch launches each release and its storage daemon: files, a second client, an orderly end.
@@ -46,31 +45,22 @@ func TestQEMULaunch(t *testing.T) {
 		} {
 			checkLeaks(t)
 			p := launch(t, cmd)
-			if v := p.Conn.Greeting().Version; !strings.HasPrefix(v.String(), q.Release) {
-				t.Errorf("%s: greeted by %v", kind, v)
-			}
+			v := p.Conn.Greeting().Version
+			assert.True(t, strings.HasPrefix(v.String(), q.Release), "%s: greeted by %v", kind, v)
 			if kind == "qemu" { // the daemon has no command for files
 				passFile(t, p.Conn)
 			}
 			for range 2 {
 				c, err := Dial(t.Context(), p.Addr())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := c.Execute(t.Context(), "query-version", nil, nil); err != nil && ClassOf(err) == "" {
-					t.Errorf("%s: %v", kind, err)
+				require.NoError(t, err)
+				if err := c.Execute(t.Context(), "query-version", nil, nil); err != nil {
+					assert.NotEmpty(t, ClassOf(err), "%s: %v", kind, err)
 				}
 				c.Close()
 			}
-			if err := p.Stop(t.Context(), Steps{Powerdown: 10 * time.Millisecond}); err != nil {
-				t.Errorf("%s: %v", kind, err)
-			}
-			if err := ended(t, p); err != nil {
-				t.Errorf("%s: %v", kind, err)
-			}
-			if err := p.Conn.Err(); !errors.Is(err, io.EOF) {
-				t.Errorf("%s: %v", kind, err)
-			}
+			assert.NoError(t, p.Stop(t.Context(), Steps{Powerdown: 10 * time.Millisecond}), kind)
+			assert.NoError(t, ended(t, p), kind)
+			assert.ErrorIs(t, p.Conn.Err(), io.EOF, kind)
 			gone(t, p)
 		}
 	})
@@ -91,9 +81,8 @@ func TestQEMULaunchFails(t *testing.T) {
 			for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{RetryFirst: true})}} {
 				cmd := exec.Command(cmd.Path, cmd.Args[1:]...)
 				_, err := Launch(t.Context(), cmd, opts...)
-				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "exit status ") {
-					t.Errorf("got %v, want %s", err, want)
-				}
+				assert.ErrorContains(t, err, want)
+				assert.ErrorContains(t, err, "exit status ")
 				reaped(t, cmd)
 			}
 		}
@@ -107,9 +96,7 @@ func TestQEMULaunchCanceled(t *testing.T) {
 		begin := time.Now()
 		p := launch(t, still(q))
 		took := time.Since(begin)
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.Close())
 		for part := range 10 {
 			ctx, cancel := context.WithTimeout(t.Context(), took*time.Duration(part)/8)
 			cmd := still(q)
@@ -117,14 +104,14 @@ func TestQEMULaunchCanceled(t *testing.T) {
 			cancel()
 			if err == nil {
 				err = p.Close()
-			} else if !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
+			} else {
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
 			}
 			if cmd.Process != nil {
 				reaped(t, cmd)
 			}
-			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
+			if err != nil {
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
 			}
 		}
 	})
@@ -138,17 +125,13 @@ func TestQEMULaunchKilled(t *testing.T) {
 		for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{})}} {
 			cmd := still(q)
 			p := launch(t, cmd, opts...)
-			if err := cmd.Process.Kill(); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, cmd.Process.Kill())
 			for err := error(nil); err == nil; {
-				if err = p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil && !strings.Contains(err.Error(), "signal: killed") {
-					t.Error(err)
+				if err = p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
+					assert.ErrorContains(t, err, "signal: killed")
 				}
 			}
-			if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed") {
-				t.Error(err)
-			}
+			assert.ErrorContains(t, ended(t, p), "signal: killed")
 			gone(t, p)
 		}
 	})
@@ -161,17 +144,13 @@ func TestQEMULaunchReconnects(t *testing.T) {
 		p := launch(t, still(q), WithReconnect(Reconnect{MinDelay: time.Millisecond}))
 		for range 3 {
 			_ = p.Conn.current().rw.Close() // the first one is a pair, the others are dialled
-			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil && !errors.Is(err, ErrClosed) {
-				t.Error(err)
+			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
+				assert.ErrorIs(t, err, ErrClosed)
 			}
-			if err := p.Conn.Execute(t.Context(), "query-version", nil, nil); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, p.Conn.Execute(t.Context(), "query-version", nil, nil))
 			passFile(t, p.Conn)
 		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.Close())
 		gone(t, p)
 	})
 }
@@ -195,9 +174,7 @@ func TestQEMULaunchMany(t *testing.T) {
 			}()
 		}
 		for range n {
-			if err := <-errs; err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, <-errs)
 		}
 	})
 }

@@ -7,12 +7,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A redialled connection, in a bubble: each session leads to another peer.
@@ -63,16 +65,12 @@ func reconnecting(t *testing.T, cfg Reconnect, f func(t *testing.T, r *redialled
 		first := make(chan *peer, 1)
 		go func() { first <- r.next() }()
 		conn, err := DialFunc(t.Context(), r.connect, WithReconnect(cfg), WithEventError(r.log.add))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.Conn, r.tries = conn, nil
 		f(t, r, <-first)
 		conn.Close()
 		synctest.Wait()
-		for _, err := range r.log.take() {
-			t.Errorf("reported: %v", err)
-		}
+		assert.Empty(t, r.log.take(), "reported")
 	})
 }
 
@@ -99,12 +97,8 @@ func TestReconnect(t *testing.T) {
 		const eof = "connection closed by the server"
 		err := returned(t, "the command in flight", inFlight)
 		wantErr(t, err, ErrClosed, "qmp: device_add: "+eof)
-		if errors.Is(err, ErrNotSent) {
-			t.Error("it may have run")
-		}
-		if err := returned(t, "the command being written", unsent); errors.Is(err, ErrNotSent) {
-			t.Error("some of it may have been read")
-		}
+		assert.NotErrorIs(t, err, ErrNotSent, "it may have run")
+		assert.NotErrorIs(t, returned(t, "the command being written", unsent), ErrNotSent, "some of it may have been read")
 		pending(t, "the command that was not sent", waits)
 		late := async(func() error { return r.Execute(t.Context(), "query-c", nil, nil) })
 		pending(t, "a command without a connection", late)
@@ -117,38 +111,29 @@ func TestReconnect(t *testing.T) {
 			seen[q.Execute] = true
 			p.answer(q, "{}")
 		}
-		if !seen["query-b"] || !seen["query-c"] || len(seen) != 2 {
-			t.Errorf("sent again: %v", seen)
-		}
+		assert.Equal(t, map[string]bool{"query-b": true, "query-c": true}, seen, "sent again")
 		for what, done := range map[string]<-chan error{"query-b": waits, "query-c": late} {
-			if err := returned(t, what, done); err != nil {
-				t.Errorf("%s: %v", what, err)
-			}
+			assert.NoError(t, returned(t, what, done), what)
 		}
-		if err := r.WaitIdle(t.Context()); err != nil || r.Err() != nil {
-			t.Errorf("Wait: %v; Err: %v", err, r.Err())
-		}
+		assert.NoError(t, r.WaitIdle(t.Context()))
+		assert.NoError(t, r.Err())
 
 		for i, want := range []string{`{"n": 1}`, "", `{"n": 2}`} {
 			e, err := all.Next(t.Context())
 			if want == "" {
-				if _, gap := errors.AsType[*GapError](err); !gap {
-					t.Errorf("event %d: %v, %v, want a gap", i, e, err)
-				}
+				assert.ErrorAs(t, err, new(*GapError), "event %d: %v", i, e)
 				wantErr(t, err, io.EOF, "qmp: events may be missing here: "+eof)
 				continue
 			}
-			if err != nil || string(e.Data) != want {
-				t.Errorf("event %d: %s, %v", i, e.Data, err)
-			}
+			assert.NoError(t, err, "event %d", i)
+			assert.Equal(t, want, string(e.Data), "event %d", i)
 		}
 		synctest.Wait()
-		if fmt.Sprint(handled) != `[{"n": 1} {"n": 2}]` {
-			t.Errorf("handled: %v", handled)
+		assert.Equal(t, []string{`{"n": 1}`, `{"n": 2}`}, handled)
+		if assert.Len(t, lost, 1) {
+			assert.ErrorIs(t, lost[0], io.EOF)
 		}
-		if len(lost) != 1 || !errors.Is(lost[0], io.EOF) || len(restored) != 1 || restored[0] != nil {
-			t.Errorf("lost: %v, restored: %v", lost, restored)
-		}
+		assert.Equal(t, []error{nil}, restored)
 
 		r.Close()
 		<-r.Done()
@@ -179,9 +164,7 @@ func TestReconnectCallbackOrder(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		synctest.Wait()
-		if fmt.Sprint(said) != "[lost restored lost restored lost restored]" {
-			t.Error(said)
-		}
+		assert.Equal(t, []string{"lost", "restored", "lost", "restored", "lost", "restored"}, said)
 	})
 }
 
@@ -200,12 +183,12 @@ func TestReconnectLeftover(t *testing.T) {
 		var got string
 		done := async(func() error { return r.Execute(t.Context(), "query-name", nil, &got) })
 		p.answer(p.expect(`{"execute":"query-name"}`), `"vm"`)
-		if err := returned(t, "query-name", done); err != nil || got != "vm" {
-			t.Errorf("got %q, %v", got, err)
-		}
+		assert.NoError(t, returned(t, "query-name", done))
+		assert.Equal(t, "vm", got)
 		synctest.Wait()
-		if errs := r.log.take(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "belongs to an earlier client") {
-			t.Errorf("reported: %v", errs)
+		errs := r.log.take()
+		if assert.Len(t, errs, 1, "reported") {
+			assert.ErrorContains(t, errs[0], "belongs to an earlier client")
 		}
 	})
 }
@@ -221,13 +204,11 @@ func TestReconnectBackoff(t *testing.T) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for i, seconds := range []int{1, 2, 4, 5, 5, 5} {
-			if i >= len(r.tries) {
-				t.Fatalf("%d attempts", len(r.tries))
-			}
+			require.Greater(t, len(r.tries), i, "attempts")
 			most := time.Duration(seconds) * time.Second
-			if d := r.tries[i].Sub(last); d < most/2 || d > most {
-				t.Errorf("attempt %d after %v, want %v to %v", i, d, most/2, most)
-			}
+			d := r.tries[i].Sub(last)
+			assert.GreaterOrEqual(t, d, most/2, "attempt %d", i)
+			assert.LessOrEqual(t, d, most, "attempt %d", i)
 			last = r.tries[i]
 		}
 	})
@@ -246,9 +227,7 @@ func TestReconnectFailFast(t *testing.T) {
 		synctest.Wait()
 		ok := async(func() error { return r.Execute(t.Context(), "x", nil, nil) })
 		p.answer(p.next(), "{}")
-		if err := returned(t, "x", ok); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "x", ok))
 	})
 }
 
@@ -262,29 +241,22 @@ func TestReconnectContext(t *testing.T) {
 		const text = "qmp: x: context deadline exceeded: the command was not sent; there is no connection: nobody there"
 		err := r.Execute(ctx, "x", nil, nil)
 		wantErr(t, err, context.DeadlineExceeded, text)
-		if !errors.Is(err, ErrNotSent) || errors.Is(err, ErrClosed) {
-			t.Errorf("%v: the call was not sent, and the connection has not ended for good", err)
-		}
+		assert.ErrorIs(t, err, ErrNotSent, "the call was not sent")
+		assert.NotErrorIs(t, err, ErrClosed, "the connection has not ended for good")
 		short := r.With(Timeout(time.Second))
 		before := time.Now()
 		wantErr(t, short.Execute(t.Context(), "x", nil, nil), context.DeadlineExceeded,
 			strings.Replace(text, ": the command", ": no reply within 1s: the command", 1))
-		if d := time.Since(before); d != time.Second {
-			t.Errorf("it took %v", d)
-		}
+		assert.Equal(t, time.Second, time.Since(before))
 		idle := async(func() error { return r.WaitIdle(t.Context()) })
-		if err := returned(t, "Wait", idle); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "Wait", idle))
 		waits := async(func() error { return r.Execute(t.Context(), "x", nil, nil) })
 		synctest.Wait()
 		idle = async(func() error { return r.WaitIdle(t.Context()) })
 		pending(t, "Wait", idle)
 		r.Close()
 		wantErr(t, returned(t, "x", waits), ErrClosed, "qmp: x: connection closed: the command was not sent")
-		if err := returned(t, "Wait", idle); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "Wait", idle))
 	})
 }
 
@@ -298,14 +270,11 @@ func TestReconnectGiveUp(t *testing.T) {
 		done := async(func() error { return r.Execute(t.Context(), "quit", nil, nil) })
 		p.answer(p.next(), "{}")
 		p.rw.Close()
-		if err := returned(t, "quit", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "quit", done))
 		<-r.Done()
 		wantErr(t, r.Err(), io.EOF, "qmp: connection closed by the server")
-		if asked != 1 || len(r.tries) != 0 {
-			t.Errorf("asked %d times, tried %v", asked, r.tries)
-		}
+		assert.Equal(t, 1, asked)
+		assert.Empty(t, r.tries)
 	})
 	quit = false
 	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
@@ -313,9 +282,7 @@ func TestReconnectGiveUp(t *testing.T) {
 		p.rw.Close()
 		<-r.Done()
 		wantErr(t, r.Err(), errAway, "qmp: connection closed: nobody there")
-		if len(r.tries) != 3 {
-			t.Errorf("tried %v", r.tries)
-		}
+		assert.Len(t, r.tries, 3)
 	})
 }
 
@@ -335,21 +302,15 @@ func TestReconnectDial(t *testing.T) {
 		r.away = 3
 		go r.next()
 		c, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{RetryFirst: true}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v := c.Greeting().Version; v.Major != 11 {
-			t.Errorf("version %v", v)
-		}
+		require.NoError(t, err)
+		assert.Equal(t, 11, c.Greeting().Version.Major)
 		c.Close()
 	})
 	ours, theirs := net.Pipe()
-	if _, err := NewConn(t.Context(), ours, WithReconnect(Reconnect{})); err == nil {
-		t.Error("a stream cannot be made again")
-	}
-	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the stream was not closed: %v", err)
-	}
+	_, err := NewConn(t.Context(), ours, WithReconnect(Reconnect{}))
+	assert.Error(t, err, "a stream cannot be made again")
+	_, err = theirs.Read(make([]byte, 1))
+	assert.Equal(t, io.EOF, err, "the stream was not closed")
 }
 
 // A gap is reported even if the queue had no room for it.
@@ -376,9 +337,7 @@ func TestReconnectGapAndOverflow(t *testing.T) {
 				said = append(said, "gap")
 			}
 		}
-		if fmt.Sprint(said) != "[lost 3 gap B C]" {
-			t.Errorf("the subscription said %v", said)
-		}
+		assert.Equal(t, []string{"lost 3", "gap", "B", "C"}, said)
 	})
 }
 
@@ -396,13 +355,9 @@ func TestReconnectCallbacks(t *testing.T) {
 		for range 2 {
 			p.answer(p.next(), "5")
 		}
-		if err := r.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, r.WaitIdle(t.Context()))
 		said := map[string]bool{<-got: true, <-got: true}
-		if !said["Go 5 <nil>"] || !said[`GoRoundTrip {"return": 5}<nil>`] {
-			t.Errorf("called back with %v", said)
-		}
+		assert.Equal(t, map[string]bool{"Go 5 <nil>": true, `GoRoundTrip {"return": 5}<nil>`: true}, said)
 	})
 }
 
@@ -427,13 +382,10 @@ func TestReconnectUnderLoad(t *testing.T) {
 							break
 						}
 						var q request
-						if err := decode(t.Context(), text, &q); err != nil {
-							t.Errorf("request %s: %v", text, err)
-						}
+						assert.NoError(t, decode(t.Context(), text, &q), "request %s", text)
 						q.ID = q.ID.Clone()
-						if _, again := ran.LoadOrStore(q.Execute, true); again {
-							t.Errorf("%s ran twice", q.Execute)
-						}
+						_, again := ran.LoadOrStore(q.Execute, true)
+						assert.False(t, again, "%s ran twice", q.Execute)
 						if rng.IntN(10) == 0 {
 							break // it ran, and its reply is lost
 						}
@@ -456,11 +408,12 @@ func TestReconnectUnderLoad(t *testing.T) {
 						var result string
 						err := r.Execute(t.Context(), command, nil, &result)
 						_, did := ran.Load(command)
-						switch {
-						case err == nil && (result != command || !did):
-							t.Errorf("%s: got %q, has run: %v", command, result, did)
-						case err != nil && (!errors.Is(err, ErrClosed) || errors.Is(err, ErrNotSent)):
-							t.Errorf("%s: %v", command, err)
+						if err == nil {
+							assert.Equal(t, command, result)
+							assert.True(t, did, "%s has succeeded and has not run", command)
+						} else {
+							assert.ErrorIs(t, err, ErrClosed, command)
+							assert.NotErrorIs(t, err, ErrNotSent, command)
 						}
 					}
 				})
@@ -484,9 +437,8 @@ func TestReconnectAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		peers := make(chan *peer, 10)
 		dialer := dialerFunc(func(_ context.Context, network, address string) (net.Conn, error) {
-			if network != "unix" || address != "/run/qga" {
-				t.Errorf("dialled %s %s", network, address)
-			}
+			assert.Equal(t, "unix", network)
+			assert.Equal(t, "/run/qga", address)
 			ours, theirs := net.Pipe()
 			peers <- newPeer(t, &agentEnd{Conn: theirs})
 			return ours, nil
@@ -499,18 +451,14 @@ func TestReconnectAgent(t *testing.T) {
 		first := make(chan *peer, 1)
 		go func() { first <- next() }()
 		c, err := DialAgent(t.Context(), "unix:/run/qga", WithDialer(dialer), WithReconnect(Reconnect{}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer c.Close()
 		(<-first).rw.Close()
 		synctest.Wait()
 		ping := async(func() error { return c.Execute(t.Context(), "guest-ping", nil, nil) })
 		p := next()
 		p.answer(p.next(), "{}")
-		if err := returned(t, "guest-ping", ping); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "guest-ping", ping))
 	})
 }
 
@@ -524,9 +472,9 @@ func TestReconnectGoTimeout(t *testing.T) {
 		done := make(chan error, 1)
 		r.With(Timeout(time.Second)).Go(t.Context(), "x", nil, nil, func(err error) { done <- err })
 		err := <-done
-		if d := time.Since(before); d != time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrNotSent) {
-			t.Errorf("after %v: %v", d, err)
-		}
+		assert.Equal(t, time.Second, time.Since(before))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, ErrNotSent)
 	})
 }
 
@@ -549,14 +497,12 @@ func TestReconnectGapOfHandshake(t *testing.T) {
 			e, err := s.Next(t.Context())
 			if _, gap := errors.AsType[*GapError](err); gap {
 				e.Name = "gap"
-			} else if err != nil {
-				t.Fatal(err)
+			} else {
+				require.NoError(t, err)
 			}
 			got = append(got, e.Name)
 		}
-		if want := []string{"A", "gap", "B", "gap", "C"}; !slices.Equal(want, got) {
-			t.Errorf("got %v, want %v", got, want)
-		}
+		assert.Equal(t, []string{"A", "gap", "B", "gap", "C"}, got)
 		third.rw.Close()
 	})
 }
@@ -570,9 +516,7 @@ func TestReconnectRetryFirstClose(t *testing.T) {
 			time.AfterFunc(time.Minute, func() { c.Close() })
 		}))
 		wantErr(t, err, ErrClosed, "qmp: connection closed")
-		if d := time.Since(before); d != time.Minute {
-			t.Errorf("it went on for %v", d)
-		}
+		assert.Equal(t, time.Minute, time.Since(before), "how long it went on")
 	})
 }
 
@@ -587,13 +531,10 @@ func TestReconnectOlderNames(t *testing.T) {
 	r := old.withNewNames()
 	r.OnDisconnect(nil)
 	r.OnReconnect(nil)
-	if want := []string{"Lost", "Restored"}; !r.RetryFirst || !slices.Equal(want, called) {
-		t.Errorf("%v, called %v", r.RetryFirst, called)
-	}
+	assert.True(t, r.RetryFirst, "RetryFirst is what Patient was")
+	assert.Equal(t, []string{"Lost", "Restored"}, called)
 	both := old
 	both.OnDisconnect = func(error) { called = append(called, "OnDisconnect") }
 	both.withNewNames().OnDisconnect(nil)
-	if called[len(called)-1] != "OnDisconnect" {
-		t.Errorf("called %v", called)
-	}
+	assert.Equal(t, "OnDisconnect", called[len(called)-1], "called %v", called)
 }

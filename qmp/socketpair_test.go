@@ -7,15 +7,15 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // fdPair returns the two ends of a Unix socket, one of them as it is dialled.
 func fdPair(tb testing.TB) (ours int, theirs *os.File) {
 	tb.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	syscall.CloseOnExec(fds[0])
 	syscall.CloseOnExec(fds[1])
 	return fds[0], os.NewFile(uintptr(fds[1]), "socketpair")
@@ -25,9 +25,7 @@ func fdPair(tb testing.TB) (ours int, theirs *os.File) {
 func unixConn(tb testing.TB, f *os.File) *net.UnixConn {
 	tb.Helper()
 	c, err := net.FileConn(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	f.Close() // c has a copy
 	return c.(*net.UnixConn)
 }

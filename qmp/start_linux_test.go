@@ -13,15 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
 // reaped fails the test unless a process is gone, and not a zombie.
 func reaped(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	if err := syscall.Kill(cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("process %d is still there: %v", cmd.Process.Pid, err)
-	}
+	assert.ErrorIs(t, syscall.Kill(cmd.Process.Pid, 0), syscall.ESRCH, "process %d is still there", cmd.Process.Pid)
 }
 
 // After a process has ended, in whatever way, neither it nor a goroutine or file of ours is left.
@@ -37,8 +38,10 @@ func TestStartLeavesNothing(t *testing.T) {
 			cmd := server(script)
 			cmd.Stderr = &listening{text: "thinking", seen: cancel}
 			p, err := Start(ctx, cmd, WithEventError(func(error) {}))
-			if (err == nil) != (script == "serve" || script == "stubborn") {
-				t.Fatal(err)
+			if script == "serve" || script == "stubborn" {
+				require.NoError(t, err)
+			} else {
+				require.Error(t, err)
 			}
 			if p != nil {
 				p.Conn.Close()
@@ -64,25 +67,20 @@ func mainEnds(t *testing.T, qemu string) {
 	t.Helper()
 	for i := range 30 {
 		dead, life, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		cmd := server("main")
 		cmd.Env = append(cmd.Env, "QMP_TEST_QEMU="+qemu)
 		cmd.ExtraFiles = []*os.File{life}
 		out, err := cmd.Output()
 		life.Close()
 		pid, notPID := strconv.Atoi(string(out))
-		if err := errors.Join(err, notPID); err != nil {
-			t.Fatal(err)
-		}
-		if err := dead.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := dead.Read(make([]byte, 1)); err != io.EOF {
+		require.NoError(t, errors.Join(err, notPID))
+		require.NoError(t, dead.SetReadDeadline(time.Now().Add(time.Minute)))
+		_, err = dead.Read(make([]byte, 1))
+		if err != io.EOF {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatalf("the server is left the %d. time: %v", i+1, err)
 		}
+		require.Equal(t, io.EOF, err, "the server is left the %d. time", i+1)
 		dead.Close()
 	}
 }
@@ -103,9 +101,7 @@ func TestQEMUStart(t *testing.T) {
 			t.Helper()
 			cmd := stdioQEMU(q)
 			p, err := Start(ctx, cmd, opts...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			t.Cleanup(func() { p.Conn.Close() })
 			return p, cmd
 		}
@@ -118,53 +114,36 @@ func TestQEMUStart(t *testing.T) {
 					for j := range 25 {
 						var got struct{}
 						err := p.Conn.Execute(ctx, "query-status", nil, &got)
-						if err != nil {
-							t.Errorf("%d %d: %v", i, j, err)
-						}
+						assert.NoError(t, err, "%d %d", i, j)
 					}
 				})
 			}
 			wait.Wait()
-			if err := p.Conn.Execute(ctx, "quit", nil, nil); err != nil {
-				t.Error(err)
-			}
-			if e, err := events.Next(ctx); err != nil || e.Name != "SHUTDOWN" {
-				t.Errorf("%v, %v", e, err)
-			}
+			assert.NoError(t, p.Conn.Execute(ctx, "quit", nil, nil))
+			e, err := events.Next(ctx)
+			assert.NoError(t, err)
+			assert.Equal(t, "SHUTDOWN", e.Name)
 			<-p.Conn.Done()
-			if err := p.Conn.Err(); !errors.Is(err, io.EOF) {
-				t.Error(err)
-			}
-			if err := p.Wait(ctx); err != nil {
-				t.Error(err)
-			}
+			assert.ErrorIs(t, p.Conn.Err(), io.EOF)
+			assert.NoError(t, p.Wait(ctx))
 			reaped(t, cmd)
 		})
 		t.Run("close", func(t *testing.T) {
 			p, cmd := launch(t)
 			p.Conn.Close()
-			if err := p.Wait(ctx); err != nil { // after SIGTERM it ends with exit status 0
-				t.Error(err)
-			}
+			assert.NoError(t, p.Wait(ctx)) // after SIGTERM it ends with exit status 0
 			reaped(t, cmd)
 		})
 		t.Run("killed in mid-call", func(t *testing.T) {
 			p, cmd := launch(t)
-			if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
 			end := make(chan error, 1)
 			p.Conn.Go(ctx, "query-status", nil, nil, func(err error) { end <- err })
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, cmd.Process.Kill())
 			err := <-end
-			if exit, _ := errors.AsType[*exec.ExitError](err); exit == nil || !strings.Contains(err.Error(), "signal: killed") {
-				t.Error(err)
-			}
-			if err := p.Wait(ctx); !errors.As(err, new(*exec.ExitError)) {
-				t.Error(err)
-			}
+			assert.ErrorAs(t, err, new(*exec.ExitError))
+			assert.ErrorContains(t, err, "signal: killed")
+			assert.ErrorAs(t, p.Wait(ctx), new(*exec.ExitError))
 			reaped(t, cmd)
 		})
 		t.Run("refused", func(t *testing.T) {
@@ -174,9 +153,8 @@ func TestQEMUStart(t *testing.T) {
 			} {
 				cmd := stdioQEMU(q, strings.Fields(arg)...)
 				_, err := Start(ctx, cmd)
-				if exit, _ := errors.AsType[*exec.ExitError](err); exit == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("%s: got %v, want %s", arg, err, want)
-				}
+				assert.ErrorAs(t, err, new(*exec.ExitError), arg)
+				assert.ErrorContains(t, err, want, arg)
 				reaped(t, cmd)
 			}
 		})

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain lets Start run the test program as a server.
@@ -136,9 +138,7 @@ func serve(from io.Reader, to io.WriteCloser) {
 func startServer(t *testing.T, script string) *Process {
 	t.Helper()
 	p, err := Start(t.Context(), server(script))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { p.Conn.Close() })
 	return p
 }
@@ -149,68 +149,44 @@ func ended(t *testing.T, p *Process) error {
 	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	err := p.Wait(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
+	assert.NotErrorIs(t, err, context.DeadlineExceeded)
 	return err
 }
 
 func TestStart(t *testing.T) {
 	p := startServer(t, "serve")
-	if v := p.Conn.Greeting().Version.Major; v != 11 {
-		t.Errorf("greeted by version %d", v)
-	}
+	assert.Equal(t, 11, p.Conn.Greeting().Version.Major)
 	for range 100 {
-		if err := p.Conn.Execute(t.Context(), "something", nil, nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Conn.Execute(t.Context(), "something", nil, nil))
 	}
-	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
-		t.Error(err)
-	}
-	if err := ended(t, p); err != nil {
-		t.Error(err)
-	}
-	if err := p.Conn.Err(); !errors.Is(err, io.EOF) { // the connection has ended when Wait returns
-		t.Errorf("after quit: %v", err)
-	}
-	if s := p.cmd.ProcessState; s == nil || !s.Success() {
-		t.Errorf("the process's state is %v", s)
-	}
+	assert.NoError(t, p.Conn.Execute(t.Context(), "quit", nil, nil))
+	assert.NoError(t, ended(t, p))
+	assert.ErrorIs(t, p.Conn.Err(), io.EOF, "after quit") // the connection has ended when Wait returns
+	require.NotNil(t, p.cmd.ProcessState)
+	assert.True(t, p.cmd.ProcessState.Success(), "the process's state is %v", p.cmd.ProcessState)
 }
 
 func TestStartClose(t *testing.T) {
 	p := startServer(t, "serve")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("the process runs, Wait says %v", err)
-	}
+	assert.ErrorIs(t, p.Wait(ctx), context.Canceled, "the process runs")
 	p.Conn.Close()
-	err := ended(t, p)
-	exit, _ := errors.AsType[*exec.ExitError](err)
-	if exit == nil || runtime.GOOS != "windows" && exit.Error() != "signal: terminated" {
-		t.Errorf("it ended with %v", err)
+	var exit *exec.ExitError
+	if assert.ErrorAs(t, ended(t, p), &exit, "its end") && runtime.GOOS != "windows" {
+		assert.EqualError(t, exit, "signal: terminated", "its end")
 	}
-	if err := p.Conn.Execute(t.Context(), "late", nil, nil); !errors.Is(err, ErrNotSent) {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, p.Conn.Execute(t.Context(), "late", nil, nil), ErrNotSent)
 }
 
 // Process.Close returns when the process is gone.
 func TestProcessClose(t *testing.T) {
 	p := startServer(t, "serve")
 	for range 2 {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		if p.cmd.ProcessState == nil {
-			t.Error("it has not ended")
-		}
+		assert.NoError(t, p.Close())
+		assert.NotNil(t, p.cmd.ProcessState, "it has not ended")
 	}
-	if err := p.Wait(t.Context()); err == nil {
-		t.Error("it ended well")
-	}
+	assert.Error(t, p.Wait(t.Context()), "it ended well")
 }
 
 // A writer that blocks does not block Wait or Close.
@@ -227,15 +203,9 @@ func TestStartBlockedStderr(t *testing.T) {
 			cmd := server("serve")
 			cmd.Stderr = never
 			p, err := Start(t.Context(), cmd)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := p.Conn.Execute(t.Context(), "murmur", nil, nil); err != nil {
-				t.Error(err)
-			}
-			if err := end(p); err != nil {
-				t.Error(err)
-			}
+			require.NoError(t, err)
+			assert.NoError(t, p.Conn.Execute(t.Context(), "murmur", nil, nil))
+			assert.NoError(t, end(p))
 			_ = ended(t, p)
 		})
 	}
@@ -257,36 +227,23 @@ func TestStartStubborn(t *testing.T) {
 	p := startServer(t, "stubborn")
 	begin := time.Now()
 	p.Conn.Close() // does not wait for the process
-	if took := time.Since(begin); took >= endGrace {
-		t.Errorf("Close took %v", took)
-	}
-	if err := p.Close(); err == nil || !strings.HasSuffix(err.Error(), " was killed: it did not end within 5s of SIGTERM") {
-		t.Errorf("Process.Close: %v", err)
-	}
-	if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed") {
-		t.Errorf("it ended with %v", err)
-	}
-	if took := time.Since(begin); took < endGrace {
-		t.Errorf("it was killed after %v", took)
-	}
+	assert.Less(t, time.Since(begin), endGrace, "how long Close took")
+	assert.Regexp(t, " was killed: it did not end within 5s of SIGTERM$", p.Close())
+	assert.ErrorContains(t, ended(t, p), "signal: killed", "its end")
+	assert.GreaterOrEqual(t, time.Since(begin), endGrace, "it was killed too early")
 }
 
 func TestStartCrash(t *testing.T) {
 	p := startServer(t, "serve")
-	if err := p.Conn.Execute(t.Context(), "murmur", nil, nil); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, p.Conn.Execute(t.Context(), "murmur", nil, nil))
 	err := p.Conn.Execute(t.Context(), "crash", nil, nil)
-	exit, _ := errors.AsType[*exec.ExitError](err)
-	if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), `: hm\x1b[31m; qemu: internal error`) {
-		t.Fatalf("the call during which the server crashed: %v", err)
-	}
-	if string(exit.Stderr) != "hm\x1b[31m\nqemu: internal error\n" || exit.Success() {
-		t.Errorf("%v, %q", exit, exit.Stderr)
-	}
-	if err := ended(t, p); !errors.Is(err, exit) {
-		t.Error(err)
-	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "the call during which the server crashed")
+	require.ErrorIs(t, err, ErrClosed, "the call during which the server crashed")
+	require.ErrorContains(t, err, `: hm\x1b[31m; qemu: internal error`, "the call during which the server crashed")
+	assert.Equal(t, "hm\x1b[31m\nqemu: internal error\n", string(exit.Stderr))
+	assert.False(t, exit.Success(), "its end: %v", exit)
+	assert.ErrorIs(t, ended(t, p), exit)
 }
 
 func TestStartFails(t *testing.T) {
@@ -294,35 +251,25 @@ func TestStartFails(t *testing.T) {
 	_, err := Start(t.Context(), server("refuse"))
 	want := "qmp: handshake: connection closed: exit status 1: qemu: a line before; " +
 		"qemu: -machine nope: unsupported machine type (of " + name + ")"
-	if err == nil || err.Error() != want || !errors.As(err, new(*exec.ExitError)) {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, want)
+	assert.ErrorAs(t, err, new(*exec.ExitError))
 	_, err = Start(t.Context(), server("leave"))
-	if want := "connection closed: exit status 0: nothing to do"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.ErrorContains(t, err, "connection closed: exit status 0: nothing to do")
 	_, err = Start(t.Context(), exec.Command(t.TempDir()+"/none"))
-	if want := "qmp: start none: "; !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	assert.Regexp(t, "^qmp: start none: ", err)
 	_, err = Start(t.Context(), exec.Command("qemu-of-no-machine"))
-	if !errors.Is(err, exec.ErrNotFound) {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, err, exec.ErrNotFound)
 	cmd := server("serve")
 	cmd.Stdin = strings.NewReader("")
 	_, err = Start(t.Context(), cmd)
-	want = "qmp: start " + name + ": standard input and output must not be set: they are used for the monitor"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, "qmp: start "+name+": standard input and output must not be set: they are used for the monitor")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	cmd = server("serve")
 	_, err = Start(ctx, cmd)
-	if !errors.Is(err, context.Canceled) || cmd.Process != nil {
-		t.Errorf("%v, process %v", err, cmd.Process)
-	}
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Nil(t, cmd.Process)
 }
 
 // A listening stderr waits for a text.
@@ -348,10 +295,10 @@ func TestStartMute(t *testing.T) {
 	cmd := server("mute")
 	cmd.Stderr = &listening{text: "thinking", seen: cancel}
 	_, err := Start(ctx, cmd)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting for the greeting") ||
-		!strings.Contains(err.Error(), "thinking") || !strings.Contains(err.Error(), "-qmp stdio") {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, "waiting for the greeting")
+	assert.ErrorContains(t, err, "thinking")
+	assert.ErrorContains(t, err, "-qmp stdio")
 }
 
 // The end of a process ends the connection, even if a child of the process holds its outputs
@@ -364,23 +311,14 @@ func TestStartChildHoldsOutputs(t *testing.T) {
 	said.seen = func() { fmt.Sscanf(said.all.String(), "child %d.", &pid) }
 	cmd.Stderr = said
 	p, err := Start(t.Context(), cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
-		t.Error(err)
-	}
+	require.NoError(t, err)
+	assert.NoError(t, p.Conn.Execute(t.Context(), "quit", nil, nil))
 	<-p.Conn.Done()
-	if err := errors.Join(p.Conn.Err(), ended(t, p)); !errors.Is(err, io.EOF) {
-		t.Error(err)
-	}
+	assert.ErrorIs(t, errors.Join(p.Conn.Err(), ended(t, p)), io.EOF)
 	child, err := os.FindProcess(pid)
-	if err != nil || pid == 0 {
-		t.Fatalf("child %d: %v", pid, err)
-	}
-	if err := child.Kill(); err != nil {
-		t.Error(err)
-	}
+	require.NoError(t, err, "child %d", pid)
+	require.NotZero(t, pid)
+	assert.NoError(t, child.Kill())
 }
 
 // A process that closes its outputs and continues to run is ended.
@@ -388,12 +326,8 @@ func TestStartHides(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	p := startServer(t, "serve")
 	err := p.Conn.Execute(t.Context(), "hide", nil, nil)
-	if err == nil || !strings.Contains(err.Error(), "has closed its standard output and continues to run") {
-		t.Error(err)
-	}
-	if err := ended(t, p); err == nil {
-		t.Error("it ended well")
-	}
+	assert.ErrorContains(t, err, "has closed its standard output and continues to run")
+	assert.Error(t, ended(t, p), "it ended well")
 }
 
 // What a process writes to its standard error is passed to the user, and a bounded part of it is kept.
@@ -402,25 +336,17 @@ func TestStartStderr(t *testing.T) {
 	said := new(listening)
 	cmd.Stderr = said
 	p, err := Start(t.Context(), cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Conn.Execute(t.Context(), "talk", nil, nil); err != nil {
-		t.Error(err)
-	}
+	require.NoError(t, err)
+	assert.NoError(t, p.Conn.Execute(t.Context(), "talk", nil, nil))
 	err = p.Conn.Execute(t.Context(), "crash", nil, nil)
-	exit, _ := errors.AsType[*exec.ExitError](err)
-	if exit == nil {
-		t.Fatal(err)
-	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
 	all := said.all.String()
-	if !strings.HasPrefix(all, "line 0\n") || !strings.HasSuffix(all, "line 19999\nqemu: internal error\n") {
-		t.Errorf("%d bytes were passed on: %.20q", len(all), all)
-	}
-	if len(exit.Stderr) != stderrTail || !strings.HasSuffix(all, string(exit.Stderr)) {
-		t.Errorf("%d bytes were kept", len(exit.Stderr))
-	}
-	if text := err.Error(); len(text) > stderrShown+200 || !strings.Contains(text, "killed: line 19") {
-		t.Errorf("an error of %d bytes: %.200s", len(text), text)
-	}
+	assert.True(t, strings.HasPrefix(all, "line 0\n"), "%d bytes were passed on: %.20q", len(all), all)
+	assert.True(t, strings.HasSuffix(all, "line 19999\nqemu: internal error\n"), "%d bytes were passed on: %.20q", len(all), all)
+	kept := len(exit.Stderr) // Len would print every byte
+	assert.Equal(t, stderrTail, kept, "bytes that were kept")
+	assert.True(t, strings.HasSuffix(all, string(exit.Stderr)), "%d bytes were kept", kept)
+	assert.LessOrEqual(t, len(err.Error()), stderrShown+200, "bytes of the error: %.200s", err)
+	assert.ErrorContains(t, err, "killed: line 19")
 }
