@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // names reads n events and returns their names, and errors in their place.
@@ -36,9 +38,7 @@ func names(t *testing.T, s *Subscription, n int) []string {
 
 func wantNames(t *testing.T, s *Subscription, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, names(t, s, len(want))); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
+	assert.Empty(t, cmp.Diff(want, names(t, s, len(want))))
 }
 
 func TestEvents(t *testing.T) {
@@ -59,12 +59,8 @@ func TestEvents(t *testing.T) {
 		for _, test := range tests {
 			p.peer.send("%s\r\n", test.text)
 			got, err := s.Next(t.Context())
-			if err != nil {
-				t.Error(err)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("%s: -want +got\n%s", test.text, diff)
-			}
+			assert.NoError(t, err, test.text)
+			assert.Empty(t, cmp.Diff(test.want, got), test.text)
 		}
 	})
 }
@@ -74,20 +70,15 @@ func TestEventDecode(t *testing.T) {
 	var got struct {
 		ID string `json:"id"`
 	}
-	if err := e.Decode(&got); err != nil || got.ID != "cd" {
-		t.Errorf("got %v, %v", got, err)
-	}
+	assert.NoError(t, e.Decode(&got))
+	assert.Equal(t, "cd", got.ID)
 	var bad struct {
 		Open bool `json:"tray-open"`
 	}
 	err := e.Decode(&bad)
-	if want := "qmp: event MOVED: member /tray-open: a number does not fit the Go type bool"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, "qmp: event MOVED: member /tray-open: a number does not fit the Go type bool")
 	e.Data = nil
-	if err := e.Decode(&bad); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, e.Decode(&bad))
 }
 
 // A subscription has its own events in the order of the wire, from the time it
@@ -106,9 +97,7 @@ func TestSubscriptions(t *testing.T) {
 		wantNames(t, one, "B")
 		wantNames(t, empty, "A", "B", "C", "NEW", "A")
 		a, err := all.Next(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		copy(a.Data, "overwritten") // nobody else's copy
 		wantNames(t, all, "B", "C", "NEW", "A")
 		some.Close()
@@ -145,9 +134,7 @@ func TestNext(t *testing.T) {
 			readers.Go(func() {
 				for {
 					if _, err := s.Next(t.Context()); err != nil {
-						if err != ErrUnsubscribed {
-							t.Error(err)
-						}
+						assert.Same(t, ErrUnsubscribed, err)
 						return
 					}
 					got.Add(1)
@@ -160,9 +147,7 @@ func TestNext(t *testing.T) {
 		synctest.Wait()
 		s.Close()
 		readers.Wait()
-		if got.Load() != 100 {
-			t.Errorf("%d events", got.Load())
-		}
+		assert.EqualValues(t, 100, got.Load(), "events")
 	})
 }
 
@@ -182,8 +167,9 @@ func TestOverflow(t *testing.T) {
 		synctest.Wait()
 		ctx := t.Context()
 		_, err := s.Next(ctx)
-		if lost, ok := errors.AsType[*OverflowError](err); !ok || lost.Lost != 2 {
-			t.Errorf("got %v", err)
+		var lost *OverflowError
+		if assert.ErrorAs(t, err, &lost) {
+			assert.Equal(t, 2, lost.Lost)
 		}
 		wantNames(t, s, "6", "7", "8")
 		wantNames(t, wide, "0", "1", "2", "3", "4", "5", "6", "7", "8")
@@ -220,14 +206,13 @@ func TestEventsAtTheEnd(t *testing.T) {
 				<-p.Done()
 				wantNames(t, s, "STOP", "SHUTDOWN")
 				for range 2 {
-					if _, err := s.Next(t.Context()); !errors.Is(err, ErrClosed) || errors.Is(err, io.EOF) != (how == "server") {
-						t.Errorf("got %v", err)
-					}
+					_, err := s.Next(t.Context())
+					assert.ErrorIs(t, err, ErrClosed)
+					assert.Equal(t, how == "server", errors.Is(err, io.EOF), "%v", err)
 				}
 				late := p.Subscribe(nil)
-				if _, err := late.Next(t.Context()); !errors.Is(err, ErrClosed) {
-					t.Errorf("got %v", err)
-				}
+				_, err := late.Next(t.Context())
+				assert.ErrorIs(t, err, ErrClosed)
 				late.Close()
 				p.OnEvent("X", func(Event) {})()
 			})
@@ -260,9 +245,7 @@ func TestAll(t *testing.T) {
 		synctest.Wait()
 		check := func(ctx context.Context, until string, want ...string) {
 			t.Helper()
-			if diff := cmp.Diff(want, collect(ctx, s, until)); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
+			assert.Empty(t, cmp.Diff(want, collect(ctx, s, until)))
 		}
 		check(t.Context(), "C", "qmp: 1 events were lost: they were not read in time", "B", "C")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -296,25 +279,21 @@ func TestStream(t *testing.T) {
 			"1 <nil>", "0 qmp: event N: a string does not fit the Go type int", "2 <nil>", "3 <nil>",
 			"0 qmp: events: connection closed by the server",
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff(want, got))
 		s.Close()
-		if _, err := s.Next(t.Context()); err != ErrUnsubscribed {
-			t.Error(err)
-		}
+		_, err := s.Next(t.Context())
+		assert.Same(t, ErrUnsubscribed, err)
 	})
 	bubble(t, func(t *testing.T, p pair) {
 		s := &Stream[int]{Events: p.Subscribe([]string{"N"}), Decode: decodeInt}
 		for _, data := range []string{"1", "2", "3", "4", `"x"`} {
 			p.peer.event("N", data)
 		}
-		if n, err := s.Find(t.Context(), func(n int) bool { return n >= 3 }); n != 3 || err != nil {
-			t.Errorf("got %d, %v", n, err)
-		}
-		if _, err := s.Find(t.Context(), func(n int) bool { return n == 9 }); err == nil {
-			t.Error("Find skips an event that cannot be decoded")
-		}
+		n, err := s.Find(t.Context(), func(n int) bool { return n >= 3 })
+		assert.NoError(t, err)
+		assert.Equal(t, 3, n)
+		_, err = s.Find(t.Context(), func(n int) bool { return n == 9 })
+		assert.Error(t, err, "Find skips an event that cannot be decoded")
 	})
 }
 
@@ -326,13 +305,9 @@ func TestHandle(t *testing.T) {
 		var busy atomic.Int32
 		gate := make(chan struct{})
 		p.OnEvent("A", func(e Event) {
-			if busy.Add(1) != 1 {
-				t.Error("a handler runs twice at the same time")
-			}
+			assert.EqualValues(t, 1, busy.Add(1), "a handler runs twice at the same time")
 			<-gate
-			if err := p.Execute(t.Context(), "ack", nil, nil); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, p.Execute(t.Context(), "ack", nil, nil))
 			slow = append(slow, string(e.Data))
 			busy.Add(-1)
 		})
@@ -343,22 +318,18 @@ func TestHandle(t *testing.T) {
 		}
 		p.peer.event("B", "")
 		synctest.Wait()
-		if len(fast) != 100 || len(every) != 101 || len(slow) != 0 {
-			t.Errorf("handled %d, %d, %d", len(fast), len(every), len(slow))
-		}
+		assert.Len(t, fast, 100)
+		assert.Len(t, every, 101)
+		assert.Empty(t, slow)
 		stop()
 		close(gate)
 		for range 100 {
 			p.peer.answer(p.peer.next(), "{}")
 		}
 		synctest.Wait()
-		if diff := cmp.Diff(fast, slow); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff(fast, slow))
 		for i, data := range slow {
-			if data != fmt.Sprint(i) {
-				t.Fatalf("event %d has data %s", i, data)
-			}
+			require.Equal(t, fmt.Sprint(i), data, "the data of event %d", i)
 		}
 	})
 }
@@ -379,9 +350,8 @@ func TestWorkers(t *testing.T) {
 			p.peer.event("A", "")
 		}
 		time.Sleep(time.Minute)
-		if most.Load() != 2 || total.Load() != 20 {
-			t.Errorf("%d calls, %d at a time", total.Load(), most.Load())
-		}
+		assert.EqualValues(t, 20, total.Load(), "calls")
+		assert.EqualValues(t, 2, most.Load(), "calls at a time")
 	}, WithWorkers(2))
 }
 
@@ -402,9 +372,7 @@ func TestStop(t *testing.T) {
 		stop()
 		p.peer.event("A", "")
 		synctest.Wait()
-		if calls != 1 {
-			t.Errorf("%d calls", calls)
-		}
+		assert.Equal(t, 1, calls, "calls")
 	})
 	bubble(t, func(t *testing.T, p pair) { // by the handler itself
 		calls := 0
@@ -414,9 +382,7 @@ func TestStop(t *testing.T) {
 			p.peer.event("A", "")
 		}
 		synctest.Wait()
-		if calls != 1 {
-			t.Errorf("%d calls", calls)
-		}
+		assert.Equal(t, 1, calls, "calls")
 	})
 	bubble(t, func(t *testing.T, p pair) { // by another handler
 		var log []string
@@ -430,9 +396,7 @@ func TestStop(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"A", "B"}, log); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff([]string{"A", "B"}, log))
 	})
 }
 
@@ -453,9 +417,7 @@ func TestCloseFromHandler(t *testing.T) {
 		close(first)
 		<-p.Done()
 		synctest.Wait()
-		if calls != 3 {
-			t.Errorf("%d calls", calls)
-		}
+		assert.Equal(t, 3, calls, "calls")
 	})
 }
 
@@ -478,23 +440,15 @@ func TestHandlerGone(t *testing.T) {
 			p.peer.event(name, "")
 		}
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"EXIT", "PANIC", "EXIT", "LAST"}, got); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff([]string{"EXIT", "PANIC", "EXIT", "LAST"}, got))
 		p.Go(t.Context(), "a", nil, nil, func(error) { panic("done") })
 		p.peer.answer(p.peer.next(), "{}")
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 		synctest.Wait()
-		if diff := cmp.Diff([]any{"PANIC", "done"}, caught); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff([]any{"PANIC", "done"}, caught))
 		stop()
 	}, WithWorkers(1), WithPanicHandler(func(v any, stack []byte) {
-		if !strings.Contains(string(stack), "TestHandlerGone") {
-			t.Errorf("stack %s", stack)
-		}
+		assert.Contains(t, string(stack), "TestHandlerGone")
 		caught = append(caught, v)
 	}))
 }
@@ -521,9 +475,7 @@ func TestHandlerErrors(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		synctest.Wait()
-		if diff := cmp.Diff([]int{1, 5, 6}, got); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff([]int{1, 5, 6}, got))
 		var errs []string
 		for _, err := range p.log.take() {
 			errs = append(errs, err.Error())
@@ -532,9 +484,7 @@ func TestHandlerErrors(t *testing.T) {
 			"qmp: handler of N: qmp: 3 events were lost: they were not read in time",
 			"qmp: event N: a string does not fit the Go type int",
 		}
-		if diff := cmp.Diff(want, errs); diff != "" {
-			t.Error(diff)
-		}
+		assert.Empty(t, cmp.Diff(want, errs))
 	}, WithEventBuffer(3))
 }
 
@@ -552,9 +502,8 @@ func TestReportPanics(t *testing.T) {
 			p.peer.send("{\"x\": %d}\r\n", i)
 			synctest.Wait()
 		}
-		if len(got) != 3 || fmt.Sprint(caught) != "[1 2]" {
-			t.Errorf("reported: %q, panics: %v", got, caught)
-		}
+		assert.Len(t, got, 3, "reported")
+		assert.Equal(t, []any{1, 2}, caught, "panics")
 	}, WithEventError(report), WithPanicHandler(func(v any, _ []byte) { caught = append(caught, v) }))
 }
 
@@ -570,22 +519,20 @@ func TestReportFlood(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		synctest.Wait()
-		if errs := p.log.take(); len(errs) != maxReports {
-			t.Errorf("%d reports, the last: %v", len(errs), errs[len(errs)-1])
-		}
+		assert.Len(t, p.log.take(), maxReports)
 		time.Sleep(reportTime)
 		synctest.Wait()
-		if errs := p.log.take(); len(errs) != 1 || errs[0].Error() != "qmp: 90 more errors like these" {
-			t.Errorf("reported: %v", errs)
+		if errs := p.log.take(); assert.Len(t, errs, 1, "reported") {
+			assert.EqualError(t, errs[0], "qmp: 90 more errors like these")
 		}
 		for range 10_000 { // for ten seconds
 			p.peer.send("{}\r\n")
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(2 * reportTime)
-		if errs := p.log.take(); len(errs) > 11*(maxReports+1) || len(errs) < 50 {
-			t.Errorf("%d reports", len(errs))
-		}
+		reports := len(p.log.take())
+		assert.LessOrEqual(t, reports, 11*(maxReports+1))
+		assert.GreaterOrEqual(t, reports, 50)
 	}, WithWorkers(1))
 }
 
@@ -605,9 +552,7 @@ func TestStopTwice(t *testing.T) {
 		p.peer.event("E", "")
 		<-stopped
 		stop()
-		if running {
-			t.Error("stop has returned, and the handler still runs")
-		}
+		assert.False(t, running, "stop has returned, and the handler still runs")
 	})
 }
 
@@ -617,9 +562,7 @@ func TestStopFromBothSides(t *testing.T) {
 	p := newPeer(t, theirs)
 	go p.handshake()
 	c, err := NewConn(t.Context(), ours) // no bubble: one that waits for a lock does not count as waiting
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	var stop func()
 	running, goOn := make(chan struct{}), make(chan struct{})
@@ -638,9 +581,7 @@ func TestStopFromBothSides(t *testing.T) {
 		events.mu.RUnlock()
 	}
 	close(goOn)
-	if err := <-other; err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, <-other)
 }
 
 // The range over All ends with its context, even if there is always another event.
@@ -659,9 +600,7 @@ func TestAllEndsWithContext(t *testing.T) {
 			events, last = events+1, err
 			cancel()
 		}
-		if events != 2 {
-			t.Errorf("%d events and errors, not one of each", events)
-		}
+		assert.Equal(t, 2, events, "events and errors, one of each")
 		wantErr(t, last, context.Canceled, "qmp: waiting for E: context canceled")
 	})
 }
@@ -676,8 +615,6 @@ func TestLongEventNames(t *testing.T) {
 		}
 		synctest.Wait()
 		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
-		if n := len(p.core.events.names); n != 0 {
-			t.Errorf("%d names are kept", n)
-		}
+		assert.Empty(t, p.core.events.names, "names are kept")
 	}, WithMaxMessage(1000))
 }

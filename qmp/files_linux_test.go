@@ -8,11 +8,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
@@ -50,13 +52,9 @@ func (r *fileReader) Read(b []byte) (int, error) {
 func named(t testing.TB, name string) (*os.File, string) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	f, err := os.Create(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
 	return f, f.Name()
 }
@@ -77,9 +75,7 @@ func TestFiles(t *testing.T) {
 			shaken := make(chan struct{})
 			go func() { defer close(shaken); p.negotiate(negotiation) }()
 			c, err := NewConn(t.Context(), ours, opts...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer c.Close()
 			<-shaken
 
@@ -89,18 +85,13 @@ func TestFiles(t *testing.T) {
 			for i := range n {
 				f, name := named(t, fmt.Sprint("f", i))
 				wait.Go(func() {
-					if err := c.With(Files(f, f)).Execute(t.Context(), "add", name, nil); err == nil {
-						t.Error("a string was accepted as arguments")
-					}
-					err := c.With(Files(f, f)).Execute(t.Context(), "add", map[string]string{"name": name}, nil)
-					if err != nil {
-						t.Error(err)
-					}
+					err := c.With(Files(f, f)).Execute(t.Context(), "add", name, nil)
+					assert.Error(t, err, "a string was accepted as arguments")
+					err = c.With(Files(f, f)).Execute(t.Context(), "add", map[string]string{"name": name}, nil)
+					assert.NoError(t, err)
 				})
 				wait.Go(func() {
-					if err := c.Execute(t.Context(), "other", nil, nil); err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, c.Execute(t.Context(), "other", nil, nil))
 				})
 			}
 			for range 2 * n {
@@ -108,22 +99,18 @@ func TestFiles(t *testing.T) {
 				at := r.offset - len(got.text)
 				fds := r.files[at]
 				delete(r.files, at)
-				if len(r.files) > 0 {
-					t.Errorf("%s: files came with %v, it begins at %d", got.text, r.files, at)
-				}
+				assert.Empty(t, r.files, "%s: files came with other bytes, it begins at %d", got.text, at)
 				var want string
+				var files int
 				if got.Execute == "add" {
-					want = string(got.Args)
+					want, files = string(got.Args), 2
 				}
+				assert.Len(t, fds, files, got.text)
 				for _, fd := range fds {
 					name, err := os.Readlink(fmt.Sprint("/proc/self/fd/", fd))
-					if text := `{"name":"` + name + `"}`; err != nil || text != want {
-						t.Errorf("got %s, %v, want %s", text, err, want)
-					}
+					assert.NoError(t, err)
+					assert.Equal(t, want, `{"name":"`+name+`"}`)
 					syscall.Close(fd)
-				}
-				if len(fds) != 2 && want != "" || len(fds) != 0 && want == "" {
-					t.Errorf("%s: %d files", got.text, len(fds))
 				}
 				p.answer(got, "{}")
 			}
@@ -137,9 +124,7 @@ func TestFilesWithoutOtherCommands(t *testing.T) {
 	p := newPeer(t, theirs)
 	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`)
 	c, err := NewConn(t.Context(), ours, WithOOB())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	f, _ := named(t, "f")
 	var ends []<-chan error
@@ -164,14 +149,10 @@ func TestFilesWithoutOtherCommands(t *testing.T) {
 	}
 	p.answer(p.expect(`{"execute":"after","id":1}`), "{}")
 	for _, end := range ends {
-		if err := <-end; err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, <-end)
 	}
 	err = c.With(OutOfBand(), Files(f)).Execute(t.Context(), "urgent", nil, nil)
-	if want := "qmp: urgent: files cannot be passed out of band"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, "qmp: urgent: files cannot be passed out of band")
 }
 
 func TestFilesRefused(t *testing.T) {
@@ -185,27 +166,19 @@ func TestFilesRefused(t *testing.T) {
 	p := newPeer(t, theirs)
 	go p.handshake()
 	c, err := NewConn(t.Context(), ours)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	err = c.With(Files(make([]*os.File, 17)...)).Execute(t.Context(), "getfd", nil, nil)
-	if want := "qmp: getfd: 17 files are more than the 16 that a command can have"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, "qmp: getfd: 17 files are more than the 16 that a command can have")
 	closed, _ := named(t, "closed")
 	closed.Close()
 	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection stays open
 		err = c.With(Files(os.Stdin, f)).Execute(t.Context(), "getfd", nil, nil)
-		if err == nil || !strings.HasPrefix(err.Error(), "qmp: getfd: passing files: ") {
-			t.Errorf("got %v", err)
-		}
+		assert.Regexp(t, "^qmp: getfd: passing files: ", err)
 	}
 	end := async(func() error { return c.Execute(t.Context(), "next", nil, nil) })
 	p.answer(p.expect(`{"execute":"next"}`), "{}")
-	if err := <-end; err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, <-end)
 }
 
 // Sixteen goroutines pass files to a real QEMU while others ask for something
@@ -218,9 +191,7 @@ func TestQEMUFiles(t *testing.T) {
 			stream := q.Start(t, "-qmp").(*net.UnixConn)
 			pid := peerProcess(t, stream)
 			c, err := NewConn(ctx, stream, opts...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer c.Close()
 			var wait sync.WaitGroup
 			for i := range 16 {
@@ -232,32 +203,25 @@ func TestQEMUFiles(t *testing.T) {
 							FD int `json:"fd"`
 						}
 						err := h.Execute(ctx, "add-fd", map[string]string{"opaque": name}, &set)
-						got, err2 := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, set.FD))
-						if err := errors.Join(err, err2); err != nil || got != name {
-							t.Errorf("add-fd: QEMU has %s, %v, want %s", got, err, name)
-						}
+						assert.NoError(t, err, "add-fd")
+						got, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, set.FD))
+						assert.NoError(t, err)
+						assert.Equal(t, name, got, "the file that QEMU has")
 						fdname := map[string]string{"fdname": fmt.Sprint("n", i, "-", j)}
-						if err := h.Execute(ctx, "getfd", fdname, nil); err != nil {
-							t.Error(err)
-						}
-						if err := c.Execute(ctx, "closefd", fdname, nil); err != nil {
-							t.Error(err)
-						}
+						assert.NoError(t, h.Execute(ctx, "getfd", fdname, nil))
+						assert.NoError(t, c.Execute(ctx, "closefd", fdname, nil))
 					}
 				})
 				wait.Go(func() {
 					for range 50 {
-						if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
-							t.Error(err)
-						}
+						assert.NoError(t, c.Execute(ctx, "query-name", nil, nil))
 					}
 				})
 			}
 			wait.Wait()
 			err = c.Execute(ctx, "getfd", map[string]string{"fdname": "none"}, nil)
-			if _, ok := errors.AsType[*Error](err); !ok {
-				t.Errorf("getfd without a file: %v", err)
-			}
+			var refused *Error
+			assert.ErrorAs(t, err, &refused, "getfd without a file")
 		}
 	})
 }
@@ -266,15 +230,11 @@ func TestQEMUFiles(t *testing.T) {
 func peerProcess(t *testing.T, c *net.UnixConn) int {
 	t.Helper()
 	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var cred *syscall.Ucred
 	err2 := raw.Control(func(fd uintptr) {
 		cred, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
-	if err := errors.Join(err, err2); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, errors.Join(err, err2))
 	return int(cred.Pid)
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
@@ -22,26 +25,18 @@ func TestQEMUListen(t *testing.T) {
 		}
 		for _, addr := range []string{"unix:" + t.TempDir() + "/q,,m,server=off", "tcp:[::1]:0"} {
 			l, err := Listen(ctx, addr)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer l.Close()
 			where := strings.Replace(l.Addr(), "unix:", "path=", 1)
 			where = strings.Replace(where, "tcp:[::1]:", "host=::1,port=", 1)
 			p, err := Start(ctx, stdioQEMU(q,
 				"-chardev", "socket,id=mon0,server=off,"+again+","+where, "-mon", "chardev=mon0,mode=control"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer p.Conn.Close()
 			for range 2 {
 				c, err := l.Accept(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
-					t.Error(err)
-				}
+				require.NoError(t, err)
+				assert.NoError(t, c.Execute(ctx, "query-status", nil, nil))
 				c.Close()
 			}
 			// The same with WithReconnect, whose connection outlives each connection of the server.
@@ -49,16 +44,12 @@ func TestQEMUListen(t *testing.T) {
 			c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{
 				OnReconnect: func(*Conn) { restored <- struct{}{} },
 			}))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer c.Close()
 			for range 2 {
 				c.current().rw.Close()
 				<-restored
-				if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, c.Execute(ctx, "query-status", nil, nil))
 			}
 		}
 	})
@@ -71,31 +62,22 @@ func TestQEMUListenOnce(t *testing.T) {
 		defer cancel()
 		for _, addr := range []string{UnixAddr(t.TempDir() + "/q,=m"), "tcp::0", "tcp:127.0.0.1:0,ipv4=on"} {
 			l, err := Listen(ctx, addr)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			cmd := exec.Command(q.Path, "-S", "-nodefaults", "-display", "none", "-machine", "none", "-qmp", l.Addr())
 			said := new(strings.Builder)
 			cmd.Stdout, cmd.Stderr = said, said
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, cmd.Start())
 			ended := async(func() error {
 				defer l.Close() // if it has not connected, it never will
 				return cmd.Wait()
 			})
 			c, err := l.Accept(ctx)
 			if err != nil {
-				err = errors.Join(err, <-ended)
-				t.Fatalf("%s: %v, %s", l.Addr(), err, said)
+				require.NoError(t, errors.Join(err, <-ended), "%s: %s", l.Addr(), said)
 			}
-			if err := c.Execute(ctx, "quit", nil, nil); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, c.Execute(ctx, "quit", nil, nil))
 			<-c.Done()
-			if err := <-ended; err != nil {
-				t.Errorf("%v, %s", err, said)
-			}
+			assert.NoError(t, <-ended, "%s", said)
 		}
 	})
 }

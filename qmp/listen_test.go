@@ -10,20 +10,23 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // connectTo plays a server that connects to an address and answers one command.
 func connectTo(t *testing.T, addr string) {
 	t.Helper()
 	rw, err := openAddress(t.Context(), addr, newOptions(nil))
-	if err != nil {
-		t.Error(err)
+	if !assert.NoError(t, err) {
 		return
 	}
 	serveOne(t, rw)
@@ -49,25 +52,18 @@ func TestListen(t *testing.T) {
 			if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
 				t.Skipf("no such network here: %v", err)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer l.Close()
-			if !strings.HasPrefix(l.Addr(), want) {
-				t.Errorf("got %s, want %s", l.Addr(), want)
-			}
+			assert.True(t, strings.HasPrefix(l.Addr(), want), "got %s, want %s", l.Addr(), want)
 			for range 2 {
 				go connectTo(t, l.Addr())
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				c, err := l.Accept(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				var got string
-				if err := c.Execute(t.Context(), "ping", nil, &got); err != nil || got != "pong" {
-					t.Errorf("got %q, %v", got, err)
-				}
+				assert.NoError(t, c.Execute(t.Context(), "ping", nil, &got))
+				assert.Equal(t, "pong", got)
 				c.Close()
 			}
 		})
@@ -80,66 +76,44 @@ func TestListenFile(t *testing.T) {
 	old := syscall.Umask(0)
 	l, err := Listen(t.Context(), "unix:"+path)
 	syscall.Umask(old)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	info, err := os.Stat(path)
-	if err != nil || info.Mode() != os.ModeSocket|0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, os.ModeSocket|0o600, info.Mode())
 	_, err = Listen(t.Context(), "unix:"+path)
-	if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), "qmp: listen at unix:"+path+": ") {
-		t.Errorf("a second one: %v", err)
-	}
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it is left: %v", err)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Listen(t.Context(), "unix:"+path); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("a file of another kind: %v", err)
-	}
-	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("it is gone: %v", err)
-	}
+	assert.ErrorIs(t, err, syscall.EADDRINUSE, "a second one")
+	assert.Regexp(t, "^"+regexp.QuoteMeta("qmp: listen at unix:"+path+": "), err)
+	assert.NoError(t, l.Close())
+	_, err = os.Lstat(path)
+	assert.ErrorIs(t, err, os.ErrNotExist, "it is left")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = Listen(t.Context(), "unix:"+path)
+	assert.ErrorIs(t, err, syscall.EADDRINUSE, "a file of another kind")
+	_, err = os.Lstat(path)
+	assert.NoError(t, err, "it is gone")
 }
 
 // A file of another program at the same path is not removed.
 func TestListenCloseLeavesOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	old, err := Listen(t.Context(), UnixAddr(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path))
 	other, err := Listen(t.Context(), UnixAddr(path))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer other.Close()
 	for range 2 {
 		old.Close()
-		if _, err := os.Lstat(path); err != nil {
-			t.Fatalf("the socket of another program was removed: %v", err)
-		}
+		_, err := os.Lstat(path)
+		require.NoError(t, err, "the socket of another program was removed")
 	}
 	other.Close()
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it is left: %v", err)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	_, err = os.Lstat(path)
+	assert.ErrorIs(t, err, os.ErrNotExist, "it is left")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	other.Close() // may have the inode number of what it removed
-	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the file of another program was removed: %v", err)
-	}
+	_, err = os.Lstat(path)
+	assert.NoError(t, err, "the file of another program was removed")
 }
 
 func TestListenFails(t *testing.T) {
@@ -148,20 +122,16 @@ func TestListenFails(t *testing.T) {
 		"fd:3":                       `qmp: listen: address "fd:3": it is neither a unix: nor a tcp: address`,
 		"tcp::0,server,tls-creds=t0": `qmp: listen: address "tcp::0,server,tls-creds=t0": it has tls-creds: for TLS use package qmptls`,
 	} {
-		if _, err := Listen(t.Context(), addr); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
+		_, err := Listen(t.Context(), addr)
+		assert.EqualError(t, err, want)
 	}
-	if _, err := Listen(t.Context(), "unix:"+t.TempDir()+"/none/s"); !errors.Is(err, syscall.ENOENT) {
-		t.Error(err)
-	}
+	_, err := Listen(t.Context(), "unix:"+t.TempDir()+"/none/s")
+	assert.ErrorIs(t, err, syscall.ENOENT)
 }
 
 func TestAcceptEnds(t *testing.T) {
 	l, err := Listen(t.Context(), "tcp:127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var ends []<-chan error
 	for range 3 { // one of them waits for the server, two for that one
@@ -177,9 +147,7 @@ func TestAcceptEnds(t *testing.T) {
 	// The listener can still be used.
 	go connectTo(t, l.Addr())
 	c, err := l.Accept(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	ends = nil
 	for range 3 {
@@ -187,26 +155,20 @@ func TestAcceptEnds(t *testing.T) {
 	}
 	l.Close()
 	for _, end := range ends {
-		if err := <-end; !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "qmp: accept at tcp:") {
-			t.Error(err)
-		}
+		err := <-end
+		assert.ErrorIs(t, err, net.ErrClosed)
+		assert.Regexp(t, "^qmp: accept at tcp:", err)
 	}
-	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
-		t.Errorf("a connection ended with the listener: %v", err)
-	}
+	assert.NoError(t, c.Execute(t.Context(), "ping", nil, nil), "a connection ended with the listener")
 }
 
 // A peer that connects and sends nothing does not delay others.
 func TestAcceptSilent(t *testing.T) {
 	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	silent, err := openAddress(t.Context(), l.Addr(), newOptions(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer silent.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -218,28 +180,21 @@ func TestAcceptSilent(t *testing.T) {
 	<-connected
 	go connectTo(t, l.Addr())
 	c, err := l.Accept(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
-	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, c.Execute(t.Context(), "ping", nil, nil))
 	cancel()
 	err = <-waits
 	want := "qmp: handshake: waiting for the greeting: context canceled" + hint + " (accepted at " + l.Addr() + ")"
 	wantErr(t, err, context.Canceled, want)
-	if _, err := silent.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the connection of the silent peer is not closed: %v", err)
-	}
+	_, err = silent.Read(make([]byte, 1))
+	assert.Same(t, io.EOF, err, "the connection of the silent peer is not closed: %v", err)
 }
 
 // A connection stays when its server goes away and connects again.
 func TestListenReconnects(t *testing.T) {
 	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	var servers sync.WaitGroup
 	defer servers.Wait()
@@ -248,8 +203,7 @@ func TestListenReconnects(t *testing.T) {
 	servers.Go(func() {
 		for range 3 {
 			rw, err := openAddress(ctx, l.Addr(), newOptions(nil))
-			if err != nil {
-				t.Error(err)
+			if !assert.NoError(t, err) {
 				return
 			}
 			serveOne(t, rw)
@@ -257,15 +211,13 @@ func TestListenReconnects(t *testing.T) {
 		}
 	})
 	c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	for range 3 {
 		var got string
 		for got == "" {
-			if err := c.Execute(ctx, "ping", nil, &got); err != nil && !errors.Is(err, ErrClosed) {
-				t.Fatal(err)
+			if err := c.Execute(ctx, "ping", nil, &got); err != nil {
+				require.ErrorIs(t, err, ErrClosed)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +9,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
@@ -35,19 +37,15 @@ func TestOutOfBand(t *testing.T) {
 		})
 		r := p.peer.expect(`{"exec-oob":"yank","arguments":{"n":1},"id":8}`)
 		p.peer.answer(r, "7")
-		if err := returned(t, "yank", urgent); err != nil || got != 7 {
-			t.Errorf("yank: %v, %v", got, err)
-		}
+		assert.NoError(t, returned(t, "yank", urgent))
+		assert.Equal(t, 7, got)
 		for i := range callers {
 			p.peer.answer(sent[i], "{}")
-			if err := returned(t, sent[i].Execute, ends[i]); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, sent[i].Execute, ends[i]))
 			if next := i + maxInband; next < callers {
 				r := p.peer.next()
-				if want := fmt.Sprint("c", next); r.Execute != want || r.ID == nil {
-					t.Errorf("got %s, want %s with an id", r.text, want)
-				}
+				assert.Equal(t, fmt.Sprint("c", next), r.Execute)
+				assert.NotNil(t, r.ID, "%s has no id", r.text)
 				sent = append(sent, r)
 			}
 		}
@@ -74,9 +72,7 @@ func TestOutOfBandAbandoned(t *testing.T) {
 		pending(t, "next", next)
 		p.peer.answer(sent[0], "{}")
 		p.peer.answer(p.peer.next(), "{}")
-		if err := returned(t, "next", next); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "next", next))
 		for _, r := range sent[1:] {
 			p.peer.answer(r, "{}")
 		}
@@ -94,36 +90,26 @@ func TestOutOfBandOvertakes(t *testing.T) {
 		probe := p.peer.expect(`{"execute":"qmp_capabilities","id":#}`)
 		fast := async(func() error { return oob.Execute(t.Context(), "fast", nil, nil) })
 		p.peer.answer(p.peer.expect(`{"exec-oob":"fast","id":3}`), "{}")
-		if err := returned(t, "fast", fast); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "fast", fast))
 		pending(t, "slow", slow)
 		p.peer.answer(r, "{}")
-		if err := returned(t, "slow", slow); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "slow", slow))
 		p.peer.answer(probe, "{}")
-		if got := p.log.take(); len(got) != 1 || !strings.Contains(got[0].Error(), "garbage") {
-			t.Errorf("reported: %v", got)
+		if errs := p.log.take(); assert.Len(t, errs, 1, "reported") {
+			assert.ErrorContains(t, errs[0], "garbage")
 		}
 
 		whole := async(func() error {
 			answer, err := p.RoundTrip(t.Context(), []byte(`{"execute":"whole","id":1}`))
-			if string(answer) != `{"return": "whole", "id": 1}` {
-				t.Errorf("whole: got %s", answer)
-			}
+			assert.Equal(t, `{"return": "whole", "id": 1}`, string(answer))
 			return err
 		})
 		w := p.peer.next()
 		fast = async(func() error { return oob.Execute(t.Context(), "fast", nil, nil) })
 		p.peer.answer(p.peer.expect(`{"exec-oob":"fast","id":2}`), "{}")
-		if err := returned(t, "fast", fast); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "fast", fast))
 		p.peer.answer(w, `"whole"`)
-		if err := returned(t, "whole", whole); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "whole", whole))
 	}, WithOOB())
 }
 
@@ -152,9 +138,7 @@ func TestOutOfBandNotOffered(t *testing.T) {
 	go func() { _, _ = io.WriteString(theirs, strings.Replace(greetingText, `"oob"`, "", 1)) }()
 	_, err := NewConn(t.Context(), ours, WithOOB())
 	const want = "qmp: handshake: the server does not offer out-of-band execution"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	assert.EqualError(t, err, want)
 }
 
 // Real QEMUs, with forty callers at work all the time.
@@ -163,9 +147,7 @@ func TestQEMUOutOfBand(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		c, err := NewConn(ctx, q.Start(t, "-qmp"), WithOOB())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer c.Close()
 		var ends []<-chan error
 		for range 40 {
@@ -182,19 +164,15 @@ func TestQEMUOutOfBand(t *testing.T) {
 		oob := c.With(OutOfBand())
 		for range 20 { // every release has migrate-pause, which there is nothing for
 			err := oob.Execute(ctx, "migrate-pause", nil, nil)
-			e, ok := errors.AsType[*Error](err)
-			if !ok || strings.Contains(e.Desc, "OOB") || strings.Contains(e.Desc, "exec-oob") {
-				t.Errorf("migrate-pause: %v", err)
-			}
+			var refused *Error
+			require.ErrorAs(t, err, &refused, "migrate-pause")
+			assert.NotContains(t, refused.Desc, "OOB")
+			assert.NotContains(t, refused.Desc, "exec-oob")
 		}
 		err = oob.Execute(ctx, "query-name", nil, nil)
-		if err == nil || !strings.Contains(err.Error(), "OOB") {
-			t.Errorf("query-name out of band: %v", err)
-		}
+		assert.ErrorContains(t, err, "OOB")
 		for _, end := range ends {
-			if err := <-end; err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, <-end)
 		}
 	})
 }

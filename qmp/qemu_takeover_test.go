@@ -4,7 +4,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
@@ -23,15 +25,12 @@ func TestQEMUSecondClient(t *testing.T) {
 		_, addrs := startMonitors(t, bin, 1, "")
 		first := dial(t, addrs[0])
 		_, err := Dial(t.Context(), addrs[0], WithHandshakeTimeout(100*time.Millisecond))
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another client") {
-			t.Errorf("a second client: %v", err)
-		}
+		assert.ErrorIs(t, err, context.DeadlineExceeded, "a second client")
+		assert.ErrorContains(t, err, "another client")
 		second := make(chan *Conn)
 		go func() {
 			c, err := Dial(t.Context(), addrs[0])
-			if err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, err)
 			second <- c
 		}()
 		first.Close()
@@ -65,16 +64,12 @@ func TestQEMUTakeover(t *testing.T) {
 			first.Close()
 
 			second, err := Dial(t.Context(), addrs[0], quiet)
-			if err != nil {
-				t.Fatalf("run %d: %v", i, err)
-			}
+			require.NoError(t, err, "run %d", i)
 			var status status
-			if err := second.Execute(t.Context(), "query-status", nil, &status); err != nil || status.Status == "" {
-				t.Errorf("run %d: query-status: %+v, %v", i, status, err)
-			}
-			if err := second.Execute(t.Context(), "blockdev-del", map[string]string{"node-name": "none"}, nil); err == nil {
-				t.Errorf("run %d: a node that does not exist is deleted", i)
-			}
+			assert.NoError(t, second.Execute(t.Context(), "query-status", nil, &status), "run %d", i)
+			assert.NotEmpty(t, status.Status, "run %d", i)
+			err = second.Execute(t.Context(), "blockdev-del", map[string]string{"node-name": "none"}, nil)
+			assert.Error(t, err, "run %d: a node that does not exist is deleted", i)
 			second.Close()
 			second.WaitIdle(t.Context())
 		}
@@ -88,20 +83,15 @@ func TestQEMUTakeoverWithoutHandshake(t *testing.T) {
 		addr := strings.TrimPrefix(addrs[0], "unix:")
 		for range 5 {
 			rw, err := net.Dial("unix", addr)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			fmt.Fprint(rw, `{"execute":"qmp_capabilities"}{"execute":"query-qmp-schema"}`)
 			time.Sleep(5 * time.Millisecond) // its replies are outstanding, whatever has come
 			c, err := NewConn(t.Context(), rw, WithoutHandshake(), WithEventError(func(error) {}))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for range 3 {
 				var status status
-				if err := c.Execute(t.Context(), "query-status", nil, &status); err != nil || status.Status == "" {
-					t.Errorf("query-status: %+v, %v", status, err)
-				}
+				assert.NoError(t, c.Execute(t.Context(), "query-status", nil, &status))
+				assert.NotEmpty(t, status.Status)
 			}
 			c.Close()
 		}
@@ -113,34 +103,21 @@ func TestQEMUHandedOver(t *testing.T) {
 	eachQEMU(t, func(t *testing.T, bin string) {
 		_, addrs := startMonitors(t, bin, 1, "")
 		stream, err := net.Dial("unix", strings.TrimPrefix(addrs[0], "unix:"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		file, err := stream.(*net.UnixConn).File()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		first, err := NewConn(t.Context(), stream)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := first.Execute(t.Context(), "query-status", nil, nil); err != nil {
-			t.Error(err)
-		}
+		require.NoError(t, err)
+		assert.NoError(t, first.Execute(t.Context(), "query-status", nil, nil))
 		first.Close()
 
 		fd, err := syscall.Dup(int(file.Fd()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		file.Close()
 		second := dial(t, fmt.Sprintf("fd:%d", fd), WithoutHandshake())
-		if g := second.Greeting(); g.Version != (Version{}) {
-			t.Errorf("greeting %v", g)
-		}
-		if err := second.With(OutOfBand()).Execute(t.Context(), "query-status", nil, nil); !errors.Is(err, ErrNoOOB) {
-			t.Errorf("out of band: %v", err)
-		}
+		assert.Zero(t, second.Greeting().Version)
+		err = second.With(OutOfBand()).Execute(t.Context(), "query-status", nil, nil)
+		assert.ErrorIs(t, err, ErrNoOOB)
 		converse(t, second)
 	})
 }
@@ -157,26 +134,19 @@ func TestQEMUReconnect(t *testing.T) {
 			WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, RetryFirst: true}))
 		events := c.Subscribe([]string{"RESUME"})
 		for range 2 {
-			if err := c.Execute(ctx, "cont", nil, nil); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := events.Next(ctx); err != nil {
-				t.Fatal(err)
-			}
-			if err := first.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-first.exited
+			require.NoError(t, c.Execute(ctx, "cont", nil, nil))
 			_, err := events.Next(ctx)
-			if _, gap := errors.AsType[*GapError](err); !gap {
-				t.Fatalf("after the kill: %v", err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, first.Process.Kill())
+			<-first.exited
+			_, err = events.Next(ctx)
+			var gap *GapError
+			require.ErrorAs(t, err, &gap, "after the kill")
 			os.Remove(path)
 			first = start(t, q.Path, nil, args...)
 			var status struct{ Running bool }
-			if err := c.Execute(ctx, "query-status", nil, &status); err != nil || status.Running {
-				t.Fatalf("the new one: %v, %v", status, err)
-			}
+			require.NoError(t, c.Execute(ctx, "query-status", nil, &status), "the new one")
+			require.False(t, status.Running, "the new one runs")
 		}
 		c.Close()
 	})

@@ -21,6 +21,9 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
@@ -51,9 +54,7 @@ func start(t testing.TB, bin string, files []*os.File, args ...string) *qemu {
 	q := &qemu{Cmd: exec.Command(bin, args...), exited: make(chan struct{})}
 	q.Cmd.Stderr = &q.stderr
 	q.Cmd.ExtraFiles = append(slices.Clone(files), theirs)
-	if err := q.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Start())
 	for _, f := range q.Cmd.ExtraFiles {
 		f.Close()
 	}
@@ -78,14 +79,11 @@ func listener(t testing.TB) (path string, f *os.File) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	if f, err = l.(*net.UnixListener).File(); err != nil {
-		t.Fatal(err)
-	}
+	f, err = l.(*net.UnixListener).File()
+	require.NoError(t, err)
 	return path, f
 }
 
@@ -109,14 +107,11 @@ func startMonitors(t testing.TB, bin string, n int, mon string, args ...string) 
 func openTerminal(t *testing.T, path string) (fd int) {
 	t.Helper()
 	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var mode syscall.Termios
 	ioctl := func(what string, request uintptr) {
-		if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&mode))); err != 0 {
-			t.Fatalf("%s: %s: %v", path, what, err)
-		}
+		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&mode)))
+		require.Zero(t, errno, "%s: %s", path, what)
 	}
 	ioctl("get the mode", syscall.TCGETS)
 	mode.Iflag, mode.Oflag, mode.Lflag = 0, 0, 0
@@ -131,14 +126,10 @@ func dial(t testing.TB, addr string, opts ...Option) *Conn {
 	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, addr, append([]Option{WithEventError(log.add)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		c.Close()
-		for _, err := range log.take() {
-			t.Errorf("reported: %v", err)
-		}
+		assert.Empty(t, log.take(), "reported")
 	})
 	return c
 }
@@ -158,7 +149,8 @@ func checkLeaks(t *testing.T) {
 			}
 			if time.Now().After(end) {
 				buf := make([]byte, 1<<20)
-				t.Errorf("%d goroutines and %d descriptors became %d and %d:\n%s", g, f, g2, f2, buf[:runtime.Stack(buf, true)])
+				assert.LessOrEqual(t, g2, g, "goroutines:\n%s", buf[:runtime.Stack(buf, true)])
+				assert.LessOrEqual(t, f2, f, "descriptors")
 				return
 			}
 		}
@@ -176,81 +168,62 @@ func converse(t *testing.T, c *Conn) {
 	c.OnEvent("SHUTDOWN", func(e Event) { last = string(e.Data); close(shutdown) })
 
 	var st status
-	if err := c.Execute(ctx, "query-status", nil, &st); err != nil || st.Running || st.Status == "" {
-		t.Errorf("query-status: %v, %v", st, err)
-	}
+	assert.NoError(t, c.Execute(ctx, "query-status", nil, &st))
+	assert.False(t, st.Running, "it runs")
+	assert.NotEmpty(t, st.Status)
 	for _, command := range []string{"cont", "stop"} {
-		if err := c.Execute(ctx, command, nil, nil); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, c.Execute(ctx, command, nil, nil))
 	}
 	for _, want := range []string{"RESUME", "STOP"} {
 		e, err := all.Next(ctx)
-		if err != nil || e.Name != want || time.Since(e.Timestamp).Abs() > time.Minute {
-			t.Errorf("got event %v, %v, want %s", e, err, want)
-		}
+		assert.NoError(t, err)
+		assert.Equal(t, want, e.Name)
+		assert.LessOrEqual(t, time.Since(e.Timestamp).Abs(), time.Minute)
 	}
-	err := c.Execute(ctx, "eject", map[string]string{"id": "none"}, nil)
-	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassDeviceNotFound {
-		t.Errorf("eject: %v", err)
+	refusal := func(command string, args any) *Error {
+		t.Helper()
+		var refused *Error
+		require.ErrorAs(t, c.Execute(ctx, command, args, nil), &refused, command)
+		return refused
 	}
-	err = c.Execute(ctx, "no-such-command", nil, nil)
-	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassCommandNotFound {
-		t.Errorf("no-such-command: %v", err)
-	}
+	assert.Equal(t, ClassDeviceNotFound, refusal("eject", map[string]string{"id": "none"}).Class)
+	assert.Equal(t, ClassCommandNotFound, refusal("no-such-command", nil).Class)
 	var schema []struct {
 		Name string `json:"name"`
 	}
-	if err := c.Execute(ctx, "query-qmp-schema", nil, &schema); err != nil || len(schema) < 500 {
-		t.Errorf("query-qmp-schema: %d entities, %v", len(schema), err)
-	}
+	assert.NoError(t, c.Execute(ctx, "query-qmp-schema", nil, &schema))
+	assert.GreaterOrEqual(t, len(schema), 500, "entities of the schema")
 	const name = "/é ☃ 😀 \" \\ \u007f\u0001"
-	err = c.Execute(ctx, "qom-list", map[string]string{"path": name}, nil)
-	if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, name) {
-		t.Errorf("an error that quotes %q: %v", name, err)
-	}
+	assert.Contains(t, refusal("qom-list", map[string]string{"path": name}).Desc, name)
 	answer, err := c.RoundTrip(ctx, []byte(`{"execute": "query-name", "id": {"my": ["own", 1.0]}}`))
+	assert.NoError(t, err, "a whole message")
 	var whole struct{ Return, ID json.RawMessage }
-	if err != nil || json.Unmarshal(answer, &whole) != nil || whole.Return == nil || whole.ID == nil {
-		t.Errorf("a whole message: %s, %v", answer, err)
-	}
+	assert.NoError(t, json.Unmarshal(answer, &whole), "a whole message: %s", answer)
+	assert.NotNil(t, whole.Return, "a whole message: %s", answer)
+	assert.NotNil(t, whole.ID, "a whole message: %s", answer)
 	deep := strings.Repeat(`{"a":`, 1023) + "1" + strings.Repeat("}", 1023)
-	err = c.Execute(ctx, "query-name", json.RawMessage(deep), nil)
-	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassGenericError {
-		t.Errorf("the deepest arguments: %.200v", err)
-	}
-	if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
-		t.Errorf("after the deepest arguments: %v", err)
-	}
+	assert.Equal(t, ClassGenericError, refusal("query-name", json.RawMessage(deep)).Class, "the deepest arguments")
+	assert.NoError(t, c.Execute(ctx, "query-name", nil, nil), "after the deepest arguments")
 
-	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
-		t.Errorf("quit: %v", err)
-	}
+	assert.NoError(t, c.Execute(ctx, "quit", nil, nil))
 	var events []string
 	for e, err := range all.All(ctx) {
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				t.Errorf("the end: %v", err)
-			}
+			assert.ErrorIs(t, err, io.EOF, "the end")
 			break
 		}
 		events = append(events, e.Name)
 	}
-	if !slices.Equal(events, []string{"SHUTDOWN"}) {
-		t.Errorf("last events: %v", events)
-	}
+	assert.Equal(t, []string{"SHUTDOWN"}, events, "last events")
 	select {
 	case <-shutdown:
 	case <-ctx.Done():
 		t.Fatal("the handler has not received SHUTDOWN")
 	}
-	if !strings.Contains(last, "host-qmp-quit") {
-		t.Errorf("SHUTDOWN says %s", last)
-	}
+	assert.Contains(t, last, "host-qmp-quit", "what SHUTDOWN says")
 	<-c.Done()
-	if err := c.Err(); !errors.Is(err, ErrClosed) || !errors.Is(err, io.EOF) {
-		t.Errorf("the end: %v", err)
-	}
+	assert.ErrorIs(t, c.Err(), ErrClosed)
+	assert.ErrorIs(t, c.Err(), io.EOF)
 }
 
 func TestQEMU(t *testing.T) {
@@ -274,9 +247,7 @@ func TestQEMU(t *testing.T) {
 			}
 			f, err := l.(*net.UnixListener).File()
 			l.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
 			converse(t, dial(t, "unix:"+name+",abstract=on"))
 		})
@@ -285,14 +256,11 @@ func TestQEMU(t *testing.T) {
 				l, err := net.Listen("tcp", host)
 				if err != nil && name != "tcp" {
 					t.Skipf("this machine has no IPv6: %v", err)
-				} else if err != nil {
-					t.Fatal(err)
 				}
+				require.NoError(t, err)
 				f, err := l.(*net.TCPListener).File()
 				l.Close()
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
 				converse(t, dial(t, "tcp:"+l.Addr().String()))
 			})
@@ -300,9 +268,7 @@ func TestQEMU(t *testing.T) {
 		t.Run("pty", func(t *testing.T) {
 			_, addrs := startMonitors(t, bin, 1, "", "-chardev", "pty,id=p", "-mon", "chardev=p,mode=control")
 			var chardevs []map[string]any
-			if err := dial(t, addrs[0]).Execute(t.Context(), "query-chardev", nil, &chardevs); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, dial(t, addrs[0]).Execute(t.Context(), "query-chardev", nil, &chardevs))
 			i := slices.IndexFunc(chardevs, func(c map[string]any) bool { return c["label"] == "p" })
 			path := strings.TrimPrefix(chardevs[i]["filename"].(string), "pty:")
 			c := dial(t, fmt.Sprintf("fd:%d", openTerminal(t, path)))
@@ -310,12 +276,10 @@ func TestQEMU(t *testing.T) {
 			defer cancel()
 			all := c.Subscribe(nil) // but no quit: a terminal drops what has not been read when the other side closes it
 			for _, test := range []struct{ command, event string }{{"cont", "RESUME"}, {"stop", "STOP"}} {
-				if err := c.Execute(ctx, test.command, nil, nil); err != nil {
-					t.Fatal(err)
-				}
-				if e, err := all.Next(ctx); err != nil || e.Name != test.event {
-					t.Errorf("%s: %v, %v", test.command, e, err)
-				}
+				require.NoError(t, c.Execute(ctx, test.command, nil, nil))
+				e, err := all.Next(ctx)
+				assert.NoError(t, err, test.command)
+				assert.Equal(t, test.event, e.Name, test.command)
 			}
 		})
 		t.Run("socketpair", func(t *testing.T) {
@@ -326,9 +290,7 @@ func TestQEMU(t *testing.T) {
 		t.Run("pipe", func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "p")
 			for _, name := range []string{path + ".in", path + ".out"} {
-				if err := syscall.Mkfifo(name, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, syscall.Mkfifo(name, 0o600))
 			}
 			start(t, bin, nil, "-qmp", "pipe:"+path)
 			for { // until QEMU has opened them
@@ -337,9 +299,7 @@ func TestQEMU(t *testing.T) {
 					time.Sleep(time.Millisecond)
 					continue
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				converse(t, c)
 				break
 			}

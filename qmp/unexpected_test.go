@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -10,15 +9,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // refuseProbe answers a probe as a server does that has negotiated.
 func (p *peer) refuseProbe() {
 	p.t.Helper()
 	r := p.next()
-	if r.Execute != "qmp_capabilities" || r.ID == nil {
-		p.t.Errorf("got request %s, want a probe", r.text)
-	}
+	assert.Equal(p.t, "qmp_capabilities", r.Execute, "got request %s, want a probe", r.text)
+	assert.NotNil(p.t, r.ID, "got request %s, want a probe", r.text)
 	p.send("{\"id\": %s, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"already complete\"}}\r\n", r.ID)
 }
 
@@ -38,14 +39,10 @@ func TestErrorWithoutID(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		calls, requests := three(t, p)
 		p.peer.send(cannotParse)
-		if err := returned(t, "a", calls[0]); err == nil || err.Error() != "qmp: a: JSON parse error" {
-			t.Errorf("a: %v", err)
-		}
+		assert.EqualError(t, returned(t, "a", calls[0]), "qmp: a: JSON parse error")
 		for i := 1; i < 3; i++ {
 			p.peer.answer(requests[i], "{}")
-			if err := returned(t, "call", calls[i]); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "call", calls[i]), "call %d", i)
 		}
 	})
 }
@@ -66,22 +63,16 @@ func TestErrorWithoutIDAmongSeveral(t *testing.T) {
 			pending(t, "the last", calls[2])
 			if lost == 1 {
 				p.peer.answer(requests[2], "{}")
-				if err := returned(t, "c", calls[2]); err != nil {
-					t.Errorf("c: %v", err)
-				}
+				assert.NoError(t, returned(t, "c", calls[2]))
 			}
 			p.peer.refuseProbe()
 			err := returned(t, "the call without a reply", calls[lost])
 			want := fmt.Sprintf("qmp: %s: JSON parse error", []string{"a", "b", "c"}[lost])
-			if err == nil || err.Error() != want {
-				t.Errorf("got %v, want %s", err, want)
-			}
+			assert.EqualError(t, err, want)
 			// The next has a number, so that a late error cannot be its own.
 			done := async(func() error { return p.Execute(t.Context(), "next", nil, nil) })
 			p.peer.answer(p.peer.next(), "{}")
-			if err := returned(t, "next", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "next", done))
 		})
 	}
 }
@@ -94,31 +85,20 @@ func TestLostReply(t *testing.T) {
 		p.peer.send("{\"return\": {\"x\", \"id\": 1}\r\n") // a comma for a colon
 		p.peer.answer(requests[2], "{}")
 		for _, i := range []int{0, 2} {
-			if err := returned(t, "call", calls[i]); err != nil {
-				t.Error(i, err)
-			}
+			assert.NoError(t, returned(t, "call", calls[i]), "call %d", i)
 		}
-		if err := returned(t, "b", calls[1]); err == nil || !strings.HasPrefix(err.Error(), "qmp: b: the reply is lost: 26 bytes") {
-			t.Errorf("b: %v", err)
-		}
+		assert.Regexp(t, "^qmp: b: the reply is lost: 26 bytes", returned(t, "b", calls[1]))
 		p.peer.refuseProbe()
 		synctest.Wait()
-		if n := len(p.log.take()); n != 1 {
-			t.Errorf("%d reports", n)
-		}
+		assert.Len(t, p.log.take(), 1, "reports")
 	})
 	bubble(t, func(t *testing.T, p pair) { // the end of a line is lost, and another reply is in what came
 		calls, requests := three(t, p)
 		p.peer.answer(requests[0], "{}")
 		p.peer.send("{\"return\": {}, \"id\": 1}  {\"return\": {}, \"id\": 2}\r\n")
-		if err := returned(t, "c", calls[2]); err == nil || !strings.HasPrefix(err.Error(), "qmp: c: reply: not JSON") {
-			t.Errorf("c: %v", err)
-		}
+		assert.Regexp(t, "^qmp: c: reply: not JSON", returned(t, "c", calls[2]))
 		p.peer.refuseProbe()
-		err := returned(t, "b", calls[1])
-		if err == nil || !strings.HasPrefix(err.Error(), "qmp: b: the reply is lost: qmp: c: reply: not JSON") {
-			t.Errorf("b: %v", err)
-		}
+		assert.Regexp(t, "^qmp: b: the reply is lost: qmp: c: reply: not JSON", returned(t, "b", calls[1]))
 		returned(t, "a", calls[0])
 	})
 	bubble(t, func(t *testing.T, p pair) {
@@ -133,15 +113,10 @@ func TestLostReply(t *testing.T) {
 		}()
 		returned(t, "a", calls[0])
 		for _, i := range []int{1, 2} { // c, too, has been overtaken by the probe
-			err := returned(t, "call", calls[i])
-			if err == nil || !strings.Contains(err.Error(), "the reply is lost: ") {
-				t.Errorf("call %d: %v", i, err)
-			}
+			assert.ErrorContains(t, returned(t, "call", calls[i]), "the reply is lost: ", "call %d", i)
 		}
 		synctest.Wait()
-		if n := len(p.log.take()); n != 2 {
-			t.Errorf("%d reports", n)
-		}
+		assert.Len(t, p.log.take(), 2, "reports")
 	})
 }
 
@@ -151,10 +126,9 @@ func TestNoMessage(t *testing.T) {
 		for _, text := range []string{`{"hello": 1}`, `{}`} {
 			p.peer.send("%s\r\n", text)
 			synctest.Wait()
-			errs := p.log.take()
 			want := fmt.Sprintf("qmp: a message from the server that is neither an answer nor an event: %q", text)
-			if len(errs) != 1 || errs[0].Error() != want {
-				t.Errorf("%s: reported %v", text, errs)
+			if errs := p.log.take(); assert.Len(t, errs, 1, text) {
+				assert.EqualError(t, errs[0], want)
 			}
 		}
 		done := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
@@ -162,14 +136,10 @@ func TestNoMessage(t *testing.T) {
 		p.peer.send("{\"hello\": 1}\r\n")
 		pending(t, "a", done)
 		p.peer.answer(r, "{}")
-		if err := returned(t, "a", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "a", done))
 		p.peer.refuseProbe()
 		synctest.Wait()
-		if n := len(p.log.take()); n != 1 {
-			t.Errorf("%d reports", n)
-		}
+		assert.Len(t, p.log.take(), 1, "reports")
 	})
 }
 
@@ -185,33 +155,25 @@ func TestRoundTrip(t *testing.T) {
 		after := async(func() error { return p.Execute(t.Context(), "after", nil, nil) })
 		pending(t, "raw", raw)
 		p.peer.answer(r0, "{}")
-		if err := returned(t, "before", before); err != nil {
-			t.Error(err)
-		}
-		if r := p.peer.next(); r.text != strings.TrimSpace(text) {
-			t.Errorf("got message %q", r.text)
-		}
+		assert.NoError(t, returned(t, "before", before))
+		assert.Equal(t, strings.TrimSpace(text), p.peer.next().text)
 		synctest.Wait()
 		p.peer.event("STOP", "")
 		pending(t, "raw", raw)
 		pending(t, "after", after)
 		const answer = `{"return": {"n": inf}, "id": [1]}`
 		p.peer.send("%s\r\n", answer)
-		if err := returned(t, "raw", raw); err != nil || string(got) != answer {
-			t.Errorf("got %s, %v", got, err)
-		}
+		assert.NoError(t, returned(t, "raw", raw))
+		assert.Equal(t, answer, string(got))
 		p.peer.answer(p.peer.expect(`{"execute":"after"}`), "{}")
-		if err := returned(t, "after", after); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "after", after))
 		for _, answer := range []string{`{"error": {"class": "GenericError", "desc": "no"}}`, `{"other": 1}`,
 			`{"return": "` + strings.Repeat("x", 100_000) + `"}`} {
 			raw := async(func() (err error) { got, err = p.RoundTrip(t.Context(), []byte("{}")); return })
 			p.peer.next()
 			p.peer.send("%s\r\n", answer)
-			if err := returned(t, "raw", raw); err != nil || string(got) != answer {
-				t.Errorf("got %.100s, %v", got, err)
-			}
+			assert.NoError(t, returned(t, "raw", raw))
+			assert.Equal(t, answer, string(got))
 		}
 	})
 }
@@ -236,15 +198,11 @@ func TestRoundTripAbandoned(t *testing.T) {
 		p.peer.answer(ra, "{}")
 		p.peer.answer(rb, "{}")
 		for _, done := range []<-chan error{a, b} {
-			if err := returned(t, "call", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "call", done))
 		}
 		p.peer.expect(`{"id":2}`)
 		p.peer.send("{\"return\": {}, \"id\": 2}\r\n")
-		if err := returned(t, "second", second); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "second", second))
 	})
 	bubble(t, func(t *testing.T, p pair) { // given up while it waits for its turn
 		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
@@ -255,15 +213,13 @@ func TestRoundTripAbandoned(t *testing.T) {
 		b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
 		synctest.Wait()
 		cancel()
-		if err := returned(t, "raw", raw); !errors.Is(err, context.Canceled) || errors.Is(err, ErrAbandoned) {
-			t.Errorf("raw: %v", err)
-		}
+		err := returned(t, "raw", raw)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.NotErrorIs(t, err, ErrAbandoned)
 		p.peer.answer(p.peer.expect(`{"execute":"b","id":1}`), "{}")
 		p.peer.answer(ra, "{}")
 		for _, done := range []<-chan error{a, b} {
-			if err := returned(t, "call", done); err != nil {
-				t.Error(err)
-			}
+			assert.NoError(t, returned(t, "call", done))
 		}
 	})
 }
@@ -274,24 +230,18 @@ func TestErrorBurst(t *testing.T) {
 		raw := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"x":1}`)); return err })
 		p.peer.next()
 		p.peer.send(cannotParse)
-		if err := returned(t, "raw", raw); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "raw", raw))
 		done := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 		r := p.peer.expect(`{"execute":"a","id":1}`)
 		p.peer.send(cannotParse + cannotParse)
 		pending(t, "a", done)
 		p.peer.answer(r, "{}")
-		if err := returned(t, "a", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "a", done))
 		p.peer.refuseProbe()
 		synctest.Wait()
 		done = async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
 		p.peer.answer(p.peer.next(), "{}") // with a number, if the last error came after the probe was sent
-		if err := returned(t, "b", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "b", done))
 	})
 }
 
@@ -303,27 +253,20 @@ func TestProbeIsLost(t *testing.T) {
 			a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 			p.peer.next()
 			p.peer.send("garbage\r\n") // instead of its reply
-			if r := p.peer.next(); r.Execute != "qmp_capabilities" {
-				t.Errorf("got %s, want a probe", r.text)
-			}
+			r := p.peer.next()
+			assert.Equal(t, "qmp_capabilities", r.Execute, "got %s, want a probe", r.text)
 			b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
 			later := p.peer.next()
 			p.peer.send("garbage\r\n") // instead of the probe's reply
 			p.peer.answer(later, "{}")
 			p.peer.refuseProbe() // another
-			if err := returned(t, "a", a); err == nil || !strings.Contains(err.Error(), "the reply is lost") {
-				t.Errorf("a: %v", err)
-			}
-			if err := returned(t, "b", b); err != nil {
-				t.Errorf("b: %v", err)
-			}
+			assert.ErrorContains(t, returned(t, "a", a), "the reply is lost")
+			assert.NoError(t, returned(t, "b", b))
 		}
 		whole := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"x"}`)); return err })
 		p.peer.next()
 		p.peer.send("{\"return\": {}}\r\n")
-		if err := returned(t, "x", whole); err != nil {
-			t.Errorf("a whole message: %v", err)
-		}
+		assert.NoError(t, returned(t, "x", whole), "a whole message")
 		synctest.Wait()
 		p.log.take()
 	})
@@ -336,17 +279,13 @@ func TestErrorBurstOfCommand(t *testing.T) {
 		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 		p.peer.expect(`{"execute":"a"}`)
 		p.peer.send(cannotParse)
-		if err := returned(t, "a", a); err == nil || err.Error() != "qmp: a: JSON parse error" {
-			t.Errorf("a: %v", err)
-		}
+		assert.EqualError(t, returned(t, "a", a), "qmp: a: JSON parse error")
 		p.peer.send(cannotParse)
 		b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
 		r := p.peer.expect(`{"execute":"b","id":1}`)
 		p.peer.send(cannotParse)
 		p.peer.answer(r, "{}")
-		if err := returned(t, "b", b); err != nil {
-			t.Errorf("b: %v", err)
-		}
+		assert.NoError(t, returned(t, "b", b))
 		p.peer.refuseProbe()
 		synctest.Wait()
 		p.log.take()
@@ -361,17 +300,13 @@ func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
 		p.peer.send("garbage\r\n")
 		p.peer.next() // the probe
 		p.peer.answer(ra, "{}")
-		if err := returned(t, "a", a); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "a", a))
 		whole := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"x"}`)); return err })
 		synctest.Wait()
 		p.peer.send("garbage\r\n") // instead of the probe's reply
 		p.peer.refuseProbe()       // another
 		p.peer.answer(p.peer.expect(`{"execute":"x"}`), "{}")
-		if err := returned(t, "x", whole); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "x", whole))
 		synctest.Wait()
 		p.log.take()
 	})
@@ -384,9 +319,7 @@ func TestFirstCommandCannotBeParsed(t *testing.T) {
 		ours, theirs := net.Pipe()
 		log := new(errorLog)
 		c, err := NewConn(t.Context(), ours, WithoutHandshake(), WithEventError(log.add))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer c.Close()
 		p := newPeer(t, theirs)
 		defer theirs.Close()
@@ -394,9 +327,7 @@ func TestFirstCommandCannotBeParsed(t *testing.T) {
 		p.expect(`{"execute":"a","id":#}`)
 		p.send(cannotParse)
 		p.answer(p.expect(`{"execute":"query-version","id":#}`), "{}")
-		if err := returned(t, "a", a); err == nil || err.Error() != "qmp: a: JSON parse error" {
-			t.Errorf("a: %v", err)
-		}
+		assert.EqualError(t, returned(t, "a", a), "qmp: a: JSON parse error")
 		synctest.Wait()
 	})
 }
@@ -436,14 +367,8 @@ func TestStrayReplyOfWholeMessages(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if wrong.Load() > maxUnnumbered {
-			t.Errorf("%d right, %d wrong", right.Load(), wrong.Load())
-		}
-		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
-			t.Errorf("the connection ended with %v", err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
+		assert.LessOrEqual(t, wrong.Load(), int32(maxUnnumbered), "%d are right", right.Load())
+		assert.ErrorContains(t, p.Err(), "do not fit the commands")
 	})
 }
