@@ -66,7 +66,7 @@ var arrows = []arrow{
 	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/versions", "internal/virrpc", "internal/wirejson", "qapi/...", "qmp", "qmp/qmptest", "qmp/qmptest/internal/...", "schema/..."}},
-	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
+	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "internal/wirejson", "qapi", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "internal/wirejson", "qapi", "qmp", "qmp/bind", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/printable", "internal/redact", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qapi/migration", "qmp"}},

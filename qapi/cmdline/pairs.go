@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A pair is one of the settings key=value that an option's text consists of.
@@ -77,8 +79,7 @@ func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error 
 func scalar(key string, value jsontext.Value) (string, error) {
 	switch value.Kind() {
 	case '"':
-		text, err := jsontext.AppendUnquote(nil, value)
-		return string(text), err
+		return string(wirejson.Unquote(value)), nil
 	case 't':
 		return "on", nil
 	case 'f':

@@ -136,7 +136,7 @@ func TestCloseReturnsWhatWasWrong(t *testing.T) {
 // Arguments are those of the release.
 func TestArgumentsAreCheckedAgainstTheSchema(t *testing.T) {
 	for release, want := range map[string]string{"5.2": "Invalid parameter 'x'", "11.1": "Parameter 'discard' does not accept value 'x'"} {
-		srv, c, w := start(t, qmptest.Release(release), qmptest.Bare())
+		srv, c, w := start(t, qmptest.Release(release), qmptest.WithoutMachine())
 		srv.Reply("blockdev-add")
 		err := c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{
 			Driver: qapi.BlockdevOptionsNullCo{}, Discard: new(qapi.BlockdevDiscardOptions("x")),

@@ -48,5 +48,5 @@ func TestGuestReadsAndWrites(t *testing.T) {
 		assert.ErrorContains(t, srv.GuestWrites("sd0", 1<<20, 1), "1 bytes at 1048576")
 		assert.ErrorContains(t, srv.GuestReads("sd0", -1, 1), "1 bytes at -1")
 	}
-	assert.ErrorContains(t, qmptest.Start(t, qmptest.Bare()).GuestReads("sd0", 0, 1), "has no virtual machine")
+	assert.ErrorContains(t, qmptest.Start(t, qmptest.WithoutMachine()).GuestReads("sd0", 0, 1), "has no virtual machine")
 }

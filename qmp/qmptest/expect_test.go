@@ -24,7 +24,7 @@ func swap(srv *qmptest.Server) {
 }
 
 func TestExpectationsThatAreMet(t *testing.T) {
-	srv, c, w := start(t, qmptest.Bare())
+	srv, c, w := start(t, qmptest.WithoutMachine())
 	stops := 0
 	qmptest.Handle(srv, srv.Commands.Stop, func(context.Context) error { stops++; return nil })
 	swap(srv)
@@ -45,7 +45,7 @@ func TestExpectationsThatAreMet(t *testing.T) {
 }
 
 func TestExpectationsThatAreNotMet(t *testing.T) {
-	srv, c, w := start(t, qmptest.Bare())
+	srv, c, w := start(t, qmptest.WithoutMachine())
 	swap(srv)
 	_, err := c.QueryStatus(t.Context())
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestExpectationsThatAreNotMet(t *testing.T) {
 	came   query-status
 	next   cont`}, w.said())
 
-	srv, c, w = start(t, qmptest.Bare())
+	srv, c, w = start(t, qmptest.WithoutMachine())
 	swap(srv)
 	require.NoError(t, c.Stop(t.Context()))
 	require.NoError(t, c.Eject(t.Context(), qapi.EjectArgs{ID: new("cd1")}))
@@ -80,7 +80,7 @@ func TestExpectationsThatAreNotMet(t *testing.T) {
 
 // A command that comes late counts as the missed one, and gets its reply.
 func TestExpectationIsMetLate(t *testing.T) {
-	srv, c, w := start(t, qmptest.Bare())
+	srv, c, w := start(t, qmptest.WithoutMachine())
 	srv.Expect(qmptest.Step{Command: "query-name", Reply: qapi.NameInfo{Name: new("vm")}}, qmptest.Step{Command: "stop"}, qmptest.Step{Command: "cont"})
 	require.NoError(t, c.Stop(t.Context()))
 	assert.Len(t, w.said(), 1, "out of order")
@@ -93,7 +93,7 @@ func TestExpectationIsMetLate(t *testing.T) {
 }
 
 func TestExpectationsThatNobodyCanMeet(t *testing.T) {
-	srv, _, w := start(t, qmptest.Bare())
+	srv, _, w := start(t, qmptest.WithoutMachine())
 	srv.Expect(qmptest.Step{Command: "stopp"}, qmptest.Step{Command: "stop", Reply: 1},
 		qmptest.Step{Command: "stop", Arguments: make(chan int)}, qmptest.Step{Command: "stop", Err: &qmp.Error{Class: "x"}})
 	said := w.said()
@@ -128,7 +128,7 @@ func TestDifferences(t *testing.T) {
 		{json.RawMessage(`{"path":"a","property":"<","value":{"a":{}}}`), `{"path":"a","property":"<","value":"<&"}`,
 			"\n\tvalue: want {\"a\":{}}, got \"<&\""},
 	} {
-		srv, conn, w := start(t, qmptest.Bare())
+		srv, conn, w := start(t, qmptest.WithoutMachine())
 		srv.Expect(qmptest.Step{Command: "qom-set", Arguments: c.want})
 		require.NoError(t, conn.Conn().Execute(t.Context(), "qom-set", json.RawMessage(c.got), nil))
 		if c.says == "" {
@@ -137,7 +137,7 @@ func TestDifferences(t *testing.T) {
 			assert.Equal(t, []string{"qmptest: qom-set came with other arguments than expected, as command 1 of 1:" + c.says}, w.said())
 		}
 	}
-	srv, conn, w := start(t, qmptest.Bare())
+	srv, conn, w := start(t, qmptest.WithoutMachine())
 	srv.Expect(qmptest.Step{Command: "eject", Arguments: struct{}{}}, qmptest.Step{Command: "eject", Arguments: []int{}})
 	require.NoError(t, conn.Eject(t.Context(), qapi.EjectArgs{}))
 	assert.Empty(t, w.said())

@@ -54,7 +54,7 @@
 // [RootPorts] makes the machine a q35, [CPUs] and [MemorySlots] limit how much fits in. Without
 // them, any number of processors and any amount of memory fit; all audiodevs and all devices of the
 // host exist.
-// [Bare] leaves the machine out.
+// [WithoutMachine] leaves the machine out.
 //
 // [Server.GuestReads], [Server.GuestWrites] and the command qemu-io of the human monitor make the
 // guest read from drives and write to them, which changes statistics, dirty bitmaps and thresholds.
@@ -95,7 +95,7 @@ type Server struct {
 	rel        *release.Release
 	pretty     bool
 	unchecked  bool
-	bare       bool
+	noMachine  bool
 	agent      bool
 	guest      guest
 	agentState agentState
@@ -150,8 +150,8 @@ func Version(v qmp.Version) Option {
 func Pretty() Option { return func(s *Server) { s.pretty = true } }
 
 // Unchecked makes the server check nothing against the schema, and leave nothing out. It is for
-// tests of the protocol, with commands, arguments and events that no QEMU has. It implies [Bare].
-func Unchecked() Option { return func(s *Server) { s.unchecked, s.bare = true, true } }
+// tests of the protocol, with commands, arguments and events that no QEMU has. It implies [WithoutMachine].
+func Unchecked() Option { return func(s *Server) { s.unchecked, s.noMachine = true, true } }
 
 // New returns a server, which must be closed in the end. [Server.Close] returns what the test did
 // wrong.
@@ -203,7 +203,7 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 		return nil, fmt.Errorf("qmptest: %w", err)
 	}
 	s.builtin = builtins()
-	if !s.bare && !s.agent {
+	if !s.noMachine && !s.agent {
 		handlers, err := s.machineHandlers()
 		if err != nil {
 			return nil, fmt.Errorf("qmptest: %w", err)

@@ -13,9 +13,14 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 )
 
-// Bare makes a server without a virtual machine: it only executes the commands that every server has,
+// WithoutMachine makes a server without a virtual machine: it only executes the commands that every server has,
 // and those for which the test calls [Handle], [Server.Reply] or [Server.Expect].
-func Bare() Option { return func(s *Server) { s.bare = true } }
+func WithoutMachine() Option { return func(s *Server) { s.noMachine = true } }
+
+// Bare is the old name of [WithoutMachine].
+//
+// Deprecated: use WithoutMachine.
+func Bare() Option { return WithoutMachine() }
 
 // Incoming makes the virtual machine wait for a migration, as -incoming defer does. The
 // migration comes from another server in this program. Clients give the same address to

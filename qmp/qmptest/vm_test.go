@@ -105,7 +105,7 @@ func TestJobFails(t *testing.T) {
 }
 
 func TestMethodsThatNeedAMachine(t *testing.T) {
-	for name, srv := range map[string]*qmptest.Server{"Bare": qmptest.New(qmptest.Bare()), "agent": qmptest.NewAgent()} {
+	for name, srv := range map[string]*qmptest.Server{"without a machine": qmptest.New(qmptest.WithoutMachine()), "agent": qmptest.NewAgent()} {
 		srv.FailMigration("no")
 		srv.DirtyMemory(1)
 		srv.Guest(qmptest.GuestSilent)

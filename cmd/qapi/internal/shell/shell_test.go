@@ -259,7 +259,7 @@ func TestWithoutIntrospection(t *testing.T) {
 
 // Commands of a fork are sent as they are.
 func TestFork(t *testing.T) {
-	srv := qmptest.Start(t, qmptest.Bare())
+	srv := qmptest.Start(t, qmptest.WithoutMachine())
 	srv.Handle("query-qmp-schema", func(context.Context, *qmptest.Request) (any, error) {
 		return []map[string]any{
 			{"name": "fork-it", "meta-type": "command", "arg-type": "1", "ret-type": "2"},
