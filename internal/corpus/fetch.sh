@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fetches QEMU's schemas, which tests compare with, into a folder: fetch.sh FOLDER. They are
-# QEMU's, under its licence. The archives of the releases come from QEMU's site, or from the
-# address in QEMU_DOWNLOADS; schemas.sum says what must be in them. A release that is there is
-# not fetched again.
+# Fetches QEMU's schemas, with which tests compare, into a folder: fetch.sh FOLDER. The schemas
+# are under QEMU's licence. The archives of the releases come from QEMU's site, or from the
+# address in QEMU_DOWNLOADS; schemas.sum has the checksums of the schemas. A release that is in
+# the folder is not fetched again.
 set -eu
 
 sums=$(cd "$(dirname "$0")" && pwd)/schemas.sum

@@ -1,8 +1,8 @@
 /*
- * What a client in C could reach at best: on descriptor 3, which has negotiated,
- * it sends the shortest request and reads the reply up to its end of line. For
- * each number on stdin it does so as many times and prints how many nanoseconds
- * that took.
+ * The fastest possible client in C: on descriptor 3, which has negotiated, it
+ * sends the shortest request and reads the reply up to its end of line. For each
+ * number on stdin it does this as many times, and prints how many nanoseconds it
+ * took.
  */
 #include <fcntl.h>
 #include <stdio.h>
