@@ -176,7 +176,7 @@ type DeviceDelArgs struct {
 // once, without the guest. Block nodes and backends behind the device stay.
 //
 // For a processor on x86 do not wait for [DeviceDeletedEvent]: it comes for the
-// processor's lapic, but for the processor itself only when the next one is
+// processor's lapic, and for the processor itself only when the next one is
 // plugged in, or never. [Client.QueryHotpluggableCPUs] shows at once that it is
 // gone. In QEMU 7.2, plugging it in again then ends QEMU.
 //

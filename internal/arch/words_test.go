@@ -2,7 +2,6 @@ package arch
 
 import (
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -27,37 +26,56 @@ var wrongWords = []struct {
 	{regexp.MustCompile(`\bfor ever\b`), "forever"},
 	{regexp.MustCompile(`\bbut for\b`), "except"},
 	{regexp.MustCompile(`\banew\b`), "again"},
-	{regexp.MustCompile(`\bpass(es|ed)? over\b`), "ignore, skip"},
+	{regexp.MustCompile(`\b(is|are|was|were|be) passed over\b`), "ignore, skip"},
 	{regexp.MustCompile(`\bright behind\b|\bbehind ((the|each|its|both|that) )?(reply|replies|quer(y|ies)|events?|commands?|both)\b`), "after"},
 }
 
-// TestWords finds words in comments that CONTRIBUTING.md rules out.
+// TestWords finds words in comments and documents that CONTRIBUTING.md rules out.
 func TestWords(t *testing.T) {
 	walk(t, func(path string) {
 		rel, err := filepath.Rel(root, path)
 		require.NoError(t, err)
 		rel = filepath.ToSlash(rel)
-		if !strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_gen.go") || strings.Contains(rel, "testdata/") {
+		if strings.HasSuffix(rel, "_gen.go") || strings.Contains(rel, "testdata/") || rel == "CONTRIBUTING.md" {
 			return
 		}
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, rel, text, parser.ParseComments|parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, comment := range file.Comments {
-			for _, wrong := range wrongIn(prose(comment)) {
-				t.Errorf("%v: %s", files.Position(comment.Pos()), wrong)
-			}
+		switch filepath.Ext(rel) {
+		case ".go":
+			wordsOfGo(t, path, rel)
+		case ".md":
+			wordsOfText(t, path, rel)
 		}
 	})
 }
 
-// prose returns the text of a comment in lower case, with single spaces. It leaves out
-// directives.
-func prose(c *ast.CommentGroup) string {
-	return strings.Join(strings.Fields(strings.ToLower(c.Text())), " ")
+func wordsOfGo(t *testing.T, path, rel string) {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, rel, text, parser.ParseComments|parser.SkipObjectResolution)
+	require.NoError(t, err)
+	for _, comment := range file.Comments {
+		for _, wrong := range wrongIn(prose(comment.Text())) {
+			t.Errorf("%v: %s", files.Position(comment.Pos()), wrong)
+		}
+	}
 }
+
+// wordsOfText checks each paragraph.
+func wordsOfText(t *testing.T, path, rel string) {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	line := 1
+	for paragraph := range strings.SplitSeq(string(text), "\n\n") {
+		for _, wrong := range wrongIn(prose(paragraph)) {
+			t.Errorf("%s:%d: %s", rel, line, wrong)
+		}
+		line += strings.Count(paragraph, "\n") + 2
+	}
+}
+
+// prose returns a text in lower case, with single spaces.
+func prose(text string) string { return strings.Join(strings.Fields(strings.ToLower(text)), " ") }
 
 // wrongIn returns a message for each wrong pattern in a text.
 func wrongIn(text string) []string {
