@@ -37,7 +37,7 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 }
 
 // Supports reports whether the server has what a path names. A path begins with a
-// command, or with "event " and an event, and may go on to a part of it:
+// command, or with "event " and an event, and may continue with a part of it:
 //
 //	blockdev-add                            the command
 //	migrate/channels                        an argument

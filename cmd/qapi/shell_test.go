@@ -120,7 +120,7 @@ func TestShellFlood(t *testing.T) {
 	assert.True(t, slices.IsSorted(offsets))
 }
 
-// Ctrl-C interrupts a command that waits, and clears a line; the shell goes on.
+// Ctrl-C interrupts a command that waits, and clears a line; the shell continues.
 func TestShellInterrupt(t *testing.T) {
 	srv, term := openShell(t, tmuxtest.Options{})
 	term.Type(":wait NEVER").Press("Enter").Type("typed ahead")

@@ -26,7 +26,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	switch {
 	case b.history.OnWire(def):
 		b.history.say(&f, b.history.Has(def), b.history.all())
-	case b.history.known(): // a replacement's releases would be those of its name, not of the definition
+	case b.history.known(): // the releases of its name may be those of another definition
 		f.Since = ""
 	}
 	if d := b.descriptions[c.Name]; d != nil {
