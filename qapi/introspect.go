@@ -82,7 +82,7 @@ func (c *Capabilities) Check(path string) error {
 	return nil
 }
 
-// A place is what the part of a path that was read so far names.
+// A place is the command, event or part that is named by the part of a path that was read so far.
 type place struct {
 	name     string
 	features []string

@@ -169,7 +169,7 @@ func TestShellColours(t *testing.T) {
 	assert.NotContains(t, term.Colours(), "‹")
 }
 
-// Up brings back what was typed in earlier sessions, without secrets.
+// Up brings back lines of earlier sessions, except those with secrets.
 func TestShellHistory(t *testing.T) {
 	state := t.TempDir()
 	_, term := openShell(t, tmuxtest.Options{Env: []string{"XDG_STATE_HOME=" + state}})

@@ -223,7 +223,7 @@ func (m *outgoing) interrupted() bool {
 	return time.Since(m.resumed) > m.o.limit
 }
 
-// attend does what a migration with this status waits for.
+// attend does what a migration with a status waits for.
 func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 	switch {
 	case now == qapi.MigrationStatusActive:

@@ -78,7 +78,7 @@ func (m *merger) newestCommand(c call) *schema.Command {
 	return c.defs[m.lastOf(c.defs)].(*schema.Command)
 }
 
-// places are those of merger.places, which each release asks for.
+// places returns the result of merger.places, which is the same for each release.
 func (w *wire) places(n *node) []place {
 	found, ok := w.known[n]
 	if !ok {
