@@ -8,7 +8,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// KVMInfo says whether KVM is at work.
+// KVMInfo says whether KVM is used.
 //
 // QAPI: struct KvmInfo (accelerator.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.KvmInfo
 type KVMInfo struct {
@@ -32,7 +32,7 @@ func (x *KVMInfo) decode(d *codec.Decoder) {
 }
 
 // QueryKVM returns whether the machine runs with KVM.
-// [Client.QueryAccelerators] reports the same of all accelerators.
+// [Client.QueryAccelerators] reports the same for all accelerators.
 //
 // QAPI: command query-kvm (accelerator.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-kvm
 //
@@ -96,7 +96,7 @@ func (e Accelerator) Known() bool {
 	)
 }
 
-// AcceleratorInfo says which accelerator is at work, and which there are.
+// AcceleratorInfo says which accelerator is used, and which ones exist.
 //
 // QAPI: struct AcceleratorInfo (accelerator.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.AcceleratorInfo
 //

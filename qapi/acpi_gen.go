@@ -75,7 +75,7 @@ func (e ACPISlotType) Known() bool {
 	)
 }
 
-// ACPIOSTInfo is what a guest last said of a slot for hot-plug.
+// ACPIOSTInfo is what a guest last reported about a slot for hot-plug.
 //
 // QAPI: struct ACPIOSTInfo (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.ACPIOSTInfo
 type ACPIOSTInfo struct {
@@ -88,8 +88,7 @@ type ACPIOSTInfo struct {
 	SlotType ACPISlotType `json:"slot-type"`
 	// What the guest was asked to do: the argument of ACPI's _OST.
 	Source int64 `json:"source"`
-	// What the guest made of what it was asked to do, 0 for success: the status of
-	// ACPI's _OST.
+	// The result in the guest, 0 for success: the status of ACPI's _OST.
 	Status int64 `json:"status"`
 }
 
@@ -112,11 +111,11 @@ func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// QueryACPIOspmStatus returns what the guest last said of each slot for memory
-// and processors.
+// QueryACPIOspmStatus returns what the guest last reported about each slot for
+// memory and processors.
 //
-// It fails if the machine has no ACPI. A [Client.DeviceDel] that nothing seems
-// to come of can be understood with it.
+// It fails if the machine has no ACPI. It helps to find out why a
+// [Client.DeviceDel] has no effect.
 //
 // QAPI: command query-acpi-ospm-status (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-acpi.query-acpi-ospm-status
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
@@ -127,15 +126,15 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 	return result, err
 }
 
-// ACPIDeviceOstEvent reports that the guest has said what it made of a hot-plug
-// or an unplug.
+// ACPIDeviceOstEvent reports the result of a hot-plug or an unplug in the
+// guest.
 //
 // QAPI: event ACPI_DEVICE_OST (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {
 	// Timestamp is when the event happened, by the server's clock; zero if the
 	// server does not know the time.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The slot and what the guest said of it.
+	// The slot and the guest's report about it.
 	Info ACPIOSTInfo `json:"info"`
 }
 

@@ -65,13 +65,13 @@ type QAuthZListRule struct {
 }
 
 // ObjectOptionsAuthzList are the properties of an authz-list object, which
-// judges users by a list of rules. The first that matches decides.
+// checks users with a list of rules. The first that matches decides.
 //
 // It is the variant of [ObjectOptions] for authz-list.
 //
 // QAPI: struct AuthZListProperties (authz.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListProperties
 type ObjectOptionsAuthzList struct {
-	// What holds if none matches; deny if absent.
+	// The policy if no rule matches; deny if absent.
 	Policy *QAuthZListPolicy `json:"policy,omitzero"`
 	// The rules, in order; none if absent.
 	Rules []QAuthZListRule `json:"rules,omitzero"`
@@ -118,7 +118,7 @@ type ObjectOptionsAuthzListfile struct {
 	// The file, with the properties of authz-list as JSON.
 	Filename string `json:"filename"`
 	// Whether the file is read again when it changes. While it has errors, access
-	// is denied to everybody. True if absent, where the host reports changes.
+	// is denied to everybody. True if absent and the host reports changes.
 	Refresh *bool `json:"refresh,omitzero"`
 }
 

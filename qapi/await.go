@@ -43,7 +43,7 @@ func Await[E any, P eventPointer[E]](ctx context.Context, c *Client, do func(con
 //	for e, err := range qapi.Events[qapi.BlockIOErrorEvent](ctx, c) {
 //
 // It is like [Subscribe], for a loop: the subscription is closed when the loop or ctx
-// ends. Errors are those of [qmp.Stream.All]: the loop goes on after lost events, and
+// ends. Errors are those of [qmp.Stream.All]: the loop continues after lost events, and
 // the end of ctx or of the connection is its last error. It can be ranged over once.
 func Events[E any, P eventPointer[E]](ctx context.Context, c *Client, opts ...qmp.SubscribeOption) iter.Seq2[E, error] {
 	events := Subscribe[E, P](c, opts...)

@@ -194,7 +194,7 @@ func TestEventsOfSeveralTypes(t *testing.T) {
 	}
 }
 
-// TestUndecodableEvent has an event whose error comes in its place, and the stream goes on.
+// TestUndecodableEvent has an event whose error comes in its place, and the stream continues.
 func TestUndecodableEvent(t *testing.T) {
 	reported := make(chan error, 1)
 	srv, c := dialFake(t, qmp.WithEventError(func(err error) { reported <- err }))

@@ -2,7 +2,8 @@
 
 package qapi
 
-// CompatPolicyInput says what QEMU does with what it would rather not be sent.
+// CompatPolicyInput says what QEMU does with commands, arguments and values
+// that a client should not send any more.
 //
 // QAPI: enum CompatPolicyInput (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyInput
 type CompatPolicyInput string
@@ -13,7 +14,7 @@ const (
 	CompatPolicyInputAccept CompatPolicyInput = "accept"
 	// Refuse it with an error.
 	CompatPolicyInputReject CompatPolicyInput = "reject"
-	// Abort, so that a test suite cannot miss it.
+	// Abort, so that a test suite notices it.
 	CompatPolicyInputCrash CompatPolicyInput = "crash"
 )
 
@@ -27,7 +28,8 @@ func (e CompatPolicyInput) Known() bool {
 	)
 }
 
-// CompatPolicyOutput says what QEMU does with what it would rather not send.
+// CompatPolicyOutput says what QEMU does with members and events that a client
+// should not use any more.
 //
 // QAPI: enum CompatPolicyOutput (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyOutput
 type CompatPolicyOutput string
@@ -49,8 +51,9 @@ func (e CompatPolicyOutput) Known() bool {
 	)
 }
 
-// CompatPolicy says how QEMU treats what is deprecated or unstable, to test
-// whether a client depends on it: the option -compat. No command carries it.
+// CompatPolicy says how QEMU treats everything that is deprecated or unstable,
+// to test whether a client depends on it: the option -compat. No command
+// carries it.
 //
 // QAPI: struct CompatPolicy (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-compat.CompatPolicy
 type CompatPolicy struct {

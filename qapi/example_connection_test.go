@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A manager that goes on when its connection to a machine is lost, and knows where it
+// A manager that continues when its connection to a machine is lost, and knows where it
 // may have missed events.
 func ExampleSubscribe_gap() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

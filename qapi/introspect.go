@@ -37,7 +37,7 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 }
 
 // Supports reports whether the server has what a path names. A path begins with a
-// command, or with "event " and an event, and may go on to a part of it:
+// command, or with "event " and an event, and may continue with a part of it:
 //
 //	blockdev-add                            the command
 //	migrate/channels                        an argument
@@ -82,7 +82,7 @@ func (c *Capabilities) Check(path string) error {
 	return nil
 }
 
-// A place is what the part of a path that was read so far names.
+// A place is the command, event or part that is named by the part of a path that was read so far.
 type place struct {
 	name     string
 	features []string

@@ -12,9 +12,10 @@ import "github.com/goqapi/goqapi/internal/refusal"
 // a lost connection.
 func IsNotFound(err error) bool { return refusal.Of(err) == refusal.NotFound }
 
-// IsInUse reports whether a server refused a command because something else uses what it
-// is about: a block node that a device or a job has, an image that another process has
-// locked, a PCI slot, an address. The same command can succeed later. See [IsNotFound].
+// IsInUse reports whether a server refused a command because something else uses what
+// the command needs: a block node of a device or a job, an image that another process
+// has locked, a PCI slot, an address. The same command can succeed later. See
+// [IsNotFound].
 func IsInUse(err error) bool { return refusal.Of(err) == refusal.InUse }
 
 // IsExists reports whether a server refused a command because there is something with

@@ -3,7 +3,7 @@
 package qapi
 
 // S390CPUEntitlement says how much of a real processor an s390x guest's
-// processor may expect.
+// processor can expect.
 //
 // QAPI: enum S390CpuEntitlement (machine-common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.S390CpuEntitlement
 //

@@ -39,7 +39,7 @@ type PCIMemoryRegion struct {
 	Bar int64 `json:"bar"`
 	// io or memory.
 	Type string `json:"type"`
-	// Where the guest has put the region; -1 if nowhere.
+	// The address that the guest has given the region; -1 if none.
 	Address int64 `json:"address"`
 	// How long the region is, in bytes.
 	Size int64 `json:"size"`
@@ -155,7 +155,7 @@ func (x *PCIDeviceClass) decode(d *codec.Decoder) {
 	}
 }
 
-// PCIDeviceID names the model of a PCI device.
+// PCIDeviceID identifies the model of a PCI device.
 //
 // QAPI: struct PciDeviceId (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceId
 type PCIDeviceID struct {
@@ -241,7 +241,7 @@ func (x *PCIDeviceInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// PCIInfo is a PCI bus that no other leads to.
+// PCIInfo is a PCI root bus.
 //
 // QAPI: struct PciInfo (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciInfo
 type PCIInfo struct {
@@ -265,7 +265,7 @@ func (x *PCIInfo) decode(d *codec.Decoder) {
 }
 
 // QueryPCI returns the PCI buses of the machine with all devices. Numbers of
-// buses and addresses mean something only when the guest's firmware has run.
+// buses and addresses have a meaning only after the guest's firmware has run.
 //
 // QAPI: command query-pci (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-pci.query-pci
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {

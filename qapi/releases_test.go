@@ -164,7 +164,7 @@ func TestQEMURemovedCommands(t *testing.T) {
 	})
 }
 
-// newestCommands are those of the newest release.
+// newestCommands returns the commands of the newest release.
 func newestCommands(t *testing.T) []string {
 	t.Helper()
 	releases := qemu.Releases()

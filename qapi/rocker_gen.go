@@ -40,8 +40,8 @@ type QueryRockerArgs struct {
 	Name string `json:"name"`
 }
 
-// QueryRocker returns what a Rocker switch is. It fails if there is no switch
-// of that name.
+// QueryRocker returns a Rocker switch. It fails if there is no switch with that
+// name.
 //
 // QAPI: command query-rocker (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker
 func (c *Client) QueryRocker(ctx context.Context, args QueryRockerArgs) (RockerSwitch, error) {
@@ -156,7 +156,7 @@ func (c *Client) QueryRockerPorts(ctx context.Context, args QueryRockerPortsArgs
 //
 // QAPI: struct RockerOfDpaFlowKey (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowKey
 type RockerOfDpaFlowKey struct {
-	// Of two flows that apply the higher one is taken.
+	// Of two flows that apply, the one with the higher priority is used.
 	Priority uint32 `json:"priority"`
 	// The table that the flow is in.
 	TblID uint32 `json:"tbl-id"`
@@ -260,7 +260,7 @@ func (x *RockerOfDpaFlowMask) decode(d *codec.Decoder) {
 type RockerOfDpaFlowAction struct {
 	// The table to look in next.
 	GotoTbl *uint32 `json:"goto-tbl,omitzero"`
-	// The group to hand it to.
+	// The group to pass it to.
 	GroupID *uint32 `json:"group-id,omitzero"`
 	// The tunnel's logical port.
 	TunnelLport *uint32 `json:"tunnel-lport,omitzero"`
@@ -337,7 +337,7 @@ type QueryRockerOfDpaFlowsArgs struct {
 }
 
 // QueryRockerOfDpaFlows returns the flows of a Rocker switch. It fails if there
-// is no switch of that name, or if it is of another make.
+// is no switch with that name, or if it does not use OF-DPA.
 //
 // QAPI: command query-rocker-of-dpa-flows (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker-of-dpa-flows
 func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDpaFlowsArgs) ([]RockerOfDpaFlow, error) {
@@ -348,8 +348,8 @@ func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDp
 	return result, err
 }
 
-// RockerOfDpaGroup is a group of a Rocker switch: what several flows do in
-// common. Its type says which members it has.
+// RockerOfDpaGroup is a group of a Rocker switch: an action that several flows
+// share. Its type says which members it has.
 //
 // QAPI: struct RockerOfDpaGroup (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaGroup
 type RockerOfDpaGroup struct {
@@ -414,7 +414,7 @@ type QueryRockerOfDpaGroupsArgs struct {
 }
 
 // QueryRockerOfDpaGroups returns the groups of a Rocker switch. It fails if
-// there is no switch of that name, or if it is of another make.
+// there is no switch with that name, or if it does not use OF-DPA.
 //
 // QAPI: command query-rocker-of-dpa-groups (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker-of-dpa-groups
 func (c *Client) QueryRockerOfDpaGroups(ctx context.Context, args QueryRockerOfDpaGroupsArgs) ([]RockerOfDpaGroup, error) {

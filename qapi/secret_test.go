@@ -121,8 +121,8 @@ func TestPrintCost(t *testing.T) {
 	}
 }
 
-// TestEveryType fills all types and compares what they print with what is secret in their
-// JSON.
+// TestEveryType fills all types, and checks that they do not print the secrets that are
+// in their JSON.
 func TestEveryType(t *testing.T) {
 	marks := regexp.MustCompile(`mark\d+x`)
 	secretsOf := func(v any) (secret []string) {

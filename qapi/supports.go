@@ -99,7 +99,7 @@ func listProperties(ctx context.Context, c *Client, kind, typename string) (map[
 	return properties, err
 }
 
-// inventories are the lists of names that a server has returned, by what the names belong to.
+// inventories has the lists of names that a server has returned, keyed by what the names belong to.
 type inventories struct {
 	mu    sync.Mutex
 	lists map[string]map[string]string

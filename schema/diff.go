@@ -37,7 +37,7 @@ type Change struct {
 	// Old and New are the values before and after the change: types, conditions,
 	// names, features or flags; empty if there is none.
 	Old, New string
-	// Features are those of something added.
+	// Features are the features of something that was added.
 	Features []string
 	// Breaks reports that Go code that compiles with bindings for the old schema may not
 	// compile with bindings for the new one.
@@ -328,7 +328,7 @@ func (d *differ) arguments(what, name string, old, new Type) {
 	}
 }
 
-// inPlace returns members that are not those of a named type.
+// inPlace returns the members of an inline type; false for a named type.
 func inPlace(t Type) ([]*Member, bool) {
 	if t == nil {
 		return nil, true

@@ -28,7 +28,8 @@ func (s *Schema) CheckPath(path string) error {
 	return nil
 }
 
-// A pathPlace is what the part of a path that was read so far names.
+// A pathPlace is the command, event or part that is named by the part of a path that was read so
+// far.
 type pathPlace struct {
 	name     string
 	features []*Feature

@@ -144,8 +144,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestSeveralErrors reports one error for each definition that has one, and
-// none for what is only affected.
+// TestSeveralErrors reports one error for each definition with an error, and none for
+// definitions that only use it.
 func TestSeveralErrors(t *testing.T) {
 	_, err := loadText(`{ 'struct': 'Aa', 'data': { 'x': 'int', 'x_': 'Nope' } }
 { 'enum': 'Bb', 'data': {} }

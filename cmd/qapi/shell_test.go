@@ -120,7 +120,7 @@ func TestShellFlood(t *testing.T) {
 	assert.True(t, slices.IsSorted(offsets))
 }
 
-// Ctrl-C interrupts a command that waits, and clears a line; the shell goes on.
+// Ctrl-C interrupts a command that waits, and clears a line; the shell continues.
 func TestShellInterrupt(t *testing.T) {
 	srv, term := openShell(t, tmuxtest.Options{})
 	term.Type(":wait NEVER").Press("Enter").Type("typed ahead")
@@ -169,7 +169,7 @@ func TestShellColours(t *testing.T) {
 	assert.NotContains(t, term.Colours(), "‹")
 }
 
-// Up brings back what was typed in earlier sessions, without secrets.
+// Up brings back lines of earlier sessions, except those with secrets.
 func TestShellHistory(t *testing.T) {
 	state := t.TempDir()
 	_, term := openShell(t, tmuxtest.Options{Env: []string{"XDG_STATE_HOME=" + state}})

@@ -30,7 +30,8 @@ var broken = map[string]string{
 }
 
 // TestNothingBreaks compares the exported API of bindings for all releases but the newest
-// with that of bindings for all: what compiled with the first compiles with the second.
+// with that of bindings for all: code that compiles with the first compiles with the
+// second.
 func TestNothingBreaks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it generates everything twice")

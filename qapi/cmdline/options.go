@@ -47,7 +47,8 @@ func Audiodev(o qapi.Audiodev) Arg { return audiodev.value(o) }
 func Display(o qapi.DisplayOptions) Arg { return display.value(o) }
 
 // Device is -device: a device that is there from the start. Unlike with
-// [qapi.Client.DeviceAdd], it may be one that cannot be plugged in later, and on any bus.
+// [qapi.Client.DeviceAdd], the device may be one that cannot be plugged in later, and it
+// may be on any bus.
 func Device(dev qapi.Device) Arg {
 	return device.arg(func(t target) ([]string, error) {
 		args, err := qapi.DeviceArgs(dev)
@@ -58,8 +59,8 @@ func Device(dev qapi.Device) Arg {
 	})
 }
 
-// Compat is -compat, which makes QEMU 6.0 and newer refuse or hide what is deprecated or
-// unstable. It is for tests.
+// Compat is -compat, which makes QEMU 6.0 and newer refuse or hide everything that is
+// deprecated or unstable. It is for tests.
 func Compat(o qapi.CompatPolicy) Arg {
 	return compat.arg(func(t target) ([]string, error) {
 		if !compat.json.has(t) {
@@ -84,8 +85,9 @@ func Machine(typ string, props map[string]any) Arg {
 	})
 }
 
-// Accel is -accel: what executes the guest's code, such as "kvm" or "tcg", and its
-// properties. If there are several, QEMU takes the first one that is available.
+// Accel is -accel: the accelerator, which executes the guest's code, such as "kvm" or
+// "tcg", and its properties. If several are given, QEMU uses the first one that is
+// available.
 func Accel(name string, props map[string]any) Arg { return accel.named(name, props) }
 
 // CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and false

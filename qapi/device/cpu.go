@@ -11,7 +11,7 @@ import (
 
 // X86CPU is a virtual processor of an x86_64 machine that is plugged in.
 //
-// Which ones can be plugged in, and where, [qapi.Client.QueryHotpluggableCPUs] returns;
+// [qapi.Client.QueryHotpluggableCPUs] returns which ones can be plugged in, and where;
 // [qapi.HotpluggableCPU.Device] makes a device of one of them. The model is the one that the
 // machine was started with.
 //
@@ -47,7 +47,7 @@ type ARMCPU struct {
 	ID string `json:"id,omitzero"`
 	// The model, such as "host", "max" or "cortex-a57".
 	Model string `json:"model,omitzero"`
-	// The number by which the processor is addressed, as its register MPIDR has it.
+	// The number by which the processor is addressed, as in its register MPIDR.
 	MPAffinity *uint64 `json:"mp-affinity,omitzero"`
 	// The NUMA node.
 	NodeID *int32 `json:"node-id,omitzero"`

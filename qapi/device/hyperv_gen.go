@@ -6,8 +6,8 @@ import "github.com/goqapi/goqapi/qapi"
 
 var _ qapi.Device = VmbusBridge{}
 
-// VmbusBridge is the start of VMBus, the bus on which guests of Hyper-V find
-// their devices. [HvBalloon] for Windows guests needs it.
+// VmbusBridge provides VMBus, the bus on which guests of Hyper-V find their
+// devices. [HvBalloon] for Windows guests needs it.
 //
 // It needs KVM, and a CPU with the Hyper-V features hv-synic and hv-vpindex;
 // without them QEMU does not start. A machine has at most one. It belongs to

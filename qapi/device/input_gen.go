@@ -145,7 +145,7 @@ func (VirtioKeyboardPCI) DeviceDriver() string {
 }
 
 // VirtioKeyboardCcw is a keyboard for guests of s390x, on the channel
-// subsystem. It goes with [VirtioGPUCcw].
+// subsystem, for use with [VirtioGPUCcw].
 //
 // QEMU: device virtio-keyboard-ccw (also virtio-keyboard), bus virtual-css-bus
 //
@@ -225,7 +225,7 @@ func (VirtioKeyboardCcw) DeviceDriver() string {
 
 // VirtioMousePCI is a mouse for guests with virtio drivers, on PCI Express or
 // PCI. It reports movements, not places: with VNC the guest's pointer drifts
-// away from the user's, so take [VirtioTabletPCI] there.
+// away from the user's, so use [VirtioTabletPCI] there.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
 // pci.0.
@@ -451,8 +451,8 @@ func (VirtioMouseCcw) DeviceDriver() string {
 }
 
 // VirtioTabletPCI is a pointer for guests with virtio drivers, on PCI Express
-// or PCI, that reports where it is on the screen. So the guest's pointer stays
-// under the user's, with VNC, too.
+// or PCI, that reports where it is on the screen. The guest's pointer therefore
+// stays under the user's, also with VNC.
 //
 // [USBTablet] does the same for guests without virtio drivers. It can be
 // hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
@@ -814,8 +814,8 @@ func (VirtioMultitouchPCI) DeviceDriver() string {
 	return "virtio-multitouch-pci"
 }
 
-// VirtioInputHostPCI is an input device of the host handed to the guest: a
-// keyboard, mouse or joystick, for guests with virtio drivers.
+// VirtioInputHostPCI is an input device of the host that is given to the guest:
+// a keyboard, mouse or joystick, for guests with virtio drivers.
 //
 // evdev is required, and names its file, such as /dev/input/event5, which QEMU
 // must be allowed to open. The host no longer sees what the user does with the
@@ -1141,7 +1141,7 @@ func (USBKbd) DeviceDriver() string {
 }
 
 // USBMouse is a mouse on USB, for any guest and any USB controller. It reports
-// movements, not places: for VNC take [USBTablet].
+// movements, not places: for VNC use [USBTablet].
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
@@ -1188,10 +1188,10 @@ func (USBMouse) DeviceDriver() string {
 }
 
 // USBTablet is a pointer on USB that reports where it is on the screen. With it
-// the guest's pointer stays under the user's, with VNC, too; nearly every guest
+// the guest's pointer stays under the user's, also with VNC; nearly every guest
 // has the driver.
 //
-// It takes any USB controller, such as [QEMUXHCI]; one must be there. It can be
+// It needs a USB controller of any kind, such as [QEMUXHCI]. It can be
 // hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-tablet, bus usb-bus

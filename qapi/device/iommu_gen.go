@@ -6,15 +6,14 @@ import "github.com/goqapi/goqapi/qapi"
 
 var _ qapi.Device = IntelIOMMU{}
 
-// IntelIOMMU is Intel's IOMMU (VT-d), on q35: for guests that hand devices on
-// to their own guests or programs, and for machines with more than 255
-// processors.
+// IntelIOMMU is Intel's IOMMU (VT-d), on q35: for guests that pass devices to
+// their own guests or programs, and for machines with more than 255 processors.
 //
 // It belongs to the system bus and needs no backend. A machine has at most one
 // IOMMU; pc cannot have this one. Put it before all other devices on the
-// command line: devices before it may be left out of its reach. With [VfioPCI]
-// it needs caching-mode on. Remapping of interrupts (intremap) needs the
-// machine's kernel-irqchip=split under KVM. Virtio devices use it only with
+// command line: accesses of devices before it may stay untranslated. With
+// [VfioPCI] it needs caching-mode on. Remapping of interrupts (intremap) needs
+// the machine's kernel-irqchip=split under KVM. Virtio devices use it only with
 // iommu_platform on.
 //
 // It cannot be hot-plugged.
@@ -92,7 +91,7 @@ func (IntelIOMMU) DeviceDriver() string {
 	return "intel-iommu"
 }
 
-// AMDIOMMU is AMD's IOMMU (AMD-Vi), on q35: for guests that hand devices on to
+// AMDIOMMU is AMD's IOMMU (AMD-Vi), on q35: for guests that pass devices to
 // their own guests or programs.
 //
 // It belongs to the system bus and needs no backend. A machine has at most one
@@ -290,12 +289,12 @@ func (VirtioIOMMUPCI) DeviceDriver() string {
 }
 
 // ArmSmmuv3 is Arm's IOMMU (SMMUv3), on virt, for one root bus of PCI Express:
-// pcie.0 or a [PXBPCIE], which primary-bus names. So a machine can have
+// pcie.0 or a [PXBPCIE], which primary-bus names. A machine can therefore have
 // several.
 //
-// QEMU 11.1 takes it as a device, 10.0 does not: there the machine's option
-// iommu=smmuv3 gives virt the one that it can have. It belongs to the system
-// bus and has to be there from the start.
+// QEMU 11.1 accepts it as a device, 10.0 does not: there the machine virt can
+// have one, with its option iommu=smmuv3. It belongs to the system bus and has
+// to be there from the start.
 //
 // QEMU: device arm-smmuv3, bus System
 //

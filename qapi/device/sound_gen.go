@@ -7,11 +7,11 @@ import "github.com/goqapi/goqapi/qapi"
 var _ qapi.Device = IntelHDA{}
 
 // IntelHDA is the sound controller of Intel's ICH6 (High Definition Audio), on
-// PCI. It makes no sound itself: codecs do, [HDADuplex] as a rule, on its bus,
+// PCI. It makes no sound itself: codecs do, usually [HDADuplex], on its bus,
 // which is its id followed by .0.
 //
-// All guests of today have its driver. The controller can be hot-plugged, but
-// no codec: both have to be there from the start. On q35 [Ich9IntelHDA] fits
+// All modern guests have its driver. The controller can be hot-plugged, but no
+// codec: both have to be there from the start. On q35 [Ich9IntelHDA] fits
 // better.
 //
 // QEMU: device intel-hda, bus PCI
@@ -80,11 +80,11 @@ func (IntelHDA) DeviceDriver() string {
 }
 
 // Ich9IntelHDA is the sound controller of Intel's ICH9 (High Definition Audio),
-// on PCI. It makes no sound itself: codecs do, [HDADuplex] as a rule, on its
-// bus, which is its id followed by .0.
+// on PCI. It makes no sound itself: codecs do, usually [HDADuplex], on its bus,
+// which is its id followed by .0.
 //
-// All guests of today have its driver. The controller can be hot-plugged, but
-// no codec: both have to be there from the start.
+// All modern guests have its driver. The controller can be hot-plugged, but no
+// codec: both have to be there from the start.
 //
 // QEMU: device ich9-intel-hda, bus PCI
 //
@@ -199,7 +199,7 @@ func (HDAOutput) DeviceDriver() string {
 //
 // audiodev names the audio backend, given with -audiodev at the start. Always
 // set it: what happens without one differs from release to release. It cannot
-// be hot-plugged. Guests that look for a microphone want [HDAMicro].
+// be hot-plugged. Guests that look for a microphone need [HDAMicro].
 //
 // QEMU: device hda-duplex, bus HDA
 //
@@ -516,7 +516,7 @@ func (USBAudio) DeviceDriver() string {
 }
 
 // VirtioSoundPCI is a sound card for guests with virtio drivers, on PCI Express
-// or PCI. Linux has the driver; for others take [Ich9IntelHDA].
+// or PCI. Linux has the driver; for other guests use [Ich9IntelHDA].
 //
 // audiodev names the audio backend, given with -audiodev at the start. It can
 // be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.

@@ -44,8 +44,9 @@ func TestAllTypes(t *testing.T) {
 	assert.Equal(t, string(text), b.String(), "UPDATE=1 writes alltypes_test.go")
 }
 
-// The type of a property depends on the device: what is the address of a PCI device in one is a
-// place in memory in another, and the port of a hub is a text where that of a bridge is a number.
+// The type of a property depends on the device: addr is the address of a PCI device for one
+// device, and a place in memory for another; port is a text for a USB device, and a number for a
+// PCI Express port.
 var (
 	_ device.PCIAddr = device.E1000{}.Addr
 	_ *uint64        = device.PcDimm{}.Addr

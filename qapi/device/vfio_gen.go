@@ -6,15 +6,15 @@ import "github.com/goqapi/goqapi/qapi"
 
 var _ qapi.Device = VfioPCI{}
 
-// VfioPCI is a PCI device of the host handed to the guest: a network card, a
-// GPU, a disk controller, or a virtual function of one.
+// VfioPCI is a PCI device of the host that is given to the guest: a network
+// card, a GPU, a disk controller, or a virtual function of one.
 //
 // host is its address on the host, such as 0000:01:00.0; sysfsdev names
 // mediated devices and others by their path. On the host it must have been
 // bound to the driver for VFIO, and with it all devices of its IOMMU group. All
 // memory of the guest is pinned: the limit on locked memory must allow that,
-// and a balloon has no effect. A machine with it can be migrated only if device
-// and driver know how.
+// and a balloon has no effect. A machine with it can be migrated only if the
+// device and its driver support that.
 //
 // It can be hot-plugged: on q35 and virt into a free [PCIERootPort], on pc into
 // pci.0. [qapi.Client.DeviceDel] needs the guest's help. The port may need more
@@ -120,8 +120,8 @@ func (VfioPCI) DeviceDriver() string {
 	return "vfio-pci"
 }
 
-// VfioPCINohotplug is a [VfioPCI] that cannot be hot-plugged, and in return can
-// give an early picture of a virtual GPU, with ramfb on. For all else use
+// VfioPCINohotplug is a [VfioPCI] that cannot be hot-plugged, but can show an
+// early picture of a virtual GPU, with ramfb on. For everything else use
 // [VfioPCI].
 //
 // QEMU: device vfio-pci-nohotplug, bus PCI
@@ -230,8 +230,8 @@ func (VfioPCINohotplug) DeviceDriver() string {
 	return "vfio-pci-nohotplug"
 }
 
-// VfioCcw is a channel device of the host, such as a DASD disk, handed to a
-// guest of s390x.
+// VfioCcw is a channel device of the host, such as a DASD disk, that is given
+// to a guest of s390x.
 //
 // sysfsdev names the mediated device that the host's driver vfio_ccw made of
 // its subchannel. devno chooses the number by which the guest knows it.
@@ -284,7 +284,8 @@ func (VfioCcw) DeviceDriver() string {
 	return "vfio-ccw"
 }
 
-// VfioAp is a choice of the host's crypto adapters handed to a guest of s390x.
+// VfioAp is a selection of the host's crypto adapters that is given to a guest
+// of s390x.
 //
 // sysfsdev names the mediated device that the host's driver vfio_ap keeps them
 // in: adapters and domains are assigned there, not here. A machine has at most

@@ -75,7 +75,7 @@ func Rates(ctx context.Context, c *qapi.Client, interval time.Duration) iter.Seq
 	}
 }
 
-// counters are those of all devices at one time.
+// counters are the counters of all devices at one time.
 type counters struct {
 	at      time.Time
 	devices []qapi.BlockStats

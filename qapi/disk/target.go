@@ -21,8 +21,8 @@ type Target interface {
 type File struct {
 	Path   string
 	Format qapi.BlockdevDriver // qcow2 or raw; qcow2 if empty
-	// Backing is the file of the copy before this one, for [Increment]: what has not changed since is read from
-	// there. Only qcow2 can have one. A relative path is relative to Path.
+	// Backing is the file of the copy before this one, for [Increment]: data that have not changed since then
+	// are read from it. Only qcow2 can have one. A relative path is relative to Path.
 	Backing string
 	// BackingFormat is the format of Backing; qcow2 if empty.
 	BackingFormat qapi.BlockdevDriver

@@ -75,7 +75,7 @@ func (a *archive) pad() {
 	}
 }
 
-// makeGuest returns the files of a kernel and of what it unpacks.
+// makeGuest returns the files of a kernel and of its initial RAM disk.
 func makeGuest(t *testing.T) (kernel, initrd string) {
 	t.Helper()
 	dir := os.Getenv(guestVariable)

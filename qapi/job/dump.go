@@ -22,7 +22,7 @@ const typeDump qapi.JobType = "memory dump"
 // Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns when the file
 // is written. The error is an [*Error] if the dump has failed. The guest does not run meanwhile. Detach is
 // set for you. A dump cannot be cancelled: when ctx ends, Dump still waits for its end, for as long as
-// [Limit] says. If the dump goes on even then, the error says so.
+// [Limit] says. If the dump continues even then, the error says so.
 func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
 	d := dump{c: c, opts: newOptions(opts), events: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
 	defer d.events.Close()

@@ -17,7 +17,7 @@ import (
 // A Job is a handle on a job. Any number of goroutines may use it.
 //
 // QEMU keeps a job that has ended until its end has been read, by [Job.Wait] for example.
-// If you do not wait for its end, call [Job.Close]: it releases the handle, and the job goes on.
+// If you do not wait for its end, call [Job.Close]: it releases the handle, and the job continues.
 type Job struct {
 	c    *qapi.Client
 	id   string
@@ -62,7 +62,7 @@ func Attach(ctx context.Context, c *qapi.Client, id string, opts ...Option) (*Jo
 // ID returns the job's id.
 func (j *Job) ID() string { return j.id }
 
-// Close releases the handle. The job goes on. If it ends, QEMU keeps it until somebody reads its end.
+// Close releases the handle. The job continues. If it ends, QEMU keeps it until somebody reads its end.
 func (j *Job) Close() { j.ends.Close() }
 
 // Info asks for the state of the job. After its end Info returns the last state.
@@ -221,7 +221,7 @@ func (j *Job) findEndLocked() bool {
 			j.endLocked(e.Device, e.Type, e.Offset, e.Len, new(cancelled))
 		}
 		if j.ended || errors.Is(err, context.Canceled) || errors.Is(err, qmp.ErrUnsubscribed) ||
-			errors.Is(err, qmp.ErrClosed) && !missing(err) { // events go on after a gap
+			errors.Is(err, qmp.ErrClosed) && !missing(err) { // events continue after a gap
 			return j.ended
 		}
 	}

@@ -86,7 +86,7 @@ func TestAnotherServer(t *testing.T) {
 	})
 }
 
-// The connection ends for good: whether the job goes on is not known.
+// The connection ends for good: whether the job continues is not known.
 func TestConnectionEnds(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, c *qapi.Client) {
 		addNodes(t, c, size, "a", "b")

@@ -13,9 +13,9 @@ import (
 //
 // If every action starts a job and args.Properties is nil, the jobs make their changes together:
 // if one job fails, none makes its changes, and dirty bitmaps stay as they were. Other actions
-// cannot take part in this. If args has some, each job makes its changes when it ends, and keeps
-// them even if another job fails later. The jobs are those of blockdev-backup. A job of
-// drive-backup, which is deprecated, is started, but Transaction does not wait for it.
+// cannot take part in this. If args has such actions, each job makes its changes when it ends,
+// and keeps them even if another job fails later. The jobs are those of blockdev-backup. A job
+// of drive-backup, which is deprecated, is started, but Transaction does not wait for it.
 func Transaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs, opts ...Option) ([]qapi.JobInfo, error) {
 	jobs, err := StartTransaction(ctx, c, args, opts...)
 	if err != nil || len(jobs) == 0 {

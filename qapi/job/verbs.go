@@ -33,7 +33,7 @@ func (j *Job) Finalize(ctx context.Context) error {
 
 // Cancel asks the job to stop. It does not wait: [Job.Wait] reports whether the job was
 // cancelled or had ended before. If the job has ended already, that is not an error. Some jobs,
-// such as the creation of an image, cannot be stopped and go on to their end. A mirror is
+// such as the creation of an image, cannot be stopped and continue to their end. A mirror is
 // cancelled even if it is ready.
 func (j *Job) Cancel(ctx context.Context) error {
 	j.mu.Lock()
@@ -44,7 +44,7 @@ func (j *Job) Cancel(ctx context.Context) error {
 	}, qapi.JobStatusAborting)
 }
 
-// Pause pauses the job. It does not wait: the job may go on for a moment. It fails if the job is
+// Pause pauses the job. It does not wait: the job may continue for a moment. It fails if the job is
 // paused already, or has ended.
 func (j *Job) Pause(ctx context.Context) error {
 	return j.tell(ctx, "pausing it", func(ctx context.Context) error {

@@ -191,8 +191,8 @@ func TestQEMUWholeMachineThatIsGivenUp(t *testing.T) {
 	})
 }
 
-// newMachines returns what starts a QEMU, or returns the one that was started before if the operation
-// can be done in it again.
+// newMachines returns a function that starts a QEMU, or returns the one that was started before if
+// the operation can be repeated in it.
 func newMachines(t *testing.T, q qemutest.QEMU, op wholeOperation) func() (*cut.Cutter, *qapi.Client) {
 	var cutter *cut.Cutter
 	var c *qapi.Client

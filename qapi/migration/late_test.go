@@ -148,7 +148,7 @@ func TestLeave(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := migration.Run(ctx, from.Client, at(t), bandwidth(4<<20), migration.Leave(), when(qapi.MigrationStatusActive, cancel))
 		require.ErrorIs(t, err, context.Canceled)
-		require.ErrorContains(t, err, "it goes on")
+		require.ErrorContains(t, err, "the migration goes on")
 		assert.Zero(t, from.srv.Count("migrate_cancel"))
 		_, err = migration.Attach(soon(t), from.Client)
 		require.NoError(t, err)

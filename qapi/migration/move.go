@@ -75,7 +75,7 @@ func (m *move) run(ctx context.Context) error {
 	return u.Undo(ctx, m.explained(ctx, err))
 }
 
-// left reports whether the migration goes on after ctx has ended, because of [Leave].
+// left reports whether the migration continues after ctx has ended, because of [Leave].
 func (m *move) left(ctx context.Context) bool {
 	return m.out.o.leave && ctx.Err() != nil && m.out.begun && !m.out.over()
 }

@@ -113,12 +113,12 @@ func BeforeSwitchover(f func(context.Context) error) Option {
 }
 
 // OnProgress sets a function that is called with the progress of the migration: whenever its status changes, and
-// otherwise at growing intervals of up to a second. The goroutine that waits calls it, and goes on
+// otherwise at growing intervals of up to a second. The goroutine that waits calls it, and continues
 // when f has returned.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
-// Leave lets the migration go on when ctx ends. Without this option, the migration is cancelled. [Attach]
-// can wait for one that goes on, also in another program. Capabilities and parameters are not reset. A
+// Leave lets the migration continue when ctx ends. Without this option, the migration is cancelled. [Attach]
+// can wait for one that continues, also in another program. Capabilities and parameters are not reset. A
 // machine that [Move] was moving is paused when it arrives.
 func Leave() Option { return func(o *options) { o.leave = true } }
 

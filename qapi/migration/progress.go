@@ -12,9 +12,9 @@ import (
 // A Progress is how far a migration is.
 type Progress struct {
 	Status qapi.MigrationStatus
-	// Total is how much memory there is to send, in bytes, and Done how much of it is done in this
-	// pass through the memory. Done falls when another pass begins: it sends again what the guest
-	// has changed meanwhile.
+	// Total is how much memory there is to send, in bytes, and Done is how much of it was
+	// processed in this pass through the memory. Done falls when another pass begins: it sends
+	// again what the guest has changed meanwhile.
 	Done, Total int64
 	// Percent is how much of Total is done, from 0 to 100.
 	Percent float64

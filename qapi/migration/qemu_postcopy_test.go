@@ -111,7 +111,7 @@ func TestQEMUPostcopyRecover(t *testing.T) {
 	})
 }
 
-// When ctx ends in postcopy, cancelling would end the guest: the migration goes on.
+// When ctx ends in postcopy, cancelling would end the guest: the migration continues.
 func TestQEMUPostcopyIsNotCancelled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)

@@ -19,7 +19,7 @@ import (
 //
 // If the migration does not succeed, the error is an [*Error] with QEMU's reason. When ctx ends, Run cancels
 // the migration and waits for its end. If it is too late to cancel, and the migration completes, Run succeeds.
-// If the guest runs at the destination already, after [Postcopy], the migration goes on, and the error says so.
+// If the guest runs at the destination already, after [Postcopy], the migration continues, and the error says so.
 // After a failure the source has settled, too, and its guest runs if it did before. Capabilities and parameters
 // are reset in any case. QEMU cannot interrupt an attempt to connect to a host that does not answer: then the
 // error says that the migration is still cancelling.
@@ -83,7 +83,7 @@ func (m *outgoing) run(ctx context.Context, to Address) error {
 	return m.finish(ctx, err)
 }
 
-// finish puts back what was set, unless the migration goes on.
+// finish puts back what was set, unless the migration continues.
 func (m *outgoing) finish(ctx context.Context, err error) error {
 	switch {
 	case m.goesOn(), err != nil && m.c.Conn().Err() != nil:
@@ -213,7 +213,7 @@ func (m *outgoing) follow(ctx context.Context) error {
 	}
 }
 
-// interrupted reports whether a migration with postcopy is paused. For a short time, one that was told to go on
+// interrupted reports whether a migration with postcopy is paused. For a short time, one that was told to continue
 // still has this status.
 func (m *outgoing) interrupted() bool {
 	if status(m.info) != qapi.MigrationStatusPostcopyPaused {
@@ -223,7 +223,7 @@ func (m *outgoing) interrupted() bool {
 	return time.Since(m.resumed) > m.o.limit
 }
 
-// attend does what a migration with this status waits for.
+// attend does what a migration with a status waits for.
 func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 	switch {
 	case now == qapi.MigrationStatusActive:
@@ -244,7 +244,7 @@ func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 	return nil
 }
 
-// switchOver lets a migration go on that waits before the guest changes sides.
+// switchOver continues a migration that waits before the guest changes sides.
 func (m *outgoing) switchOver(ctx context.Context) error {
 	if err := m.o.switchover(ctx); err != nil {
 		return fmt.Errorf("before the switchover: %w", err) // await stops it
@@ -265,9 +265,9 @@ func (m *outgoing) switchOver(ctx context.Context) error {
 func (m *outgoing) stop(ctx context.Context, cause error) error {
 	switch {
 	case m.c.Conn().Err() != nil:
-		return fmt.Errorf("%w; whether it goes on is not known", cause)
+		return fmt.Errorf("%w; whether the migration goes on is not known", cause)
 	case ctx.Err() != nil && m.o.leave:
-		return fmt.Errorf("%w; it goes on", poll.Error(ctx))
+		return fmt.Errorf("%w; the migration goes on", poll.Error(ctx))
 	case ctx.Err() != nil:
 		cause = poll.Error(ctx)
 	}

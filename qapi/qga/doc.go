@@ -1,6 +1,6 @@
-// Package qga is the typed API of QEMU's guest agent, as package
-// [github.com/goqapi/goqapi/qapi] is QMP: a method for each command. It is generated from
-// the schemas of all releases from 5.2 on, and works with the agents of these releases.
+// Package qga is the typed API of QEMU's guest agent, with a method for each command, as
+// package [github.com/goqapi/goqapi/qapi] is for QMP. It is generated from the schemas of
+// all releases from 5.2 on, and works with the agents of these releases.
 //
 //	c, err := qga.Dial(ctx, "unix:/run/vm/qga.sock")
 //	…

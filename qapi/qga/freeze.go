@@ -16,7 +16,7 @@ import (
 // again and call [Client.GuestFsfreezeThaw].
 var ErrStillFrozen = errors.New("the guest's file systems may still be frozen")
 
-// Limits of thawing, which goes on after ctx has ended.
+// Limits of thawing, which continues after ctx has ended.
 const (
 	thawTime      = time.Minute            // for all attempts
 	thawAttempt   = 15 * time.Second       // until the agent is asked again

@@ -16,7 +16,8 @@ type Command struct {
 	Path string
 	// Args are its arguments, without the name of the program.
 	Args []string
-	// Env is the program's whole environment, each entry as NAME=value; nil: that of the agent.
+	// Env is the program's whole environment, each entry as NAME=value; nil means the agent's
+	// environment.
 	Env []string
 	// Stdin is what the program reads from its standard input; nil: nothing.
 	Stdin []byte
@@ -31,7 +32,7 @@ const maxOutput = 16 << 20
 
 // A Result is how a program ended, and what it wrote.
 type Result struct {
-	// Exited reports that the program ended by itself: ExitCode is what it returned.
+	// Exited reports that the program ended by itself: ExitCode is its exit status.
 	Exited bool
 	// ExitCode is the program's exit status; -1 if a signal ended it, or if the agent
 	// does not say.
@@ -42,8 +43,8 @@ type Result struct {
 	// Stdout and Stderr are the program's output. Agents keep 16 MiB of each; the rest is
 	// lost.
 	Stdout, Stderr []byte
-	// StdoutTruncated and StderrTruncated report that output was lost. Not every
-	// agent reports it: that of 5.2 never does.
+	// StdoutTruncated and StderrTruncated report that output was lost. Not every agent
+	// reports it: the agent of 5.2 never does.
 	StdoutTruncated, StderrTruncated bool
 }
 

@@ -2,7 +2,7 @@ package merge
 
 import "math/bits"
 
-// A Set is some of the releases that are merged, by their place among them.
+// A Set is a set of the releases that are merged, by their index.
 type Set uint64
 
 func (s Set) with(release int) Set { return s | 1<<release }

@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A walker goes from places to nodes, and from those to the places that they have.
+// A walker goes from places to nodes, and from nodes to their places.
 type walker struct {
 	*merger
 	before map[string]*node

@@ -18,14 +18,14 @@ type wire struct {
 	// lacks has the releases in which some place of a node does not have a part. If has
 	// is also set for the release, one type represents several types that differ.
 	lacks map[string]map[string]Set
-	// plain are the places of alternates where a release has one form only, and wide those
-	// where it has an alternate. The form is that of any such release.
+	// plain has the releases in which a place that is an alternate now has only one form,
+	// and wide those in which it is an alternate. form has the form of any such release.
 	plain, wide map[string]map[string]Set
 	form        map[string]schema.Type // by node and part
 	sent        map[string]bool
-	// free are the nodes below arguments that a release does not list, and open are those
-	// of which it does not list all parts: arguments that are not all listed, and
-	// enums that are any string.
+	// free has, for nodes below arguments, the releases that do not list these arguments.
+	// open has the releases that do not list all parts of a node: arguments that are not
+	// all listed, and enums that are any string.
 	free, open map[string]Set
 }
 
@@ -78,7 +78,7 @@ func (m *merger) newestCommand(c call) *schema.Command {
 	return c.defs[m.lastOf(c.defs)].(*schema.Command)
 }
 
-// places are those of merger.places, which each release asks for.
+// places returns the result of merger.places, which is the same for each release.
 func (w *wire) places(n *node) []place {
 	found, ok := w.known[n]
 	if !ok {

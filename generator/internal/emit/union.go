@@ -61,8 +61,8 @@ func (g *group) sum(u *plan.Union) {
 	)
 }
 
-// unionEncoder writes the members in the schema's order, the tag among them,
-// and after them those of the variant.
+// unionEncoder writes the members in the schema's order, including the tag, and after
+// them those of the variant.
 func (g *group) unionEncoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
 	body := []jen.Code{

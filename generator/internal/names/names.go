@@ -48,7 +48,7 @@ func File(module string) string {
 	}, base) + "_gen.go"
 }
 
-// A part is a word of a name, and what is kept of the separator before it.
+// A part is a word of a name, and the part of the separator before it that is kept.
 type part struct{ sep, word string }
 
 // words splits a name at -, _, ., space, and where the case shows that a word

@@ -89,7 +89,7 @@ func sinceOf(def schema.Definition) map[string]string {
 // goMethod matches a Go name in a replacement.
 var goMethod = regexp.MustCompile(`\[Client\.(\w+)\]`)
 
-// qapiWords returns a replacement with the names of QAPI in place of those of Go.
+// qapiWords returns a replacement with QAPI names instead of Go names.
 func qapiWords(m *merge.Merged, of schema.Definition, text string) string {
 	text = goMethod.ReplaceAllStringFunc(text, func(link string) string {
 		for _, c := range m.Commands() {

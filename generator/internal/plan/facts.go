@@ -26,7 +26,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	switch {
 	case b.history.OnWire(def):
 		b.history.say(&f, b.history.Has(def), b.history.all())
-	case b.history.known(): // a replacement's releases would be those of its name, not of the definition
+	case b.history.known(): // the releases of its name may be those of another definition
 		f.Since = ""
 	}
 	if d := b.descriptions[c.Name]; d != nil {
@@ -55,8 +55,8 @@ func (b *builder) anchor(def schema.Definition) string {
 	return kind + "-" + b.pkg.ManualPrefix + "-" + section + "." + c.Name
 }
 
-// partOf adds to the facts of a part what its definition says: which releases
-// have it, if they are not those of the definition, and its documentation.
+// partOf adds to the facts of a part what its definition knows about it: which releases
+// have the part, if they are not those of the definition, and the documentation.
 func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
 	b.history.say(&f, b.history.Part(owner, f.QAPI), b.history.Has(owner))
 	f.Instead = b.instead(owner, f.QAPI)

@@ -10,7 +10,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// some is a history of a few releases, 11.0 not among them.
+// some is a history of a few releases, without 11.0.
 var some = history{&merge.Merged{Releases: []string{"5.2", "6.0", "10.1", "10.2", "11.1"}}}
 
 func TestDescribeReleases(t *testing.T) {

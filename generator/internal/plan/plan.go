@@ -215,7 +215,7 @@ type Alternate struct {
 // A Branch is one form of an alternate.
 type Branch struct {
 	Facts
-	Type Type // Name is that of the type that implements the interface
+	Type Type // its Name is the name of the type that implements the interface
 }
 
 // A Wrapper is a type for a plain JSON value.

@@ -167,11 +167,11 @@ func oneOf(name string, names []string) string {
 	if len(names) > most {
 		return fmt.Sprintf("there is no such value; there are %d, such as %s", len(names), strings.Join(names[:3], ", "))
 	}
-	return "it must be " + orList(names)
+	return "it must be " + OrList(names)
 }
 
-// orList returns names as in "a, b or c".
-func orList(names []string) string {
+// OrList returns names as in "a, b or c".
+func OrList(names []string) string {
 	last := len(names) - 1
 	if last <= 0 {
 		return strings.Join(names, "")

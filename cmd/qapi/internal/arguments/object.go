@@ -73,7 +73,7 @@ func describe(values []string) string {
 	if len(values) > most {
 		return "it is one of " + strings.Join(values[:most], ", ") + " …"
 	}
-	return "it is " + orList(values)
+	return "it is " + OrList(values)
 }
 
 // unknownMember fails for a member that an object of a type does not have.

@@ -124,7 +124,7 @@ func join(name string, path []string) []string {
 // isContent reports whether a member of an object is in notSecret there.
 func isContent(name string, object map[string]any) bool {
 	switch name {
-	case "arg": // of guest-exec, which has a path; that of change may be a password
+	case "arg": // the member of guest-exec, which also has a path; the arg of change may be a password
 		return object["path"] != nil
 	case "data": // of ringbuf-write
 		return object["device"] != nil

@@ -38,7 +38,8 @@ writes the facts to the file devices.txt in the folder of their release: binarie
 several targets go to one file. The devices of these targets are replaced in the file; those
 of other targets stay. No text of QEMU's is kept.
 
-An argument can also be a file whose name ends in .jsonl, with what a binary reported on another host: a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
+An argument can also be a file whose name ends in .jsonl, with what a binary reported on
+another host: a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
 
 Packagers may have put devices into packages of their own, as Debian does with qxl
 and virtio-gpu-gl: a binary does not list what is not installed.`,

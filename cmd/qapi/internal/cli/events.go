@@ -37,7 +37,7 @@ type watch struct {
 // timeFormat is the format of times in lines of JSON.
 const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
-// errWatched ends a watch that has what it waited for.
+// errWatched ends a watch when all events that were asked for have come.
 var errWatched = errors.New("all events that were asked for have come")
 
 // eventsCommand prints the events of machines.

@@ -114,7 +114,7 @@ func (g goTool) generator(ctx context.Context, own string) (string, error) {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err == nil && required == "":
-		return generator, nil // "go run" says what is missing
+		return generator, nil // the error of "go run" says what is missing
 	case err == nil:
 		return generator + "@" + required, nil
 	case own == "":

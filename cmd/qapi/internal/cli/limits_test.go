@@ -148,7 +148,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 // TestGreedyXZ has an archive whose header asks for 4 GiB of memory.
 func TestGreedyXZ(t *testing.T) {
 	data := compressed(t, "xz", []byte("text"))
-	const header = 12 // of the stream; that of the block follows
+	const header = 12 // the header of the stream; the header of the block follows
 	block := data[header : header+4*(int(data[header])+1)]
 	require.Equal(t, []byte{0x21, 1}, block[2:4], "the filter is LZMA2, with one byte of properties")
 	block[4] = 40

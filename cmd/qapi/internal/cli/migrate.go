@@ -41,7 +41,8 @@ started with -incoming defer.
 URI is as QEMU writes it: tcp:HOST:PORT, unix:PATH, file:PATH, exec:COMMAND …
 
 After an interrupt, qapi asks whether to cancel the migration; without a terminal it cancels
-it at once. If the migration ends early, for whatever reason, the machine keeps running where it was.
+it at once. If the migration ends early, for whatever reason, the machine keeps running
+where it was.
 
 ` + target.Help,
 		Example: `  qapi migrate web01 tcp:host2:4444

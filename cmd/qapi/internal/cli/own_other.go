@@ -4,5 +4,5 @@ package cli
 
 import "os/exec"
 
-// ofItsOwn does nothing: no QEMU is started there.
-func ofItsOwn(*exec.Cmd) {}
+// ownProcessGroup does nothing: no QEMU is started on these systems.
+func ownProcessGroup(*exec.Cmd) {}

@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// ofItsOwn protects a program that is started from Ctrl-C: it is ended with quit instead.
-func ofItsOwn(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// ownProcessGroup makes a command run in a process group of its own, so that Ctrl-C does not end
+// it: the session ends it.
+func ownProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -26,9 +26,9 @@ func (a *app) shellCommand() *cobra.Command {
 		Use:   "shell ADDR | shell -- QEMU [ARG...]",
 		Short: "Talk to a QEMU line by line, with completion",
 		Long: `Sends the commands that are typed to a QEMU, and shows its replies and, above the line that
-is being typed, its events. Tab completes commands, arguments, values, and names in
-the machine, such as those of its devices. The arguments are those of "qapi call"; a line that is a JSON object is sent
-as it is. :help lists the commands to the shell itself.
+is being typed, its events. Tab completes commands, arguments, values, and names in the
+machine, such as those of its devices. The arguments are those of "qapi call"; a line that
+is a JSON object is sent as it is. :help lists the commands to the shell itself.
 
 After -- you can give a QEMU with its arguments: it is started for the session, and ended
 with it.
@@ -78,7 +78,7 @@ func (a *app) shellWith(ctx context.Context, command []string) (err error) {
 	notes := &shell.Notes{Name: filepath.Base(command[0])}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = notes, notes
-	ofItsOwn(cmd)
+	ownProcessGroup(cmd)
 	p, err := qmp.Launch(ctx, cmd)
 	if err != nil {
 		return exit.With(exit.NoConnection, err)

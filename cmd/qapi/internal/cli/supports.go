@@ -22,9 +22,9 @@ func (a *app) supportsCommand() *cobra.Command {
 		Long: `Asks a QEMU whether it has what each path names, and prints yes or no, and the part that
 is missing. The exit code is 1 if something is missing.
 
-A path names a command, and can continue with its parts: blockdev-add/driver=nvme, query-block->inserted/ro,
-"event STOP/…", screendump/format/@unstable. It can also begin with "device NAME",
-"object NAME", "machine NAME" or "cpu NAME", and continue with a property.
+A path names a command, and can continue with its parts: blockdev-add/driver=nvme,
+query-block->inserted/ro, "event STOP/…", screendump/format/@unstable. It can also begin with
+"device NAME", "object NAME", "machine NAME" or "cpu NAME", and continue with a property.
 
 ` + target.Help,
 		Example: `  qapi supports web01 blockdev-add/driver=nvme-io_uring "device virtio-blk-pci/iothread-vq-mapping"`,

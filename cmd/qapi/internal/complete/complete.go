@@ -32,7 +32,7 @@ type Live interface {
 // A Candidate is a word that can replace the word that is being typed.
 type Candidate struct {
 	Word string // the whole word
-	Show string // what a list of candidates shows: the name or value without what comes before it
+	Show string // shown in a list of candidates: only the name or value, without the text before it
 	Help string // a few words about it; may be empty
 	Open bool   // the word continues: no space comes after it
 

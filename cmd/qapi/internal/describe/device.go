@@ -83,7 +83,7 @@ func (l *Library) property(t *devices.Type, p devices.Prop, elsewhere map[string
 	return m
 }
 
-// propertiesOf returns the names of the properties of a device, in any release.
+// propertiesOf returns, for each release that has a device, the names of the device's properties.
 func propertiesOf(device string) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
 	for _, release := range facts.DeviceReleases() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/internal/versions"
@@ -188,14 +189,5 @@ func guess(name string, names []string) string {
 	if len(found) == 0 {
 		return ""
 	}
-	return "; did you mean " + or(found) + "?"
-}
-
-// or joins words for people: a, b or c.
-func or(words []string) string {
-	last := len(words) - 1
-	if last <= 0 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
+	return "; did you mean " + arguments.OrList(found) + "?"
 }

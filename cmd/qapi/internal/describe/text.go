@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
@@ -33,7 +34,7 @@ func (e *Entry) Print(out *term.Output) error {
 	return err
 }
 
-// head writes what it is.
+// head writes the name, the kind and the description.
 func (p *page) head(e *Entry) {
 	kind := e.Kind
 	if e.Type != "" {
@@ -151,7 +152,7 @@ func (p *page) members(e *Entry) {
 	for _, m := range list {
 		about := m.Type
 		if len(m.Values) > 0 {
-			about = or(m.Values)
+			about = arguments.OrList(m.Values)
 		}
 		if m.Optional && e.Kind != "device" {
 			about += ", optional"

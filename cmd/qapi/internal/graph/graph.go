@@ -99,7 +99,7 @@ func fileOf(v *disk.Vertex) string {
 	return term.Escape(redact.Text(v.Node.File))
 }
 
-// A vertex is a vertex as JSON. The ids are those of this graph.
+// A vertex is a vertex as JSON. The ids are valid only in this graph.
 type vertex struct {
 	ID       int       `json:"id"`
 	Kind     disk.Kind `json:"kind"`

@@ -7,7 +7,7 @@ import (
 )
 
 // An escaper escapes all control characters except line ends and tabs. Characters may be
-// split between writes; the end of one that never comes is not written.
+// split between writes; an incomplete one at the end is not written.
 type escaper struct {
 	w    io.Writer
 	rest []byte // the start of a character

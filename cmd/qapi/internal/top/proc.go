@@ -21,8 +21,8 @@ func local() host { return host{os.DirFS("/proc")} }
 const tick = 10 * time.Millisecond
 
 // process returns the process of a thread if that is a QEMU, otherwise 0: servers report
-// their threads, but they may run on another host. A QEMU may have been started by a program
-// with another name.
+// their threads, but they may run on another host. The whole command line is searched for
+// qemu, since the program may have another name.
 func (h host) process(thread int64) int {
 	text, err := fs.ReadFile(h.proc, path.Join(strconv.FormatInt(thread, 10), "status"))
 	if err != nil {
