@@ -46,9 +46,7 @@ func TestWords(t *testing.T) {
 		file, err := parser.ParseFile(files, rel, text, parser.ParseComments|parser.SkipObjectResolution)
 		require.NoError(t, err)
 		for _, comment := range file.Comments {
-			for _, wrong := range wrongIn(prose(comment)) {
-				t.Errorf("%v: %s", files.Position(comment.Pos()), wrong)
-			}
+			assert.Empty(t, wrongIn(prose(comment)), "%v", files.Position(comment.Pos()))
 		}
 	})
 }
