@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -154,9 +153,8 @@ func TestEagerCallAbandonedWhileSynchronising(t *testing.T) {
 		_, err := NewAgentConn(t.Context(), ours, WithSetup(func(c *Conn) {
 			c.With(WithoutSync()).Go(ctx, "a", nil, nil, nil)
 		}))
-		if !errors.Is(err, ErrNoAgent) || time.Since(start) != 10*time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
+		assert.ErrorIs(t, err, ErrNoAgent)
+		assert.Equal(t, 10*time.Second, time.Since(start))
 	})
 }
 

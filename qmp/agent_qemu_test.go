@@ -19,7 +19,7 @@ import (
 func TestQEMUAgent(t *testing.T) {
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
 		addr := a.Start(t)
-		c, err := DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
+		c, err := DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer c.Close()
 
@@ -54,7 +54,7 @@ func TestQEMUAgent(t *testing.T) {
 		_, err = bufio.NewReader(rude).ReadString('\n')
 		require.NoError(t, err)
 		require.NoError(t, rude.Close())
-		c, err = DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
+		c, err = DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer c.Close()
 		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))

@@ -44,9 +44,7 @@ func (p *peer) sync() string {
 	r := p.next()
 	number := string(r.ID)
 	want := `{"execute":"guest-sync-delimited","arguments":{"id":` + number + `},"id":` + number + `}`
-	if r.text != want {
-		p.t.Errorf("peer: got %s, want a synchronisation", r.text)
-	}
+	assert.Equal(p.t, want, r.text, "peer: a synchronisation")
 	return number
 }
 
@@ -284,9 +282,7 @@ func TestAgentLines(t *testing.T) {
 					fmt.Fprint(theirs, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray\"}}\n")
 				}
 				var r request
-				if err := json.Unmarshal([]byte(line), &r); err != nil {
-					t.Errorf("%q: %v", line, err)
-				}
+				assert.NoError(t, json.Unmarshal([]byte(line), &r), "%q", line)
 				_, number, _ := strings.Cut(string(r.Args), ":")
 				if number = strings.TrimSuffix(number, "}"); number == "" {
 					number = "{}"
@@ -409,7 +405,7 @@ func FuzzAgentStale(f *testing.F) {
 			p.synced(p.sync())
 			p.answer(p.next(), `"mine"`)
 		}()
-		c, err := NewAgentConn(t.Context(), ours, WithEventError(func(err error) { t.Error(err) }))
+		c, err := NewAgentConn(t.Context(), ours, WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer c.Close()
 		var text string

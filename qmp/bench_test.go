@@ -14,6 +14,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // These benchmarks are for work on this package: the server does almost nothing. internal/bench
@@ -75,9 +78,7 @@ func echoConn(tb testing.TB, reply string) *Conn {
 		echo(theirs, reply)
 	}()
 	c, err := NewConn(background, ours)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	require.NoError(tb, err)
 	tb.Cleanup(func() { c.Close() })
 	return c
 }
@@ -178,9 +179,7 @@ func TestCallAllocations(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if n > limit {
-			t.Errorf("%s: %v allocations, want at most %v", what, n, limit)
-		}
+		assert.LessOrEqual(t, n, limit, "%s: allocations", what)
 		t.Logf("%s: %v allocations", what, n)
 	}
 	check("without arguments and result", 0, func() error { return c.Execute(ctx, "x", nil, nil) })
@@ -205,9 +204,8 @@ func TestIdleMemory(t *testing.T) {
 	}
 	measureIdle(t, conns, func(when string, memory, goroutines float64) {
 		t.Logf("idle connections%s: %.0f bytes and %.2f goroutines each", when, memory, goroutines)
-		if memory > 16<<10 || goroutines > 2 {
-			t.Errorf("%.0f bytes and %.2f goroutines for an idle connection%s", memory, goroutines, when)
-		}
+		assert.LessOrEqual(t, memory, float64(16<<10), "bytes of an idle connection%s", when)
+		assert.LessOrEqual(t, goroutines, 2.0, "goroutines of an idle connection%s", when)
 	})
 }
 
@@ -260,9 +258,7 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 			syscall.Write(end, fmt.Appendf(nil, "{\"return\": {}, \"id\": %s\r\n", id))
 		})
 		c, err := NewConn(background, unixConn(tb, f))
-		if err != nil {
-			tb.Fatal(err)
-		}
+		require.NoError(tb, err)
 		list[i] = c
 		tb.Cleanup(func() { c.Close() })
 	})
@@ -278,9 +274,8 @@ func measureIdle(tb testing.TB, conns int, report func(when string, memory, goro
 			}
 		})
 		var s string
-		if err := list[i].Execute(background, "big", nil, &s); err != nil || s != want {
-			tb.Fatal(len(s), err)
-		}
+		err := list[i].Execute(background, "big", nil, &s)
+		require.True(tb, err == nil && s == want, "%d bytes, %v", len(s), err)
 	})
 	runtime.KeepAlive(want) // neither may count as a connection's memory, or as freed memory
 	runtime.KeepAlive(big)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qmp/internal/wire"
@@ -37,12 +38,9 @@ func FuzzEnds(f *testing.F) {
 		whole := scanned.Scan()
 		if one := jsontext.Value(value); one.IsValid(wirejson.Lenient()) {
 			got, gotID := string(scanned.Members[wire.Return]), string(scanned.Members[wire.ID])
-			if !whole || strings.TrimSpace(got) != strings.TrimSpace(value) || id != "" && gotID != id {
-				t.Errorf("by the ends %q with id %q, by scanning %q with id %q, %v", value, id, got, gotID, whole)
-			}
-			if id == "" && gotID != "" {
-				t.Errorf("the id %q is not seen although the value is one: %q", gotID, line)
-			}
+			assert.True(t, whole)
+			assert.Equal(t, strings.TrimSpace(value), strings.TrimSpace(got), "the value by the ends, and by scanning %q", line)
+			assert.Equal(t, id, gotID, "the id by the ends, and by scanning %q", line)
 			return
 		}
 		// Not one value: the caller must get what the scanner finds, or an error.
@@ -52,12 +50,13 @@ func FuzzEnds(f *testing.F) {
 		var got jsontext.Value
 		err = s.store(t.Context(), c, reflected(&got))
 		want := jsontext.Value(scanned.Members[wire.Return])
-		switch {
-		case err != nil:
-		case !whole || string(got) != string(want):
-			t.Errorf("%q gives %q, want %q", line, got, want)
-		case scanned.Members[wire.ID] != nil && ownNumber(scanned.Members[wire.ID]) != c.number:
-			t.Errorf("%q is given to a call with number %d", line, c.number)
+		if err != nil {
+			return
+		}
+		assert.True(t, whole, "%q gives %q, want %q", line, got, want)
+		assert.Equal(t, string(want), string(got), "what %q gives", line)
+		if found := scanned.Members[wire.ID]; found != nil {
+			assert.Equal(t, ownNumber(found), c.number, "the number of the call that %q is given to", line)
 		}
 	})
 }

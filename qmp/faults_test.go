@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/qmp/internal/wire/streams"
 )
@@ -213,9 +214,7 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 	var s *Subscription
 	c, err := NewConn(t.Context(), ours, WithEventError(log.add), WithSetup(func(c *Conn) { s = c.Subscribe(nil) }))
 	if err != nil {
-		if fault.benign {
-			t.Error(err)
-		}
+		assert.False(t, fault.benign, "%v", err)
 		return
 	}
 	defer c.Close()
@@ -228,15 +227,16 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 				n := 10*i + j
 				var k token
 				err := c.Execute(ctx, fmt.Sprintf("c%d", n), nil, &k)
+				assert.NotErrorIs(t, err, context.DeadlineExceeded, "call %d hangs", n)
+				if fault.benign {
+					assert.NoError(t, err)
+				}
 				switch {
-				case errors.Is(err, context.DeadlineExceeded):
-					t.Errorf("call %d hangs", n)
-				case err != nil && fault.benign:
-					t.Error(err)
-				case err == nil && k.Check == k.sum() && k.N != n:
-					t.Errorf("call %d got the reply of %d", n, k.N)
-				case err == nil && k.Check != k.sum() && fault.benign:
-					t.Errorf("call %d got %v", n, k)
+				case err != nil:
+				case k.Check == k.sum():
+					assert.Equal(t, n, k.N, "whose reply call %d got", n)
+				default:
+					assert.False(t, fault.benign, "call %d got %v", n, k)
 				}
 			}
 		})
@@ -249,22 +249,21 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 			N *int `json:"n"`
 		}
 		switch {
-		case errors.Is(err, ErrClosed):
 		case err != nil:
-			t.Error(err)
+			assert.ErrorIs(t, err, ErrClosed)
 		case e.Name != "E" || e.Decode(&data) != nil || data.N == nil:
-			if fault.benign {
-				t.Errorf("event %v", e)
-			}
-		case *data.N < next, *data.N > next && fault.benign:
-			t.Errorf("event %d, want %d", *data.N, next)
+			assert.False(t, fault.benign, "event %v", e)
 		default:
+			assert.GreaterOrEqual(t, *data.N, next, "an event comes again, or late")
+			if fault.benign {
+				assert.LessOrEqual(t, *data.N, next, "an event is lost")
+			}
 			next = *data.N + 1
 		}
 	}
 	synctest.Wait()
-	if errs := log.take(); fault.benign && errs != nil {
-		t.Errorf("reported: %v", errs)
+	if errs := log.take(); fault.benign {
+		assert.Empty(t, errs, "reported")
 	}
 }
 
@@ -279,9 +278,7 @@ func FuzzConn(f *testing.F) {
 			ours, theirs := net.Pipe()
 			go io.Copy(io.Discard, theirs)
 			c, err := NewConn(t.Context(), ours, WithoutHandshake(), WithEventError(func(error) {}))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			s := c.Subscribe(nil)
 			c.OnEvent("", func(e Event) { e.Decode(new(any)) })
 			var calls sync.WaitGroup
@@ -298,8 +295,8 @@ func FuzzConn(f *testing.F) {
 			theirs.Close()
 			calls.Wait()
 			for _, err := range s.All(t.Context()) {
-				if err != nil && !errors.Is(err, ErrClosed) {
-					t.Error(err)
+				if err != nil {
+					assert.ErrorIs(t, err, ErrClosed)
 				}
 			}
 		})

@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"testing"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // shake starts a handshake in a bubble. play is the server's part.
@@ -28,9 +29,8 @@ func shake(t *testing.T, play func(t *testing.T, p *peer), check func(t *testing
 		}
 		<-played
 		if err != nil {
-			if _, err := theirs.Read(make([]byte, 1)); err != io.EOF && err != io.ErrClosedPipe {
-				t.Errorf("the stream is not closed: %v", err)
-			}
+			_, err := theirs.Read(make([]byte, 1))
+			assert.True(t, err == io.EOF || err == io.ErrClosedPipe, "the stream is not closed: %v", err)
 		}
 		theirs.Close()
 	})
@@ -38,16 +38,10 @@ func shake(t *testing.T, play func(t *testing.T, p *peer), check func(t *testing
 
 func TestHandshake(t *testing.T) {
 	shake(t, func(t *testing.T, p *peer) { p.handshake() }, func(t *testing.T, c *Conn, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		want := Greeting{Version{11, 1, 3, "test"}, []string{"oob"}}
-		if diff := cmp.Diff(want, c.Greeting()); diff != "" {
-			t.Error(diff)
-		}
-		if got := c.Greeting().Version.String(); got != "11.1.3 (test)" {
-			t.Errorf("version %s", got)
-		}
+		assert.Empty(t, cmp.Diff(want, c.Greeting()))
+		assert.Equal(t, "11.1.3 (test)", c.Greeting().Version.String())
 	})
 }
 
@@ -67,12 +61,8 @@ func TestSecondGreeting(t *testing.T) {
 				p.send("%s, \"id\": %s}\r\n", second, p.expect(negotiation).ID)
 				p.answer(p.expect(`{"exec-oob":"yank","id":1}`), "{}")
 			}, func(t *testing.T, c *Conn, err error) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := c.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil); err != nil {
-					t.Error(err)
-				}
+				require.NoError(t, err)
+				assert.NoError(t, c.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil))
 			}, WithOOB())
 		})
 	}
@@ -101,13 +91,12 @@ func TestSecondGreeting(t *testing.T) {
 func wantFailure(target error, text string) func(*testing.T, *Conn, error) {
 	return func(t *testing.T, c *Conn, err error) {
 		t.Helper()
-		if c != nil || err == nil {
-			t.Fatal("the handshake succeeds")
-		}
+		require.Error(t, err, "the handshake succeeds")
+		require.Nil(t, c, "a connection as well as an error")
 		if target != nil {
 			wantErr(t, err, target, text)
-		} else if text != "" && err.Error() != text {
-			t.Errorf("error %q, want %q", err, text)
+		} else if text != "" {
+			assert.EqualError(t, err, text)
 		}
 	}
 }
@@ -135,10 +124,7 @@ func TestHandshakeFails(t *testing.T) {
 	t.Run("a greeting of another kind", func(t *testing.T) {
 		shake(t, func(t *testing.T, p *peer) { p.send(`{"QMP": {"version": 1}}`) },
 			func(t *testing.T, c *Conn, err error) {
-				want := "qmp: handshake: greeting: member /version: an object is expected for ServerVersion, not a number"
-				if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
-					t.Errorf("got %v", err)
-				}
+				assert.Regexp(t, "^qmp: handshake: greeting: member /version: an object is expected for ServerVersion, not a number", err)
 			})
 	})
 	t.Run("refusal", func(t *testing.T) {
@@ -147,8 +133,8 @@ func TestHandshakeFails(t *testing.T) {
 			p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": %s}\r\n", p.next().ID)
 		},
 			func(t *testing.T, c *Conn, err error) {
-				if e, ok := errors.AsType[*Error](err); !ok || e.Command != "qmp_capabilities" {
-					t.Errorf("got %v", err)
+				if e := new(Error); assert.ErrorAs(t, err, &e) {
+					assert.Equal(t, "qmp_capabilities", e.Command)
 				}
 			})
 	})
@@ -164,17 +150,13 @@ func TestHandshakeContext(t *testing.T) {
 		start := time.Now()
 		_, err := NewConn(ctx, ours)
 		wantErr(t, err, context.DeadlineExceeded, "qmp: handshake: waiting for the greeting: context deadline exceeded"+hint)
-		if took := time.Since(start); took != time.Second {
-			t.Errorf("it took %v", took)
-		}
+		assert.Equal(t, time.Second, time.Since(start))
 	})
 	shake(t, func(t *testing.T, p *peer) {
 		p.send("\r\nwarning: x\r\n{\"return\": {}}\r\n{\"event\": \"STOP\"}\r\n")
 		p.handshake()
 	}, func(t *testing.T, c *Conn, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	})
 }
 
@@ -186,32 +168,22 @@ func TestSetup(t *testing.T) {
 		p.send(greetingText)
 		p.send("{\"return\": {}, \"id\": %s}\r\n{\"event\": \"STOP\"}\r\n", p.next().ID)
 	}, func(t *testing.T, c *Conn, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, err := s.Next(t.Context()); err != nil || e.Name != "STOP" {
-			t.Errorf("got %v, %v", e, err)
-		}
+		require.NoError(t, err)
+		e, err := s.Next(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, "STOP", e.Name)
 	}, WithSetup(func(c *Conn) { s = c.Subscribe(nil) }), WithSetup(func(c *Conn) {
 		c.OnEvent("STOP", func(e Event) { handled <- e })
 	}))
-	if e := <-handled; e.Name != "STOP" {
-		t.Errorf("handled %v", e)
-	}
+	assert.Equal(t, "STOP", (<-handled).Name)
 }
 
 func TestWithoutHandshake(t *testing.T) {
 	shake(t, func(t *testing.T, p *peer) {
 		p.answer(p.expect(`{"execute":"guest-ping","id":#}`), "{}")
 	}, func(t *testing.T, c *Conn, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Execute(t.Context(), "guest-ping", nil, nil); err != nil {
-			t.Error(err)
-		}
-		if v := c.Greeting().Version.String(); v != "0.0.0" {
-			t.Errorf("version %s", v)
-		}
+		require.NoError(t, err)
+		assert.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
+		assert.Equal(t, "0.0.0", c.Greeting().Version.String())
 	}, WithoutHandshake())
 }

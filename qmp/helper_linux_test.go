@@ -2,17 +2,19 @@ package qmp
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
@@ -27,14 +29,10 @@ func TestLaunchEndlessInput(t *testing.T) {
 		cmd.Stdin = never
 		p := launch(t, cmd)
 		if quit {
-			if err := p.Stop(t.Context(), Steps{}); err != nil {
-				t.Error(err)
-			}
-			if err := ended(t, p); err != nil {
-				t.Errorf("it has ended without an error: %v", err)
-			}
-		} else if err := p.Close(); err != nil {
-			t.Error(err)
+			assert.NoError(t, p.Stop(t.Context(), Steps{}))
+			assert.NoError(t, ended(t, p), "it has ended without an error")
+		} else {
+			assert.NoError(t, p.Close())
 		}
 		gone(t, p)
 	}
@@ -66,25 +64,40 @@ func TestSocketExists(t *testing.T) {
 func TestStopEnded(t *testing.T) {
 	cmd := launchable("child")
 	cmd.WaitDelay = time.Hour
-	p := launch(t, cmd)
-	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
-		t.Error(err)
+	child := make(chan int, 1)
+	said := &listening{text: "."}
+	said.seen = func() {
+		_, text, _ := strings.Cut(said.all.String(), "child ")
+		number, _, _ := strings.Cut(text, ".")
+		pid, _ := strconv.Atoi(number)
+		child <- pid
 	}
+	cmd.Stderr = said
+	p := launch(t, cmd)
+	assert.NoError(t, p.Conn.Execute(t.Context(), "quit", nil, nil))
 	for p.Signal(syscall.Signal(0)) == nil { // until it is reaped
 		time.Sleep(time.Millisecond)
 	}
-	var child int
-	for child == 0 { // until it has been read
-		_, text, _ := strings.Cut(p.stderr.String(), "child ")
-		if number, _, ok := strings.Cut(text, "."); ok {
-			_, _ = fmt.Sscan(number, &child)
-		}
+	pid := <-child
+	require.Positive(t, pid, "the child's number")
+	stop := async(func() error { return p.Stop(t.Context(), Steps{Quit: -1, Terminate: -1}) })
+	for len(stop) == 0 && !receives("(*Process).Stop(") {
 		time.Sleep(time.Millisecond)
 	}
-	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(child, syscall.SIGKILL) })
-	if err := p.Stop(t.Context(), Steps{Quit: -1, Terminate: -1}); err != nil {
-		t.Error(err)
+	require.Empty(t, stop, "it does not wait for the child")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	assert.NoError(t, <-stop)
+}
+
+// receives reports whether a goroutine that is in this function waits for a channel.
+func receives(function string) bool {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "[chan receive") && strings.Contains(stack, function) {
+			return true
+		}
 	}
+	return false
 }
 
 // TestLaunchGroup checks that a server is in this program's process group, and so gets the same signals from
@@ -95,12 +108,10 @@ func TestLaunchGroup(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: own}
 		p := launch(t, cmd)
 		group, err := syscall.Getpgid(cmd.Process.Pid)
-		if err != nil || (group == cmd.Process.Pid) != own || (group == syscall.Getpgrp()) == own {
-			t.Errorf("own group %v: the process is in the group %d, %v", own, group, err)
-		}
-		if err := p.Stop(t.Context(), Steps{}); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, err)
+		assert.Equal(t, own, group == cmd.Process.Pid, "the group is %d", group)
+		assert.Equal(t, !own, group == syscall.Getpgrp(), "the group is %d", group)
+		assert.NoError(t, p.Stop(t.Context(), Steps{}))
 	}
 }
 
@@ -109,9 +120,7 @@ func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(s
 	t.Helper()
 	for _, first := range []string{"QEMU", "helper"} {
 		dir, err := os.MkdirTemp("", "helper")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer os.RemoveAll(dir)
 		socket := filepath.Join(dir, "s")
 		helper := command(socket)
@@ -121,24 +130,15 @@ func testHelper(t *testing.T, command func(socket string) *exec.Cmd, qemu func(s
 		}))
 		var kind string
 		get := map[string]string{"path": "/machine/peripheral/" + device, "property": "type"}
-		if err := p.Conn.Execute(t.Context(), "qom-get", get, &kind); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.Conn.Execute(t.Context(), "qom-get", get, &kind))
 		if first == "helper" {
 			_ = helper.Process.Kill()
-			if err := <-lost; !strings.Contains(err.Error(), "has ended: signal: killed") {
-				t.Error(err)
-			}
-			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil {
-				t.Errorf("QEMU does not answer after the end of its helper: %v", err)
-			}
+			assert.ErrorContains(t, <-lost, "has ended: signal: killed")
+			assert.NoError(t, p.Conn.Execute(t.Context(), "query-status", nil, nil), "QEMU does not answer after the end of its helper")
 		}
-		if err := p.Stop(t.Context(), Steps{}); err != nil {
-			t.Error(err)
-		}
-		if err := ended(t, p); (err != nil) != (first == "helper") {
-			t.Errorf("%s first: %v", first, err)
-		}
+		assert.NoError(t, p.Stop(t.Context(), Steps{}))
+		err = ended(t, p)
+		assert.Equal(t, first == "helper", err != nil, "%s first: %v", first, err)
 		reaped(t, helper)
 		gone(t, p)
 	}

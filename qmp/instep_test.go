@@ -1,7 +1,6 @@
 package qmp
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A reply that fits no command in flight is given to no call. It ends the
@@ -40,13 +41,11 @@ func TestReplyThatFitsNoCommand(t *testing.T) {
 				}
 				p.peer.send("%s\r\n", test.reply)
 				<-p.Done()
-				if err := p.Err(); !strings.Contains(err.Error(), "the server's replies do not fit the commands") {
-					t.Errorf("the connection ended with %v", err)
-				}
+				assert.ErrorContains(t, p.Err(), "the server's replies do not fit the commands", "how the connection ended")
 				for _, call := range calls {
-					if err := returned(t, "call", call); !MayHaveRun(err) || !strings.Contains(err.Error(), "do not fit the commands") {
-						t.Errorf("call: %v", err)
-					}
+					err := returned(t, "call", call)
+					assert.True(t, MayHaveRun(err), "call: %v", err)
+					assert.ErrorContains(t, err, "do not fit the commands", "call")
 				}
 			})
 		})
@@ -57,9 +56,9 @@ func TestReplyThatFitsNoCommand(t *testing.T) {
 		returned(t, "a", calls[0])
 		p.peer.send("{\"return\": {}}\r\n")
 		for _, call := range calls[1:] {
-			if err := returned(t, "call", call); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "none of the 2 in flight") {
-				t.Errorf("call: %v", err)
-			}
+			err := returned(t, "call", call)
+			assert.ErrorIs(t, err, ErrClosed, "call")
+			assert.ErrorContains(t, err, "none of the 2 in flight", "call")
 		}
 	})
 }
@@ -93,20 +92,17 @@ func TestStrayReply(t *testing.T) {
 			var got string
 			err := p.Execute(t.Context(), fmt.Sprint("c", i), nil, &got)
 			switch {
-			case err != nil && !errors.Is(err, ErrClosed):
-				t.Error(err)
-			case err == nil && got == fmt.Sprint("c", i):
+			case err != nil:
+				assert.ErrorIs(t, err, ErrClosed)
+			case got == fmt.Sprint("c", i):
 				right++
-			case err == nil:
+			default:
 				wrong++
 			}
 		}
-		if right != 10 || wrong > 1 {
-			t.Errorf("%d calls got their own reply, %d that of another call", right, wrong)
-		}
-		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
-			t.Errorf("the connection ended with %v", err)
-		}
+		assert.Equal(t, 10, right, "calls that got their own reply")
+		assert.LessOrEqual(t, wrong, 1, "calls that got the reply of another call")
+		assert.ErrorContains(t, p.Err(), "do not fit the commands", "how the connection ended")
 	})
 	bubble(t, func(t *testing.T, p pair) { // each reply comes after the next command is sent
 		wrong := 0
@@ -133,12 +129,8 @@ func TestStrayReply(t *testing.T) {
 				wrong++
 			}
 		}
-		if wrong != maxUnnumbered {
-			t.Errorf("%d calls got the reply of another call", wrong)
-		}
-		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
-			t.Errorf("the connection ended with %v", err)
-		}
+		assert.Equal(t, maxUnnumbered, wrong, "calls that got the reply of another call")
+		assert.ErrorContains(t, p.Err(), "do not fit the commands", "how the connection ended")
 	})
 }
 
@@ -156,17 +148,14 @@ func TestLeftover(t *testing.T) {
 				p.answer(p.expect(`{"execute":"qmp_capabilities","id":#}`), "{}")
 				p.answer(p.expect(`{"execute":"a"}`), `"a"`)
 			}, func(t *testing.T, c *Conn, err error) {
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				var got string
-				if err := c.Execute(t.Context(), "a", nil, &got); err != nil || got != "a" {
-					t.Errorf("got %q, %v", got, err)
-				}
+				assert.NoError(t, c.Execute(t.Context(), "a", nil, &got))
+				assert.Equal(t, "a", got)
 				synctest.Wait()
-				want := fmt.Sprintf("reply of %d bytes with", len(leftover))
-				if errs := log.take(); len(errs) != 1 || !strings.Contains(errs[0].Error(), want) || !strings.HasSuffix(errs[0].Error(), " belongs to an earlier client of this server") {
-					t.Errorf("reported: %v", errs)
+				if errs := log.take(); assert.Len(t, errs, 1, "reported") {
+					assert.ErrorContains(t, errs[0], fmt.Sprintf("reply of %d bytes with", len(leftover)))
+					assert.Regexp(t, " belongs to an earlier client of this server$", errs[0])
 				}
 			}, WithEventError(log.add))
 			// Without a negotiation, the answer to the first command puts the session in step.
@@ -183,9 +172,7 @@ func TestLeftover(t *testing.T) {
 				}
 				p.answer(p.expect(`{"execute":"c"}`), `"c"`)
 			}, func(t *testing.T, c *Conn, err error) {
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				execute := func(command string) <-chan error {
 					return async(func() error {
 						var got string
@@ -199,16 +186,12 @@ func TestLeftover(t *testing.T) {
 				a := execute("a")
 				synctest.Wait()
 				for _, done := range []<-chan error{execute("b"), a} {
-					if err := returned(t, "call", done); err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, returned(t, "call", done))
 				}
-				if err := returned(t, "c", execute("c")); err != nil {
-					t.Error(err)
-				}
+				assert.NoError(t, returned(t, "c", execute("c")))
 				synctest.Wait()
-				if errs := log.take(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "earlier client") {
-					t.Errorf("reported: %v", errs)
+				if errs := log.take(); assert.Len(t, errs, 1, "reported") {
+					assert.ErrorContains(t, errs[0], "earlier client")
 				}
 			}, WithEventError(log.add), WithoutHandshake())
 		})
@@ -220,13 +203,10 @@ func TestLeftover(t *testing.T) {
 			p.answer(r, "{}")
 			p.answer(p.expect(`{"execute":"x"}`), `"new"`)
 		}, func(t *testing.T, c *Conn, err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			answer, err := c.RoundTrip(t.Context(), []byte(`{"execute":"x"}`))
-			if err != nil || string(answer) != `{"return": "new"}` {
-				t.Errorf("got %s, %v", answer, err)
-			}
+			assert.NoError(t, err)
+			assert.Equal(t, `{"return": "new"}`, string(answer))
 		}, WithoutHandshake())
 	})
 }
@@ -261,14 +241,11 @@ func TestExtraMembers(t *testing.T) {
 					text = strings.Replace(text, `,"id":1`, "", 1)
 				}
 				p.peer.send("%s\r\n", text)
-				if err := returned(t, "c0", done); err != nil || got != "c0" {
-					t.Errorf("%s: %s: got %q, %v", name, text, got, err)
-				}
+				assert.NoError(t, returned(t, "c0", done), "%s: %s", name, text)
+				assert.Equal(t, "c0", got, "%s: %s", name, text)
 				if before {
 					p.peer.answer(r, "{}")
-					if err := returned(t, "before", first); err != nil {
-						t.Error(err)
-					}
+					assert.NoError(t, returned(t, "before", first))
 				}
 			})
 		}

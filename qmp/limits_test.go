@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,9 +34,7 @@ func TestWindow(t *testing.T) {
 		cancel()
 		for i, call := range calls {
 			err := returned(t, "call", call)
-			if want := map[bool]error{true: ErrAbandoned, false: ErrNotSent}[i < maxInFlight]; !errors.Is(err, want) {
-				t.Errorf("call %d: %v", i, err)
-			}
+			assert.ErrorIs(t, err, map[bool]error{true: ErrAbandoned, false: ErrNotSent}[i < maxInFlight], "call %d", i)
 			if i == maxInFlight {
 				wantErr(t, err, ErrNotSent,
 					"qmp: c32: context canceled: the command was not sent: the server has not answered the 32 commands sent before it")

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log"
-	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // An option whose argument is nil sets the default.
@@ -20,33 +21,18 @@ func TestNilOptions(t *testing.T) {
 		synctest.Wait()
 	}, WithEventError(failing), WithEventError(nil), WithPanicHandler(nil), WithSetup(nil), WithTraceFunc(nil),
 		WithTrace(Trace{}))
-	if !strings.Contains(said.String(), "qmp: ") {
-		t.Errorf("reported: %q", said.String())
-	}
-}
-
-// wantPanic fails the test unless f panics with a text.
-func wantPanic(t *testing.T, want string, f func()) {
-	t.Helper()
-	defer func() {
-		if v := recover(); v != want {
-			t.Errorf("got %v, want %s", v, want)
-		}
-	}()
-	f()
+	assert.Contains(t, said.String(), "qmp: ", "reported")
 }
 
 // A nil function is an error or a panic at once, not later in a goroutine.
 func TestNilFunctions(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		wantPanic(t, "qmp: OnEvent: the function is nil", func() { p.OnEvent("X", nil) })
+		assert.PanicsWithValue(t, "qmp: OnEvent: the function is nil", func() { p.OnEvent("X", nil) })
 		p.Go(t.Context(), "a", nil, nil, nil)
 		p.peer.answer(p.peer.next(), "{}")
 		p.GoRoundTrip(t.Context(), []byte(`{"execute":"b"}`), nil)
 		p.peer.answer(p.peer.next(), "{}")
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 	})
-	wantPanic(t, "qmp: DialFunc: connect is nil", func() { _, _ = DialFunc(context.Background(), nil) })
+	assert.PanicsWithValue(t, "qmp: DialFunc: connect is nil", func() { _, _ = DialFunc(context.Background(), nil) })
 }

@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A peer is the server's end of a connection, which the test controls step by step.
@@ -42,14 +43,11 @@ func newPeer(t testing.TB, rw io.ReadWriteCloser) *peer {
 func (p *peer) next() request {
 	p.t.Helper()
 	text, err := p.dec.ReadValue()
-	if err != nil {
-		p.t.Errorf("peer: reading a request: %v", err)
+	if !assert.NoError(p.t, err, "peer: reading a request") {
 		panic(err)
 	}
 	r := request{text: string(text)}
-	if err := json.Unmarshal(text, &r); err != nil {
-		p.t.Errorf("peer: request %s: %v", text, err)
-	}
+	assert.NoError(p.t, json.Unmarshal(text, &r), "peer: request %s", r.text)
 	r.Args, r.ID = r.Args.Clone(), r.ID.Clone()
 	return r
 }
@@ -62,17 +60,14 @@ func (p *peer) expect(text string) request {
 	if len(r.ID) >= len("4503599627370496") { // 1<<52
 		text = strings.Replace(text, "#", string(r.ID), 1)
 	}
-	if r.text != text {
-		p.t.Errorf("peer: got request %s, want %s", r.text, text)
-	}
+	assert.Equal(p.t, text, r.text, "peer: request")
 	return r
 }
 
 func (p *peer) send(format string, args ...any) {
 	p.t.Helper()
-	if _, err := fmt.Fprintf(p.rw, format, args...); err != nil {
-		p.t.Errorf("peer: sending: %v", err)
-	}
+	_, err := fmt.Fprintf(p.rw, format, args...)
+	assert.NoError(p.t, err, "peer: sending")
 }
 
 // answer sends a success reply to r, with its id as QEMU prints it.
@@ -161,18 +156,14 @@ func bubble(t *testing.T, f func(t *testing.T, p pair), opts ...Option) {
 			}
 		})
 		conn, err := NewConn(t.Context(), ours, append([]Option{WithEventError(p.log.add)}, opts...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		shaken.Wait()
 		p.Conn = conn
 		f(t, p)
 		conn.Close()
 		theirs.Close()
 		synctest.Wait()
-		for _, err := range p.log.take() {
-			t.Errorf("reported: %v", err)
-		}
+		assert.Empty(t, p.log.take(), "reported")
 	})
 }
 
@@ -209,12 +200,8 @@ func returned(t *testing.T, what string, done <-chan error) error {
 // wantErr fails the test unless err is target and its text is this.
 func wantErr(t *testing.T, err, target error, text string) {
 	t.Helper()
-	if !errors.Is(err, target) {
-		t.Errorf("error %v is not %v", err, target)
-	}
-	if err != nil && err.Error() != text {
-		t.Errorf("error %q, want %q", err, text)
-	}
+	assert.ErrorIs(t, err, target)
+	assert.EqualError(t, err, text)
 }
 
 // background is a context that is never done but differs from t.Context, which is

@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestQEMUSignals(t *testing.T) {
@@ -21,28 +24,19 @@ func TestQEMUSignals(t *testing.T) {
 		checkLeaks(t)
 		q, addrs := startMonitors(t, bin, 1, "")
 		c := dial(t, addrs[0])
-		if err := q.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Process.Signal(syscall.SIGSTOP))
 		for range 10 {
 			err := c.With(Timeout(10*time.Millisecond)).Execute(t.Context(), "query-qmp-schema", nil, nil)
-			if !errors.Is(err, ErrAbandoned) || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("a call to a stopped QEMU: %v", err)
-			}
+			assert.ErrorIs(t, err, ErrAbandoned, "a call to a stopped QEMU")
+			assert.ErrorIs(t, err, context.DeadlineExceeded, "a call to a stopped QEMU")
 		}
-		if err := q.Process.Signal(syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Execute(t.Context(), "query-status", nil, new(status)); err != nil {
-			t.Error(err)
-		}
+		require.NoError(t, q.Process.Signal(syscall.SIGCONT))
+		assert.NoError(t, c.Execute(t.Context(), "query-status", nil, new(status)))
 		s := c.Subscribe(nil)
-		if err := q.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if e, err := s.Next(t.Context()); err != nil || e.Name != "SHUTDOWN" {
-			t.Errorf("got %v, %v", e, err)
-		}
+		require.NoError(t, q.Process.Signal(syscall.SIGTERM))
+		e, err := s.Next(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, "SHUTDOWN", e.Name)
 		<-c.Done()
 		<-q.exited
 
@@ -58,15 +52,13 @@ func TestQEMUSignals(t *testing.T) {
 				}
 			}))
 		}
-		if err := c.Execute(t.Context(), "query-name", nil, nil); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, c.Execute(t.Context(), "query-name", nil, nil))
 		q.Process.Kill()
 		for _, done := range calls {
 			err := <-done
-			if !errors.Is(err, ErrClosed) || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("a call to a killed QEMU: %v", err)
-			}
+			assert.ErrorIs(t, err, ErrClosed, "a call to a killed QEMU")
+			assert.True(t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET),
+				"a call to a killed QEMU: %v", err)
 		}
 	})
 }
@@ -99,8 +91,7 @@ func TestQEMULoad(t *testing.T) {
 				default:
 				}
 				for _, command := range []string{"cont", "stop"} {
-					if err := other.Execute(ctx, command, nil, nil); err != nil {
-						t.Error(err)
+					if !assert.NoError(t, other.Execute(ctx, command, nil, nil)) {
 						return
 					}
 				}
@@ -109,15 +100,12 @@ func TestQEMULoad(t *testing.T) {
 		}()
 
 		var schema json.RawMessage
-		if err := c.Execute(ctx, "query-qmp-schema", nil, &schema); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.Execute(ctx, "query-qmp-schema", nil, &schema))
 		var wg sync.WaitGroup
 		for i := range callers {
 			wg.Go(func() {
 				for j := range each {
-					if err := mixedCall(ctx, c, i, j, schema); err != nil {
-						t.Errorf("caller %d, call %d: %v", i, j, err)
+					if !assert.NoError(t, mixedCall(ctx, c, i, j, schema), "caller %d, call %d", i, j) {
 						return
 					}
 				}
@@ -129,9 +117,8 @@ func TestQEMULoad(t *testing.T) {
 		want := "RESUME"
 		for range 2 * n {
 			e, err := ends.Next(ctx)
-			if err != nil || e.Name != want {
-				t.Fatalf("got event %v, %v, want %s", e, err, want)
-			}
+			require.NoError(t, err)
+			require.Equal(t, want, e.Name)
 			if want = "STOP"; e.Name == "STOP" {
 				want = "RESUME"
 			}
@@ -140,9 +127,8 @@ func TestQEMULoad(t *testing.T) {
 		for range 2 * n {
 			counts[<-handled]++
 		}
-		if counts["STOP"] != n || counts["RESUME"] != n {
-			t.Errorf("handled %v, want %d of each", counts, n)
-		}
+		assert.Equal(t, n, counts["STOP"])
+		assert.Equal(t, n, counts["RESUME"])
 		t.Logf("%d calls, %d events", callers*each, 2*n)
 	})
 }
@@ -209,9 +195,8 @@ func TestQEMULargeArgument(t *testing.T) {
 		c := dial(t, addrs[0])
 		path := "/" + strings.Repeat("long", size/4)
 		err := c.Execute(t.Context(), "qom-list", map[string]string{"path": path}, nil)
-		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, path) {
-			t.Errorf("got %.200v", err)
-		}
+		e, ok := errors.AsType[*Error](err)
+		assert.True(t, ok && strings.Contains(e.Desc, path), "got %.200v", err)
 	})
 }
 
@@ -227,24 +212,19 @@ func TestQEMUEvents(t *testing.T) {
 		seen := make(chan int, 2*pairs)
 		n := 0
 		c.OnEvent("", func(e Event) {
-			if e.Name == last.Name || e.Timestamp.Before(last.Timestamp) {
-				t.Errorf("event %v after %v", e, last)
-			}
+			assert.NotEqual(t, last.Name, e.Name, "event %v after %v", e, last)
+			assert.False(t, e.Timestamp.Before(last.Timestamp), "event %v after %v", e, last)
 			last = e
 			n++
 			seen <- n
 		})
 		for range pairs {
 			for _, command := range []string{"cont", "stop"} {
-				if err := c.Execute(t.Context(), command, nil, nil); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, c.Execute(t.Context(), command, nil, nil))
 			}
 		}
 		for i := range 2 * pairs {
-			if got := <-seen; got != i+1 {
-				t.Fatalf("event %d, want %d", got, i+1)
-			}
+			require.Equal(t, i+1, <-seen)
 		}
 	})
 }

@@ -196,9 +196,7 @@ func (d dialogue) play(t *testing.T, w *wire, harmless bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	c, err := qmp.NewConn(ctx, ours, qmp.WithEventError(func(err error) {
-		if harmless {
-			t.Errorf("reported: %v", err)
-		}
+		assert.False(t, harmless, "reported: %v", err)
 	}), qmp.WithSetup(func(c *qmp.Conn) { events = c.Subscribe(nil) }))
 	if err != nil {
 		assert.False(t, harmless, "%v", err)
@@ -213,15 +211,14 @@ func (d dialogue) play(t *testing.T, w *wire, harmless bool) {
 		var result json.RawMessage
 		err := c.Execute(ctx, e.command, args, &result)
 		_, refused := errors.AsType[*qmp.Error](err)
+		assert.NotErrorIs(t, err, context.DeadlineExceeded, "%s hangs", e.command)
 		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			t.Errorf("%s hangs", e.command)
-		case err == nil && e.result == nil:
-			t.Errorf("%s was refused, and gets %s", e.command, result)
-		case err == nil:
+		case err != nil && harmless:
+			assert.True(t, refused, "%s: %v", e.command, err)
+			assert.Nil(t, e.result, "%s: %v", e.command, err)
+		case err != nil:
+		case assert.NotNil(t, e.result, "%s was refused, and gets %s", e.command, result):
 			assert.JSONEq(t, string(e.result), string(result), "the reply to %s", e.command)
-		case harmless && (e.result != nil || !refused):
-			t.Errorf("%s: %v", e.command, err)
 		}
 	}
 	if harmless {

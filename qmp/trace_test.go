@@ -2,15 +2,16 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 )
 
 type traceKey struct{}
@@ -47,9 +48,7 @@ func TestTrace(t *testing.T) {
 	expect := func(t *testing.T, lines ...string) {
 		t.Helper()
 		unique := regexp.MustCompile(`\b[0-9]{16,}\b`)
-		if got, want := unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), strings.Join(lines, "\n"); got != want {
-			t.Errorf("reported:\n%s\nwant:\n%s", got, want)
-		}
+		assert.Equal(t, strings.Join(lines, "\n"), unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), "reported")
 		reported = nil
 	}
 	bubble(t, func(t *testing.T, p pair) {
@@ -62,60 +61,44 @@ func TestTrace(t *testing.T) {
 		r := p.peer.next()
 		time.Sleep(time.Second)
 		p.peer.answer(r, "5")
-		if err := returned(t, "query-n", done); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "query-n", done))
 		expect(t, `query-n of me: id 1, waited 0s, took 1s, 28 and 1 bytes, {"execute":"query-n","id":1}, 5`)
 
 		oob := async(func() error { return p.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil) })
 		p.peer.send("{\"id\": %s, \"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n", p.peer.next().ID)
-		if err := returned(t, "yank", oob); err == nil {
-			t.Error("no error")
-		}
+		assert.Error(t, returned(t, "yank", oob))
 		expect(t, `yank: id 1, waited 0s, took 0s, 26 and 39 bytes, {"exec-oob":"yank","id":1}, {"class": "GenericError", "desc": "no"}, oob, qmp: yank: no`)
 
-		if err := p.Execute(t.Context(), "bad", func() {}, nil); err == nil {
-			t.Error("a function is not an argument")
-		}
+		assert.Error(t, p.Execute(t.Context(), "bad", func() {}, nil), "a function is not an argument")
 		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() cannot be encoded or decoded as JSON")
 
 		p.Go(t.Context(), "bad", 5, nil, func(error) {})
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 		expect(t, "bad: not sent, qmp: bad: arguments: int is not a JSON object, but 5")
 
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		done = async(func() error { return p.Execute(short, "slow", nil, nil) })
 		r = p.peer.next()
-		if err := returned(t, "slow", done); !errors.Is(err, ErrAbandoned) {
-			t.Error(err)
-		}
+		assert.ErrorIs(t, returned(t, "slow", done), ErrAbandoned)
 		p.peer.answer(r, "{}")
 		expect(t, `slow: id 1, waited 0s, took 1s, 25 and 0 bytes, {"execute":"slow","id":1}, , `+
 			"qmp: slow: context deadline exceeded: the command was sent, its reply is abandoned")
 
 		message := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"x"}`)); return err })
 		p.peer.answer(p.peer.next(), "{}")
-		if err := returned(t, "message", message); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, returned(t, "message", message))
 		expect(t, `: id 0, waited 0s, took 0s, 15 and 14 bytes, {"execute":"x"}, {"return": {}}`)
 
 		p.Go(t.Context(), "query-n", nil, &n, func(error) { reported = append(reported, "the callback") })
 		p.peer.answer(p.peer.next(), "6")
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 		expect(t, `query-n: id 1, waited 0s, took 0s, 28 and 1 bytes, {"execute":"query-n","id":1}, 6`, "the callback")
 
 		p.peer.rw.Close()
 		synctest.Wait()
 		expect(t, "closed: qmp: connection closed by the server")
-		if calls != 8 {
-			t.Errorf("the second trace got %d calls", calls)
-		}
+		assert.Equal(t, 8, calls, "calls that the second trace got")
 	}, WithTrace(trace), WithTrace(counting), WithOOB())
 }
 
@@ -134,9 +117,7 @@ func TestTraceSent(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		unique := regexp.MustCompile(`\b[0-9]{16,}\b`)
-		if got, want := unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), strings.Join(lines, "\n"); got != want {
-			t.Errorf("reported:\n%s\nwant:\n%s", got, want)
-		}
+		assert.Equal(t, strings.Join(lines, "\n"), unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), "reported")
 		reported = nil
 	}
 	trace := func() Trace {
@@ -166,9 +147,7 @@ func TestTraceSent(t *testing.T) {
 		p.Go(t.Context(), "b", nil, nil, func(error) {})
 		p.Go(t.Context(), "secret", nil, nil, func(error) {})
 		synctest.Wait() // Sent is called on a goroutine of its own
-		if err := p.Execute(t.Context(), "bad", 5, nil); err == nil {
-			t.Error("no error")
-		}
+		assert.Error(t, p.Execute(t.Context(), "bad", 5, nil))
 		requests := []request{p.peer.next(), p.peer.next(), p.peer.next()}
 		expect(t,
 			`a is sent with id 0 by me after 0s: {"execute":"a"}, 15 bytes`,
@@ -178,9 +157,7 @@ func TestTraceSent(t *testing.T) {
 			p.peer.answer(r, "{}")
 		}
 		expect(t, "a has ended", "callback of a", "b has ended")
-		if panics != 1 {
-			t.Errorf("%d panics", panics)
-		}
+		assert.Equal(t, 1, panics, "panics")
 	}, WithTraceFunc(trace), WithTraceFunc(nil), WithTrace(simple), WithWorkers(1), WithPanicHandler(func(any, []byte) { panics++ }))
 }
 
@@ -201,9 +178,7 @@ func TestTraceSentOrder(t *testing.T) {
 		Sent: func(_ context.Context, c CallInfo) {
 			mu.Lock()
 			defer mu.Unlock()
-			if ended[c.Command] {
-				t.Errorf("%s had ended", c.Command)
-			}
+			assert.False(t, ended[c.Command], "%s had ended", c.Command)
 			order = append(order, c.Command)
 		},
 	}
@@ -217,17 +192,11 @@ func TestTraceSentOrder(t *testing.T) {
 			want = append(want, r.Execute)
 			p.peer.answer(r, "{}")
 		}
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, p.WaitIdle(t.Context()))
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
-		if !slices.Equal(order[1:], want) {
-			t.Errorf("reported %v, sent %v", order[1:], want)
-		}
-		if len(ended) != calls+1 {
-			t.Errorf("%d have ended", len(ended))
-		}
+		assert.Empty(t, cmp.Diff(want, order[1:]), "sent (-), reported (+)")
+		assert.Len(t, ended, calls+1)
 	}, WithTrace(trace))
 }

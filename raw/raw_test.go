@@ -3,7 +3,6 @@ package raw_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -196,9 +195,7 @@ func TestClosed(t *testing.T) {
 	srv, c := echo(t)
 	srv.Cut()
 	_, err := c.Execute(t.Context(), "echo", nil)
-	if !errors.Is(err, qmp.ErrClosed) {
-		t.Errorf("got %v, want ErrClosed", err)
-	}
+	assert.ErrorIs(t, err, qmp.ErrClosed)
 }
 
 func Example() {

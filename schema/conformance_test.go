@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/corpus"
@@ -38,9 +39,7 @@ func TestConformance(t *testing.T) {
 				require.NoError(t, err)
 				want, err := os.ReadFile(filepath.Join(dir, name+".out"))
 				require.NoError(t, err)
-				if diff := cmp.Diff(parseDump(t, string(want)), dump(s)); diff != "" {
-					t.Errorf("the model differs from QEMU's (-want +got):\n%s", diff)
-				}
+				assert.Empty(t, cmp.Diff(parseDump(t, string(want)), dump(s)), "the model differs from QEMU's")
 				return
 			}
 			require.Error(t, err)

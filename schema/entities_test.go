@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/corpus"
@@ -45,9 +46,7 @@ func TestEntities(t *testing.T) {
 					{"events", oracle.Schema.Events, got.events},
 				} {
 					require.Len(t, part.got, len(part.want), part.name)
-					if diff := cmp.Diff(part.want, part.got); diff != "" {
-						t.Errorf("%s (-QEMU +ours):\n%s", part.name, diff)
-					}
+					assert.Empty(t, cmp.Diff(part.want, part.got), "%s (-QEMU +ours)", part.name)
 				}
 				files := make(map[string]bool)
 				for _, m := range s.Modules {

@@ -17,9 +17,7 @@ import (
 
 func requireSameModel(t *testing.T, want, got *schema.Schema) {
 	t.Helper()
-	if diff := cmp.Diff(dumpAll(want), dumpAll(got)); diff != "" {
-		t.Fatalf("the models differ (-want +got):\n%s", diff)
-	}
+	require.Empty(t, cmp.Diff(dumpAll(want), dumpAll(got)), "the models differ")
 }
 
 // TestSnapshots proves that the schemas in this module are what upstream's

@@ -1,6 +1,7 @@
 package descriptions
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"slices"
@@ -33,9 +34,7 @@ func loadOwn(t *testing.T, target string) (Descriptions, *schema.Schema) {
 func TestNames(t *testing.T) {
 	for target := range targets {
 		all, s := loadOwn(t, target)
-		for _, err := range all.Check(s) {
-			t.Errorf("%s/%v", target, err)
-		}
+		assert.NoError(t, errors.Join(all.Check(s)...), target)
 	}
 }
 

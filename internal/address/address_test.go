@@ -63,9 +63,7 @@ func TestParse(t *testing.T) {
 		if !assert.NoError(t, err) {
 			continue
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s: -want +got\n%s", test.text, diff)
-		}
+		assert.Empty(t, cmp.Diff(test.want, got), test.text)
 	}
 }
 

@@ -1,6 +1,10 @@
 package address
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
 
 // An address that can be parsed is printed so that parsing it again gives the same address.
 func FuzzAddress(f *testing.F) {
@@ -19,9 +23,8 @@ func FuzzAddress(f *testing.F) {
 		}
 		a.Secure = false // String does not print it: it does not say where to connect
 		again, err := Parse(a.String())
-		if err != nil || again != a {
-			t.Errorf("%q is %+v, but as %q %+v, %v", text, a, a, again, err)
-		}
+		assert.NoError(t, err, "%q is %+v", text, a)
+		assert.Equal(t, a, again, "%q, and again %q", text, a)
 	})
 }
 
@@ -38,8 +41,6 @@ func FuzzUnix(f *testing.F) {
 		if path[0] == '@' {
 			path = "./" + path
 		}
-		if a != (Address{Kind: "unix", Path: path}) {
-			t.Errorf("%q became %q, which is %+v", path, Unix(path), a)
-		}
+		assert.Equal(t, Address{Kind: "unix", Path: path}, a, "it was written as %q", Unix(path))
 	})
 }

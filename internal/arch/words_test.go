@@ -55,9 +55,7 @@ func wordsOfGo(t *testing.T, path, rel string) {
 	file, err := parser.ParseFile(files, rel, text, parser.ParseComments|parser.SkipObjectResolution)
 	require.NoError(t, err)
 	for _, comment := range file.Comments {
-		for _, wrong := range wrongIn(prose(comment.Text())) {
-			t.Errorf("%v: %s", files.Position(comment.Pos()), wrong)
-		}
+		assert.Empty(t, wrongIn(prose(comment.Text())), "%v", files.Position(comment.Pos()))
 	}
 }
 
@@ -67,9 +65,7 @@ func wordsOfText(t *testing.T, path, rel string) {
 	require.NoError(t, err)
 	line := 1
 	for paragraph := range strings.SplitSeq(string(text), "\n\n") {
-		for _, wrong := range wrongIn(prose(paragraph)) {
-			t.Errorf("%s:%d: %s", rel, line, wrong)
-		}
+		assert.Empty(t, wrongIn(prose(paragraph)), "%s:%d", rel, line)
 		line += strings.Count(paragraph, "\n") + 2
 	}
 }

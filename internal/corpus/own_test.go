@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,9 +63,7 @@ func compare(t *testing.T, path string, want []byte) {
 	}
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
-	if string(want) != string(got) { // which are long
-		t.Errorf("%s is not what UPDATE=1 writes", path)
-	}
+	assert.True(t, bytes.Equal(want, got), "%s is not what UPDATE=1 writes", path) // which are long
 }
 
 // TestNoProse checks that testdata contains no sentence of QEMU.

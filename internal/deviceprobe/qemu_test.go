@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/corpus"
@@ -38,9 +39,7 @@ func TestQEMUAsk(t *testing.T) {
 		})
 		want, wantReport, err := capture.list()
 		require.NoError(t, err)
-		if diff := cmp.Diff(string(want.Format()), string(got.Format())); diff != "" {
-			t.Errorf("a capture (-) and the binary (+) differ:\n%s", diff)
-		}
+		assert.Empty(t, cmp.Diff(string(want.Format()), string(got.Format())), "a capture (-) and the binary (+) differ")
 		require.Equal(t, wantReport.Devices, report.Devices)
 		require.Len(t, report.LeftOut, len(wantReport.LeftOut))
 		for i, left := range report.LeftOut {

@@ -122,8 +122,6 @@ func FuzzMessages(f *testing.F) {
 			require.Empty(t, cmp.Diff(p, again))
 		}
 		runtime.ReadMemStats(&after)
-		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20+uint64(100*len(text)) {
-			t.Errorf("%d bytes took %d bytes of memory", len(text), grown)
-		}
+		assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, 1<<20+uint64(100*len(text)), "the memory that %d bytes took", len(text))
 	})
 }

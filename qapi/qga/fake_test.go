@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/qapi/qga"
@@ -55,7 +56,7 @@ func withFake(t *testing.T, answers map[string]answer, f func(t *testing.T, c *q
 				}
 			})
 		}
-		conn, err := a.Dial(t.Context(), qmp.WithEventError(func(err error) { t.Error(err) }))
+		conn, err := a.Dial(t.Context(), qmp.WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer conn.Close()
 		f(t, qga.NewClient(conn), a)
@@ -77,7 +78,7 @@ func withGuest(t *testing.T, f func(t *testing.T, c *qga.Client, srv *qmptest.Se
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		srv := qmptest.StartAgent(t, opts...)
-		conn, err := srv.Dial(t.Context(), qmp.WithEventError(func(err error) { t.Error(err) }))
+		conn, err := srv.Dial(t.Context(), qmp.WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer conn.Close()
 		f(t, qga.NewClient(conn), srv)

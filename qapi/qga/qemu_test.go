@@ -32,7 +32,7 @@ import (
 func eachAgent(t *testing.T, f func(t *testing.T, c *qga.Client, major int)) {
 	t.Helper()
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
-		c, err := qga.Dial(t.Context(), "unix:"+a.Start(t), qmp.WithEventError(func(err error) { t.Error(err) }))
+		c, err := qga.Dial(t.Context(), "unix:"+a.Start(t), qmp.WithEventError(func(err error) { assert.NoError(t, err) }))
 		require.NoError(t, err)
 		defer c.Close()
 		info, err := c.GuestInfo(t.Context())

@@ -1,7 +1,6 @@
 package devices
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,19 +127,13 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := Parse("x", []byte(text))
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), "x:") {
-				t.Fatalf("no line: %v", err)
-			}
+			require.Regexp(t, "^x:", err, "no line")
 			return
 		}
 		formatted := l.Format()
 		again, err := Parse("again", formatted)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, formatted)
-		}
-		if d := diff(l, again); d != "" {
-			t.Fatalf("%s\n%s", d, formatted)
-		}
+		require.NoError(t, err, "%s", formatted)
+		require.Empty(t, diff(l, again), "%s", formatted)
 		for _, typ := range l.Types {
 			l.Props(typ)
 		}

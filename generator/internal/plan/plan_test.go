@@ -202,9 +202,7 @@ func TestClashes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := schema.Load(fstest.MapFS{"qapi/test.json": {Data: []byte(c.schema)}}, "qapi/test.json")
-			if err != nil {
-				t.Fatalf("the language forbids it already: %v", err)
-			}
+			require.NoError(t, err, "the language forbids it already")
 			_, err = Build(single(s), Options{Package: "p"})
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -48,9 +47,7 @@ func TestFrames(t *testing.T) {
 		t.Run(test.Name, func(t *testing.T) {
 			check := func(how string, r io.Reader) {
 				t.Helper()
-				if diff := cmp.Diff(test.Want, frames(r, 1<<20)); diff != "" {
-					t.Errorf("%s: -want +got\n%s", how, diff)
-				}
+				assert.Empty(t, cmp.Diff(test.Want, frames(r, 1<<20)), how)
 			}
 			check("whole", strings.NewReader(test.Text))
 			check("by the byte", iotest.OneByteReader(strings.NewReader(test.Text)))
@@ -68,32 +65,26 @@ func TestTwoMessagesOnALine(t *testing.T) {
 	got := frames(strings.NewReader("{\"event\": \"A\"}{\"event\": \"B\"}\n{\"return\": {}}{\"return\": {}, \"id\": 2}\n"), 1<<20)
 	want := []string{`event="A" of {"event": "A"}`, `event="B" of {"event": "B"}`,
 		`return={} of {"return": {}}`, `return={} id=2 of {"return": {}, "id": 2}`, "EOF"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
+	assert.Empty(t, cmp.Diff(want, got))
 }
 
 func TestFrameLimits(t *testing.T) {
 	big := `{"return": "` + strings.Repeat("x", 100_000) + `"}` + "\n"
 	for _, r := range []io.Reader{strings.NewReader(big), iotest.HalfReader(strings.NewReader(big))} {
-		if got := frames(r, 1<<20); len(got) != 2 || got[1] != "EOF" {
-			t.Errorf("a message of %d bytes gives %.100q", len(big), got)
-		}
+		got := frames(r, 1<<20)
+		assert.True(t, len(got) == 2 && got[1] == "EOF", "a message of %d bytes gives %.100q", len(big), got)
 	}
 	got := frames(strings.NewReader(big), 50_000)
-	if diff := cmp.Diff([]string{"a message is larger than the limit of 50000 bytes"}, got); diff != "" {
-		t.Errorf("too large: -want +got\n%s", diff)
-	}
+	assert.Empty(t, cmp.Diff([]string{"a message is larger than the limit of 50000 bytes"}, got))
 
 	deep := `{"return":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "}\n"
-	if got := frames(strings.NewReader(deep), 1<<20); len(got) != 2 || got[1] != "EOF" {
-		t.Errorf("%d levels give %.100q", maxDepth, got)
-	}
+	got = frames(strings.NewReader(deep), 1<<20)
+	assert.True(t, len(got) == 2 && got[1] == "EOF", "%d levels give %.100q", maxDepth, got)
 	deep = `{"return":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + "}\n"
 	got = frames(strings.NewReader(deep+"{\"event\": 1}\n"), 1<<20)
-	if len(got) != 3 || !strings.Contains(got[0], "it nests deeper than 10000 levels") || !strings.HasPrefix(got[1], "event=1") {
-		t.Errorf("%d levels give %.300q", maxDepth+1, got)
-	}
+	require.Len(t, got, 3, "%d levels", maxDepth+1)
+	assert.Contains(t, got[0], "it nests deeper than 10000 levels")
+	assert.Regexp(t, "^event=1", got[1])
 }
 
 // After a large message its buffer is freed.
@@ -102,34 +93,25 @@ func TestFrameMemory(t *testing.T) {
 	small := "{\"event\": \"A\"}\r\n"
 	f := NewFramer(strings.NewReader(big+small+big), 8<<20)
 	m, err := f.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	taken, _ := f.Take(m.Members[Return])
 	before := bytes.Clone(taken)
-	if _, err := f.Next(); err != nil {
-		t.Fatal(err)
-	}
-	if len(f.buf) > ReadSize && f.end-f.start <= ReadSize {
-		t.Errorf("the buffer still has %d bytes", len(f.buf))
-	}
-	if _, err := f.Next(); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(taken, before) {
-		t.Error("a reply changed after it was handed over")
-	}
-	if _, err := f.Next(); err != io.EOF || len(f.buf) > ReadSize {
-		t.Errorf("at the end: %v, a buffer of %d bytes", err, len(f.buf))
-	}
+	_, err = f.Next()
+	require.NoError(t, err)
+	assert.True(t, len(f.buf) <= ReadSize || f.end-f.start > ReadSize, "the buffer still has %d bytes", len(f.buf))
+	_, err = f.Next()
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(taken, before), "a reply changed after it was handed over")
+	_, err = f.Next()
+	assert.Same(t, io.EOF, err)
+	assert.LessOrEqual(t, len(f.buf), ReadSize, "the buffer at the end")
 }
 
 // A stream that never yields anything is an error, not a loop.
 func TestFrameNoProgress(t *testing.T) {
 	f := NewFramer(emptyReader{}, 100)
-	if _, err := f.Next(); !errors.Is(err, io.ErrNoProgress) {
-		t.Errorf("got %v", err)
-	}
+	_, err := f.Next()
+	assert.ErrorIs(t, err, io.ErrNoProgress)
 }
 
 type emptyReader struct{}
@@ -149,13 +131,10 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
 		text := string(stream) + mark + mark + "\n"
 		whole := frames(strings.NewReader(text), 1<<20)
-		if len(whole) < 2 || whole[len(whole)-1] != "EOF" || whole[len(whole)-2] != want {
-			t.Fatalf("the last message is lost:\n%s", strings.Join(whole, "\n"))
-		}
+		require.GreaterOrEqual(t, len(whole), 2, "the last message is lost")
+		require.Equal(t, []string{want, "EOF"}, whole[len(whole)-2:], "the last message is lost:\n%s", strings.Join(whole, "\n"))
 		pieces := frames(&pieceReader{text, int(size)%7 + 1}, 1<<20)
-		if pieces[len(pieces)-2] != want {
-			t.Fatalf("the last message is lost in pieces:\n%s", strings.Join(pieces, "\n"))
-		}
+		require.Equal(t, want, pieces[len(pieces)-2], "the last message is lost in pieces:\n%s", strings.Join(pieces, "\n"))
 	})
 }
 
@@ -200,12 +179,8 @@ func TestFrameRescansLittle(t *testing.T) {
 		if err != nil {
 			break
 		}
-		if m.Text != nil {
-			t.Fatal("a message")
-		}
+		require.Nil(t, m.Text, "a message")
 		stretches++
 	}
-	if most := 10 + len(text)/(4*maxDepth); stretches > most {
-		t.Errorf("%d stretches of %d bytes, at most %d are expected", stretches, len(text), most)
-	}
+	assert.LessOrEqual(t, stretches, 10+len(text)/(4*maxDepth), "stretches of %d bytes", len(text))
 }

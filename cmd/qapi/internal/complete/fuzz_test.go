@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // FuzzComplete completes any line: each candidate continues the word that is being typed, is there
@@ -24,9 +25,9 @@ func FuzzComplete(f *testing.F) {
 		rest, last := all[:len(all)-1], all[len(all)-1]
 		seen := map[string]bool{}
 		for i, c := range e.Complete(t.Context(), rest, last) {
-			if !strings.HasPrefix(c.Word, last) || c.Show == "" || seen[c.Word] {
-				t.Fatalf("%q has the candidate %+v", line, c)
-			}
+			require.True(t, strings.HasPrefix(c.Word, last), "%q has the candidate %+v", line, c)
+			require.NotEmpty(t, c.Show, "%q has the candidate %+v", line, c)
+			require.False(t, seen[c.Word], "%q has the candidate %+v twice", line, c)
 			seen[c.Word] = true
 			if i > 20 {
 				continue

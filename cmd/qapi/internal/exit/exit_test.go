@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qmp"
@@ -19,9 +20,7 @@ func TestExplain(t *testing.T) {
 		"qmp: stop: context deadline exceeded":      "stop: the time is over",
 		"connect to web: qmp: no such file: qmpish": "connect to web: no such file: qmpish",
 	} {
-		if got := Explain(errors.New(in)); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
+		assert.Equal(t, want, Explain(errors.New(in)), "%q", in)
 	}
 }
 
@@ -50,7 +49,5 @@ func TestCode(t *testing.T) {
 	} {
 		got[c.name], want[c.name] = Code(c.err), c.code
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	assert.Empty(t, cmp.Diff(want, got))
 }

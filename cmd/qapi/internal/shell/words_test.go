@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestSplit(t *testing.T) {
@@ -45,20 +46,19 @@ func FuzzSplit(f *testing.F) {
 		words, err := split(line)
 		end := -1
 		for _, w := range words {
-			if w.from <= end || w.from >= len(line) || strings.IndexByte(blanks, line[w.from]) >= 0 {
-				t.Fatalf("%q has the words %v", line, words)
-			}
+			require.Greater(t, w.from, end, "%q has the words %v", line, words)
+			require.Less(t, w.from, len(line), "%q has the words %v", line, words)
+			require.NotContains(t, blanks, line[w.from:w.from+1], "%q has the words %v", line, words)
 			end = w.from
 		}
-		if err != nil && len(words) == 0 {
-			t.Fatalf("%q has no words, and the error %v", line, err)
+		if err != nil {
+			require.NotEmpty(t, words, "%q has the error %v", line, err)
 		}
 		if line == "" || strings.Contains(line, ":=") {
 			return
 		}
 		words, err = split("x " + quote(line) + " y")
-		if err != nil || len(words) != 3 || words[1].text != line {
-			t.Fatalf("%q is quoted as %s, which are the words %q, %v", line, quote(line), texts(words), err)
-		}
+		require.NoError(t, err, "%q is quoted as %s", line, quote(line))
+		require.Equal(t, []string{"x", line, "y"}, texts(words), "it is quoted as %s", quote(line))
 	})
 }

@@ -35,9 +35,7 @@ func TestReadCommandLine(t *testing.T) {
 		assert.True(t, ok, text)
 		assert.Contains(t, text, got.program)
 		got.program = ""
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(commandLine{}, socket{})); diff != "" {
-			t.Errorf("%s: %s", text, diff)
-		}
+		assert.Empty(t, cmp.Diff(want, got, cmp.AllowUnexported(commandLine{}, socket{})), text)
 	}
 	for _, other := range []string{"", "vim qemu-system-x86_64", "/bin/sh -c qemu-system-x86_64", "qemu-img info x", "ld-linux.so /bin/true"} {
 		_, ok := readCommandLine(strings.Split(other, " "))
