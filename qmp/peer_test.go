@@ -159,11 +159,13 @@ func bubble(t *testing.T, f func(t *testing.T, p pair), opts ...Option) {
 		require.NoError(t, err)
 		shaken.Wait()
 		p.Conn = conn
+		defer func() { // also after FailNow: a bubble with goroutines that wait is a panic
+			conn.Close()
+			theirs.Close()
+			synctest.Wait()
+			assert.Empty(t, p.log.take(), "reported")
+		}()
 		f(t, p)
-		conn.Close()
-		theirs.Close()
-		synctest.Wait()
-		assert.Empty(t, p.log.take(), "reported")
 	})
 }
 

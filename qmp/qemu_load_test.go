@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// SIGSTOP: calls honour their deadline and the connection stays open. SIGTERM: its event is the last.
+// SIGKILL: every call ends.
 func TestQEMUSignals(t *testing.T) {
 	eachQEMU(t, func(t *testing.T, bin string) {
 		checkLeaks(t)
@@ -63,6 +65,8 @@ func TestQEMUSignals(t *testing.T) {
 	})
 }
 
+// Each of many concurrent callers gets its own reply, while another monitor causes events that both
+// monitors get.
 func TestQEMULoad(t *testing.T) {
 	callers, each := 64, 50
 	if long() {
@@ -133,6 +137,7 @@ func TestQEMULoad(t *testing.T) {
 	})
 }
 
+// mixedCall issues one of several commands and checks that the reply is its own.
 func mixedCall(ctx context.Context, c *Conn, i, j int, schema json.RawMessage) error {
 	switch (i + j) % 20 {
 	case 0:
@@ -185,6 +190,7 @@ func mixedCall(ctx context.Context, c *Conn, i, j int, schema json.RawMessage) e
 	return nil
 }
 
+// A large argument arrives, and comes back.
 func TestQEMULargeArgument(t *testing.T) {
 	size := 100_000
 	if long() {
@@ -200,6 +206,7 @@ func TestQEMULargeArgument(t *testing.T) {
 	})
 }
 
+// Events in great number: none is lost, all are in order, and calls continue.
 func TestQEMUEvents(t *testing.T) {
 	pairs := 1000
 	if long() {

@@ -306,16 +306,3 @@ func TestQEMU(t *testing.T) {
 		})
 	})
 }
-
-// A second client gets no greeting until the first has left.
-// A client that takes over a monitor while the command of the one before still runs gets
-// its own replies, not those to the client before it: 300 of 300 times with QAPI_LONG=1.
-// The same without a negotiation: the first command's id shows which reply is its own.
-// SIGSTOP: calls honour their deadline and the connection stays open. SIGTERM: its
-// event is the last. SIGKILL: every call ends.
-// Each of many concurrent callers gets its own reply, while another monitor causes
-// events that both monitors get.
-// mixedCall issues one of several commands and checks that the reply is its own.
-// A large argument arrives, and comes back.
-// Events in great number: none is lost, all are in order, and calls go on.
-// QEMU is killed and started again, and the connection is made again.

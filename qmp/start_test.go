@@ -308,7 +308,10 @@ func TestStartChildHoldsOutputs(t *testing.T) {
 	cmd := server("child")
 	var pid int
 	said := &listening{text: "."}
-	said.seen = func() { fmt.Sscanf(said.all.String(), "child %d.", &pid) }
+	said.seen = func() { // "thinking" may come first
+		_, number, _ := strings.Cut(said.all.String(), "child ")
+		fmt.Sscanf(number, "%d.", &pid)
+	}
 	cmd.Stderr = said
 	p, err := Start(t.Context(), cmd)
 	require.NoError(t, err)

@@ -2,9 +2,10 @@ package qmp
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // TestDefaultTimeout: which limit a call has. Zero: none but the context's.
@@ -43,9 +44,8 @@ func TestDefaultTimeout(t *testing.T) {
 					want = most
 				}
 				err := issue(ctx, p.With(test.with...))
-				if took := time.Since(begin); took != want || !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%s of %s: %v after %v, want it after %v", name, test.command, err, took, want)
-				}
+				assert.Equal(t, want, time.Since(begin), "%s of %s", name, test.command)
+				assert.ErrorIs(t, err, context.DeadlineExceeded, "%s of %s", name, test.command)
 			}, WithTimeout(time.Second), WithTimeoutOf(time.Minute, "blockdev-add", "blockdev-del"), WithTimeoutOf(0, "migrate"))
 		}
 	}

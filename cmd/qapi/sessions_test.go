@@ -110,54 +110,54 @@ func startQEMU(t *testing.T, q qemutest.QEMU) (dir string) {
 var sessions = []struct {
 	name string
 	opts tmuxtest.Options
-	run  func(term *tmuxtest.Terminal, shot func(name string, blots ...tmuxtest.Blot))
-	blot []tmuxtest.Blot
+	run  func(term *tmuxtest.Terminal, shot func(name string, masks ...tmuxtest.Mask))
+	mask []tmuxtest.Mask
 }{
-	{"call", tmuxtest.Options{Width: 100}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
+	{"call", tmuxtest.Options{Width: 100}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Mask)) {
 		term.Run("qapi call ./web01 query-status --jq .status")
 		term.Run("qapi call ./web01 blockdev-add driver=raw node-name=disk1 file.driver=null-co file.size=10M")
 		term.Run("qapi call ./web01 blockdev-add driver=raw node-name=disk2 file.driver=flie; echo $?")
 		term.Run("qapi call ./web01 blockdev-add driver=raw node-name=disk1 file.driver=null-co; echo $?")
 		term.Run("qapi call ./web01 device_del id=disk0 --wait DEVICE_DELETED:device=disk0 --timeout 60s")
 		term.Run("qapi call ./web01 set_password protocol=vnc password=x; echo $?")
-	}, []tmuxtest.Blot{tmuxtest.Replace(`Duplicate node.*`, "Duplicate node…")}}, // each release has its own text
-	{"job", tmuxtest.Options{}, func(term *tmuxtest.Terminal, shot func(string, ...tmuxtest.Blot)) {
+	}, []tmuxtest.Mask{tmuxtest.Replace(`Duplicate node.*`, "Duplicate node…")}}, // each release has its own text
+	{"job", tmuxtest.Options{}, func(term *tmuxtest.Terminal, shot func(string, ...tmuxtest.Mask)) {
 		term.Type("qapi job wait ./web01 m0").Press("Enter").WaitFor(`m0  mirror ▕.*▏ .*left  running`)
 		shot("job-bar", bar...)
 		term.Press("C-c").Wait("goes on").Run("echo $?")
 		term.Run("qapi job ls ./web01")
-	}, []tmuxtest.Blot{tmuxtest.Percent}},
-	{"job-narrow", tmuxtest.Options{Width: 40}, func(term *tmuxtest.Terminal, shot func(string, ...tmuxtest.Blot)) {
+	}, []tmuxtest.Mask{tmuxtest.Percent}},
+	{"job-narrow", tmuxtest.Options{Width: 40}, func(term *tmuxtest.Terminal, shot func(string, ...tmuxtest.Mask)) {
 		term.Type("qapi job wait ./web01 m0").Press("Enter").WaitFor(`(?m)^m0  mirror ▕.*▏ .*left$`)
 		shot("job-narrow-bar", bar...)
 		term.Press("C-c").Wait("goes on").Run("echo $?")
-	}, []tmuxtest.Blot{tmuxtest.Times}},
-	{"graph", tmuxtest.Options{Height: 40}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
+	}, []tmuxtest.Mask{tmuxtest.Times}},
+	{"graph", tmuxtest.Options{Height: 40}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Mask)) {
 		term.Run("qapi graph ./web01")
 		term.Run("qapi graph ./web01 --mermaid | head -4")
 		term.Run("qapi graph ./web01 --dot | tail -3")
-	}, []tmuxtest.Blot{tmuxtest.Replace(`#block\d+`, "#blockN"), tmuxtest.Replace(`v\d+ -> v\d+`, "vN -> vN"), tmuxtest.Replace(`#35;block\d+`, "#35;blockN")}},
-	{"top", tmuxtest.Options{Width: 100}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
+	}, []tmuxtest.Mask{tmuxtest.Replace(`#block\d+`, "#blockN"), tmuxtest.Replace(`v\d+ -> v\d+`, "vN -> vN"), tmuxtest.Replace(`#35;block\d+`, "#35;blockN")}},
+	{"top", tmuxtest.Options{Width: 100}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Mask)) {
 		term.Run("qapi top ./web01 --once --interval 200ms")
 		term.Type("qapi top ./web01 --interval 200ms").Press("Enter").Wait("Ctrl-C ends it").WaitFor(`(?m)^vd0 `)
 		term.Press("C-c").Run("echo $?") // the screen is the same as before
-	}, []tmuxtest.Blot{tmuxtest.Replace(`\d+% of \d`, "CPU"), tmuxtest.Replace(`\d+\.\d [KMG]iB`, "SIZE"), tmuxtest.Replace(` {2,}`, "  ")}},
-	{"narrow", tmuxtest.Options{Width: 40, Height: 64}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
+	}, []tmuxtest.Mask{tmuxtest.Replace(`\d+% of \d`, "CPU"), tmuxtest.Replace(`\d+\.\d [KMG]iB`, "SIZE"), tmuxtest.Replace(` {2,}`, "  ")}},
+	{"narrow", tmuxtest.Options{Width: 40, Height: 64}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Mask)) {
 		term.Run("qapi describe eject")
 		term.Run("qapi graph ./web01")
 		term.Run("qapi top ./web01 --once --interval 200ms")
-	}, []tmuxtest.Blot{tmuxtest.Replace(`#block\d+`, "#blockN"), tmuxtest.Replace(`\d+% of \d`, "CPU"), tmuxtest.Replace(`( {2,})(CPU|0 B/s)`, "  $2"), tmuxtest.Replace(` {2,}(CPU|READ|WRITE)`, "  $1")}},
+	}, []tmuxtest.Mask{tmuxtest.Replace(`#block\d+`, "#blockN"), tmuxtest.Replace(`\d+% of \d`, "CPU"), tmuxtest.Replace(`( {2,})(CPU|0 B/s)`, "  $2"), tmuxtest.Replace(` {2,}(CPU|READ|WRITE)`, "  $1")}},
 	// Without a terminal there are no colours, no bars, and no lines that are cut.
-	{"pipe", tmuxtest.Options{Height: 40}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Blot)) {
+	{"pipe", tmuxtest.Options{Height: 40}, func(term *tmuxtest.Terminal, _ func(string, ...tmuxtest.Mask)) {
 		term.Run("qapi job wait ./web01 m0 --timeout 500ms 2>&1 | cat -v")
 		term.Run("qapi graph ./web01 | grep -c $(printf '\\033')")
 		term.Run("qapi describe job-pause | cat -v")
 		term.Run("qapi top ./web01 --once --interval 200ms | cat -v | cut -c 1-20")
-	}, []tmuxtest.Blot{tmuxtest.Replace(` {2,}`, "  ")}},
+	}, []tmuxtest.Mask{tmuxtest.Replace(` {2,}`, "  ")}},
 }
 
-// bar blots out how far a job is.
-var bar = []tmuxtest.Blot{
+// bar masks out how far a job is.
+var bar = []tmuxtest.Mask{
 	tmuxtest.Replace(`▕.*▏`, "▕███▏"), tmuxtest.Sizes, tmuxtest.Times, tmuxtest.Replace(` +\d+\.\d%`, "  PERCENT"),
 }
 
@@ -167,8 +167,8 @@ func runSessions(t *testing.T, prefix string, start func(t *testing.T) (dir stri
 			opts := s.opts
 			opts.Dir = start(t)
 			term := tmuxtest.Shell(t, opts, "qapi")
-			s.run(term, func(name string, blots ...tmuxtest.Blot) { term.Golden(prefix+name, blots...) })
-			term.Golden(prefix+s.name, s.blot...)
+			s.run(term, func(name string, masks ...tmuxtest.Mask) { term.Golden(prefix+name, masks...) })
+			term.Golden(prefix+s.name, s.mask...)
 		})
 	}
 }

@@ -44,10 +44,8 @@ func testAgent(t *testing.T, q qemutest.QEMU) {
 
 	require.NoError(t, dialDomain(t, h, "guest").Cont(t.Context()))
 	conn, err := qmp.DialAgentFunc(t.Context(), h.Agent("guest"), qmp.WithHandshakeTimeout(4*time.Minute))
-	if err != nil {
-		text, _ := os.ReadFile(console)
-		t.Fatalf("%v\n%s", err, text)
-	}
+	text, _ := os.ReadFile(console)
+	require.NoError(t, err, "%s", text)
 	defer conn.Close()
 	c := qga.NewClient(conn)
 	for range 3 {

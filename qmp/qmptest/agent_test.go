@@ -177,9 +177,7 @@ func TestQEMUAgentSpeaks(t *testing.T) {
 		defer fake.Close()
 		want, got := agentTranscript(t, real), agentTranscript(t, fake)
 		for i, request := range agentRequests {
-			if diff := cmp.Diff(want[i], got[i]); diff != "" {
-				t.Errorf("%q (- QEMU, + fake):\n%s", request, diff)
-			}
+			assert.Empty(t, cmp.Diff(want[i], got[i]), "%q: - QEMU, + fake", request)
 		}
 
 		commands := func(conn io.ReadWriteCloser) []string {

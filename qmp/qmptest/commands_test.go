@@ -54,7 +54,6 @@ func TestCommandsAreListed(t *testing.T) {
 	assert.Equal(t, b.String(), string(text), "UPDATE=1 writes it anew")
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	if words := strings.Join(strings.Fields(string(readme)), " "); !strings.Contains(words, count) {
-		t.Errorf("README.md does not say %q", count)
-	}
+	words := strings.Join(strings.Fields(string(readme)), " ")
+	assert.True(t, strings.Contains(words, count), "README.md does not say %q", count)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
@@ -194,9 +195,7 @@ func TestQEMUDifferential(t *testing.T) {
 	})
 	if all && releases == 2 && !t.Failed() {
 		for _, r := range known {
-			if !r.used {
-				t.Errorf("testdata/differential.txt: nothing matches %s", r.pattern)
-			}
+			assert.True(t, r.used, "testdata/differential.txt: nothing matches %s", r.pattern)
 		}
 	}
 }

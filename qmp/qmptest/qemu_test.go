@@ -106,9 +106,7 @@ func TestQEMUSpeaks(t *testing.T) {
 			srv.Reply("query-name")
 			want, got := transcript(t, q.Start(t, monitor)), transcript(t, srv.Pipe())
 			for i, request := range append([]string{"the greeting"}, requests...) {
-				if diff := cmp.Diff(want[i], got[i]); diff != "" {
-					t.Errorf("%s: %s (- QEMU, + fake):\n%s", monitor, request, diff)
-				}
+				assert.Empty(t, cmp.Diff(want[i], got[i]), "%s: %s: - QEMU, + fake", monitor, request)
 			}
 		}
 	})

@@ -112,9 +112,7 @@ func TestQEMUIsReplayed(t *testing.T) {
 				if opts.Accept != nil {
 					dir = filepath.Join(dir, "another")
 				}
-				if diff := cmp.Diff(want, talk(t, dial(t, s.Start(t, opts)), dir)); diff != "" {
-					t.Errorf("%s: %+v: - QEMU, + replayed:\n%s", monitor, opts, diff)
-				}
+				assert.Empty(t, cmp.Diff(want, talk(t, dial(t, s.Start(t, opts)), dir)), "%s: %+v: - QEMU, + replayed", monitor, opts)
 			}
 		}
 	})
@@ -154,9 +152,7 @@ func TestQEMUAgentIsReplayed(t *testing.T) {
 			conn, err := load(t, tape.String()).Start(t, opts).DialAgent(t.Context())
 			require.NoError(t, err)
 			defer conn.Close()
-			if diff := cmp.Diff(want, ask(qga.NewClient(conn))); diff != "" {
-				t.Errorf("%+v: - agent, + replayed:\n%s", opts, diff)
-			}
+			assert.Empty(t, cmp.Diff(want, ask(qga.NewClient(conn))), "%+v: - agent, + replayed", opts)
 		}
 	})
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A Blot replaces text that differs from run to run by a fixed text.
-type Blot struct {
+// A Mask replaces text that differs from run to run by a fixed text.
+type Mask struct {
 	pattern *regexp.Regexp
 	instead string
 }
 
-// Replace makes a blot of a regular expression and its replacement, in which $1 is the
+// Replace makes a mask of a regular expression and its replacement, in which $1 is the
 // first group.
-func Replace(pattern, instead string) Blot { return Blot{regexp.MustCompile(pattern), instead} }
+func Replace(pattern, instead string) Mask { return Mask{regexp.MustCompile(pattern), instead} }
 
-// Blots for texts that programs often show.
+// Masks for texts that programs often show.
 var (
 	Times   = Replace(`\d+(\.\d+)?(ms|µs|s|m\d+s|h\d+m(\d+s)?)\b`, "TIME")
 	Sizes   = Replace(`\d+(\.\d+)? ?([KMGT]i?B|B)\b`, "SIZE")
@@ -29,14 +29,14 @@ var (
 	Numbers = Replace(`\d+`, "N")
 )
 
-// Golden compares the screen with testdata/screens/NAME.txt, after the blots have been applied in
+// Golden compares the screen with testdata/screens/NAME.txt, after the masks have been applied in
 // their order, and waits until they are equal. Before that, wait for the last text that the
 // program shows. With UPDATE=1 it writes the file, from a screen that no longer changes.
-func (term *Terminal) Golden(name string, blots ...Blot) {
+func (term *Terminal) Golden(name string, masks ...Mask) {
 	term.t.Helper()
 	screen := func() string {
 		text := term.Screen()
-		for _, b := range blots {
+		for _, b := range masks {
 			text = b.pattern.ReplaceAllString(text, b.instead)
 		}
 		return text + "\n"

@@ -55,7 +55,7 @@ func TestShell(t *testing.T) {
 
 func TestBlots(t *testing.T) {
 	for _, c := range []struct {
-		blot       Blot
+		mask       Mask
 		text, want string
 	}{
 		{Times, "3s, 1m20s left, 14.2ms; 5 seeds", "TIME, TIME left, TIME; 5 seeds"},
@@ -63,6 +63,6 @@ func TestBlots(t *testing.T) {
 		{Percent, " 12.8%, 100 %", " PERCENT, PERCENT"},
 		{Replace(`(\w+)=\w+`, "$1=X"), "pid=12", "pid=X"},
 	} {
-		assert.Equal(t, c.want, c.blot.pattern.ReplaceAllString(c.text, c.blot.instead))
+		assert.Equal(t, c.want, c.mask.pattern.ReplaceAllString(c.text, c.mask.instead))
 	}
 }

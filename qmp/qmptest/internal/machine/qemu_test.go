@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/qemutest"
@@ -228,9 +229,7 @@ func (d *dialogue) compare(line string) {
 	}
 	got := d.essence(d.model.execute(command, args))
 	want := d.essence(d.execute(command, args, len(got)))
-	if diff := cmp.Diff(want, got); diff != "" {
-		d.t.Errorf("%s (- QEMU, + model):\n%s", line, diff)
-	}
+	assert.Empty(d.t, cmp.Diff(want, got), "%s: - QEMU, + model", line)
 	if len(want) < len(got) {
 		d.t.FailNow() // it has not said more for a long time
 	}

@@ -112,9 +112,7 @@ func sameInterface(t *testing.T, r *Release, real []byte) {
 			}
 		}
 	}
-	for _, d := range c.differ {
-		t.Error(d)
-	}
+	assert.Empty(t, c.differ)
 	reached := map[string]bool{}
 	for pair := range c.seen {
 		reached[pair[1]] = true
