@@ -61,8 +61,9 @@ func (g *gate) enter(ctx context.Context, m monitor) error {
 	}
 	why := g.delayReasonLocked(m)
 	g.mu.Unlock()
-	if i < 0 { // it was admitted at the same time
+	if i < 0 { // it was admitted at the same time: it waits for no other command
 		g.leave(m)
+		return contextError(ctx)
 	}
 	return fmt.Errorf("%s: %w", why, contextError(ctx))
 }
