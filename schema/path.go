@@ -39,7 +39,7 @@ type pathPlace struct {
 // lacks returns the error for a name that does not exist. It suggests the most similar one of
 // names.
 func lacks(what, name string, there []string) error {
-	if near := nearest(name, there); near != "" {
+	if near := edits.Nearest(name, there); near != "" {
 		return fmt.Errorf("%s %q; did you mean %q?", what, name, near)
 	}
 	return fmt.Errorf("%s %q", what, name)
@@ -197,15 +197,4 @@ func through(types []Type) []Type {
 		}
 	}
 	return found
-}
-
-// nearest returns the name that is most similar to another; "" if none is similar.
-func nearest(name string, names []string) string {
-	best, least := "", max(1, len(name)/3)+1
-	for _, n := range names {
-		if d := edits.Distance(name, n); d < least {
-			best, least = n, d
-		}
-	}
-	return best
 }

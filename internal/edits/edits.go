@@ -1,6 +1,18 @@
 // Package edits measures how similar two names are, for errors that guess which one was meant.
 package edits
 
+// Nearest returns the most similar of some names, or "" if none is similar: at most a third of the
+// letters, and at least one, may differ.
+func Nearest(name string, names []string) string {
+	best, limit := "", max(1, len(name)/3)+1
+	for _, other := range names {
+		if d := Distance(name, other); other != "" && d < limit {
+			best, limit = other, d
+		}
+	}
+	return best
+}
+
 // Distance returns how many letters have to be changed, added, removed, or swapped with the
 // next one, to turn one word into another.
 func Distance(a, b string) int {

@@ -24,3 +24,11 @@ func TestDistance(t *testing.T) {
 		assert.Equal(t, c.want, Distance(c.b, c.a), "%s, %s", c.b, c.a)
 	}
 }
+
+func TestNearest(t *testing.T) {
+	names := []string{"", "drive", "bus", "id", "detach"}
+	for name, want := range map[string]string{"drvie": "drive", "dirve": "drive", "bsu": "bus", "i": "id", "netdev": "", "": "", "drives": "drive"} {
+		assert.Equal(t, want, Nearest(name, names), name)
+	}
+	assert.Empty(t, Nearest("drive", nil))
+}

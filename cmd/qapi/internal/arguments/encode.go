@@ -160,7 +160,7 @@ func valuesOf(t *schema.Enum) []string {
 
 // oneOf returns the end of an error about a name that is not one of the allowed names.
 func oneOf(name string, names []string) string {
-	if near := Nearest(name, names); near != "" {
+	if near := edits.Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	const most = 20
@@ -177,17 +177,6 @@ func OrList(names []string) string {
 		return strings.Join(names, "")
 	}
 	return strings.Join(names[:last], ", ") + " or " + names[last]
-}
-
-// Nearest returns the most similar of some names, or "" if none is similar.
-func Nearest(name string, names []string) string {
-	best, limit := "", max(1, len(name)/3)+1
-	for _, other := range names {
-		if d := edits.Distance(name, other); d < limit {
-			best, limit = other, d
-		}
-	}
-	return best
 }
 
 // list writes a list: its elements have the numbers from 0 on as names.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -95,7 +96,7 @@ func (e *encoder) unknownMember(m *node, t schema.Type, n *node, where, name str
 
 // unknown fails for a name that does not exist.
 func (e *encoder) unknown(m *node, where, name string, names []string) {
-	switch near := Nearest(name, names); {
+	switch near := edits.Nearest(name, names); {
 	case near != "":
 		e.fail("%s does not have %s: did you mean %s?", where, name, near)
 	case len(names) == 0:

@@ -15,6 +15,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/internal/redact"
 	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qmp"
@@ -330,7 +331,7 @@ func guessCommand(err error, s *schema.Schema) error {
 	for _, c := range s.Commands() {
 		names = append(names, c.Name)
 	}
-	near := arguments.Nearest(e.Command, names)
+	near := edits.Nearest(e.Command, names)
 	if near == "" || near == e.Command {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
 )
@@ -63,7 +63,7 @@ func (m matcher) check(s *schema.Schema) error {
 		for _, e := range s.Events() {
 			names = append(names, e.Name)
 		}
-		if near := arguments.Nearest(strings.ToUpper(m.event), names); near != "" {
+		if near := edits.Nearest(strings.ToUpper(m.event), names); near != "" {
 			return exit.Usagef("there is no event %s: did you mean %s?", m.event, near)
 		}
 		return nil

@@ -18,10 +18,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/schema"
 )
@@ -195,7 +195,7 @@ func similar(cmd *cobra.Command, word string) string {
 	if i >= 0 {
 		return names[i]
 	}
-	return arguments.Nearest(word, names)
+	return edits.Nearest(word, names)
 }
 
 // subcommands returns the names of a parent's commands that its help shows.

@@ -12,6 +12,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
 	about "github.com/goqapi/goqapi/cmd/qapi/internal/describe"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/redact"
 	"github.com/goqapi/goqapi/qmp"
@@ -214,7 +215,7 @@ func (s *session) guess(name string) string {
 		names = append(names, c.Name)
 	}
 	i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, name) })
-	near := arguments.Nearest(name, names)
+	near := edits.Nearest(name, names)
 	if i >= 0 {
 		near = names[i]
 	}

@@ -142,12 +142,7 @@ func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 
 // guess returns a suggestion of the most similar name, as the end of an error's text.
 func guess(name string, all []string) string {
-	best, limit := "", max(1, len(name)/3)+1
-	for _, other := range all {
-		if d := edits.Distance(name, other); other != "" && d < limit {
-			best, limit = other, d
-		}
-	}
+	best := edits.Nearest(name, all)
 	if best == "" {
 		return ""
 	}
