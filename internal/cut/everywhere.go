@@ -22,8 +22,8 @@ const soon = 9 * time.Second
 func (c *Cutter) Client(t testing.TB) *qapi.Client {
 	t.Helper()
 	conn, err := qmp.DialFunc(t.Context(), c.Dial,
-		qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, MaxDelay: time.Millisecond}),
-		qmp.WithHandshakeTimeout(time.Second)) // QEMU 5.2 may not notice at once that it was dialled
+		qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, MaxDelay: time.Millisecond, RetryFirst: true}),
+		qmp.WithHandshakeTimeout(time.Second)) // see RetryFirst about QEMU 5.2
 	if err != nil {
 		t.Fatal(err)
 	}

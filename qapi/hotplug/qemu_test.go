@@ -92,7 +92,8 @@ func (r *real) client(t *testing.T, wrap func(net.Conn) io.ReadWriteCloser) *qap
 			return c, err
 		}
 		return wrap(c), nil
-	}, qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond}))
+	}, qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, RetryFirst: true}),
+		qmp.WithHandshakeTimeout(2*time.Second)) // see RetryFirst about QEMU 5.2
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return qapi.NewClient(conn)
